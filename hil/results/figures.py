@@ -91,7 +91,7 @@ def energy_kWh(rows: np.ndarray) -> dict[str, float]:
     return {name: round(float(np.dot(power_kW, hours)), 4) for name, power_kW in powers_kW.items()}
 
 
-def metrics(rows: np.ndarray, from_us: float | None = None, to_us: float | None = None) -> dict:
+def metrics(rows: np.ndarray, from_us: float | None, to_us: float | None) -> dict:
     """Figures: swings, worst moment, charge, delay, energies, extremes.
 
     from_us: the figures begin here, for example when the limits are open. to_us: the delay is
@@ -159,23 +159,24 @@ def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
     steps_s = _steps_s(rows)
     work_J = np.append(0.0, np.cumsum(rows["grid_W"] * steps_s))
     times_s = np.append(0.0, np.cumsum(steps_s))
-    at_s = times_s[times_s >= window_ms / 1000]
-    work_before_J = np.interp(at_s - window_ms / 1000, times_s, work_J)
-    means_W = (work_J[len(work_J) - len(at_s) :] - work_before_J) / (window_ms / 1000)
+    window_s = window_ms / 1000
+    ends_s = times_s[times_s >= window_s]
+    work_before_J = np.interp(ends_s - window_s, times_s, work_J)
+    means_W = (work_J[len(work_J) - len(ends_s) :] - work_before_J) / window_s
     for way, sign in (("import", 1), ("export", -1)):
         excess_W = sign * means_W - connection_W[way]
         is_beyond = excess_W > BEYOND_W
         excesses[way] = {
             "limit_W": connection_W[way],
-            "s": round(float(np.diff(at_s, prepend=at_s[:1])[is_beyond].sum()), 2),
+            "s": round(float(np.diff(ends_s, prepend=ends_s[:1])[is_beyond].sum()), 2),
             "W_max": max(0.0, _highest(excess_W[is_beyond]) or 0.0),
         }
     return excesses
 
 
 def document(run: Run, extra: dict, from_us: float | None = None) -> dict:
-    """The JSON document of a run. Later versions only add keys. extra: further keys, and the totals
-    of `hints`.
+    """The JSON document of a run. Later versions only add keys. extra: further keys, with the
+    totals of `hints`.
     """
     hints = dict.fromkeys(TOTALS, 0) | extra.pop("hints", {})
     return {

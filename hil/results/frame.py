@@ -93,20 +93,20 @@ def _charts(view: dict, width: int, height: int, blocks: bool) -> list[str]:
     load, grid, battery = (
         list(view.get(f"{name}_history") or ())[-count:] for name in ("load", "grid", "battery")
     )
-    both = [*load, *grid] or [0.0]
-    low, high = min(both), max(both)
-    span = max(high - low, max(battery, default=0.0) - min(battery, default=0.0), SPAN_W_MIN)
-    middles = (low + high) / 2, (max(battery, default=0.0) + min(battery, default=0.0)) / 2
+    low_W, high_W = min([*load, *grid], default=0.0), max([*load, *grid], default=0.0)
+    least_W, most_W = min(battery, default=0.0), max(battery, default=0.0)
+    span_W = max(high_W - low_W, most_W - least_W, SPAN_W_MIN)
+    middles_W = (low_W + high_W) / 2, (most_W + least_W) / 2
     # a flat line is not between two levels
-    bottoms_W = [middle - 0.46 * span for middle in middles]
+    bottoms_W = [middle_W - 0.46 * span_W for middle_W in middles_W]
     grid_W, battery_W = view.get("grid_W"), view.get("battery_W")
     lines = []
-    for name, power_W, caption, values, lowest in (
+    for name, power_W, caption, history, bottom_W in (
         ("LOAD", view.get("load_W"), f"last {count} s", load, bottoms_W[0]),
         ("GRID", grid_W, way(grid_W, "importing", "exporting"), grid, bottoms_W[0]),
         ("BATTERY", battery_W, way(battery_W, "discharging", "charging"), battery, bottoms_W[1]),
     ):
-        drawn = chart(values, (count, height), blocks, (lowest, lowest + span))
+        drawn = chart(history, (count, height), blocks, (bottom_W, bottom_W + span_W))
         size = None if power_W is None else abs(power_W)
         labels = [f"{name:<8}{kilowatt(size):>11}", f"{'':8}{caption:>11}", *[""] * height]
         lines += [f"{label:<{LABEL}}{line}" for label, line in zip(labels, drawn)]

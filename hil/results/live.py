@@ -18,7 +18,7 @@ NAMES = ("load", "grid", "battery")
 
 
 class Live:
-    """Call `shown` with each view. Each second of the run is computed only once."""
+    """Call `view` for each frame. Each second of the run is computed only once."""
 
     def __init__(
         self, recorder: Recorder, timeline: Callable[[], list[tuple[int, str, str]]], config: Config
@@ -42,20 +42,20 @@ class Live:
         now_s, shown = now_us / 1e6, view.plant_part(plant)
         if out is not None:
             shown |= view.controller_part(out, self._layout, self._names, self._since_s, now_s)
-        return {**shown, **self.shown(now_us), "elapsed_s": now_s, "next_action": next_action}
+        return {**shown, **self.history(now_us), "elapsed_s": now_s, "next_action": next_action}
 
-    def shown(self, now_us: int) -> dict:
+    def history(self, now_us: int) -> dict:
         """{load_history, grid_history, battery_history: W, one per second; headline, worst}."""
         while (self._second + 1) * SECOND_US <= now_us:
-            self._take()
+            self._add_second()
         is_known = len(self._means["load"]) >= 2
         return {
-            **{f"{name}_history": list(values) for name, values in self._columns.items()},
+            **{f"{name}_history": list(powers_W) for name, powers_W in self._columns.items()},
             "headline": swing.headline(self._swing) if is_known else START_UP,
             "worst": swing.explained(self._worst) if is_known else "",
         }
 
-    def _take(self) -> None:
+    def _add_second(self) -> None:
         """Add the next second of the run."""
         begin_us = self._second * SECOND_US
         self._second += 1
@@ -64,10 +64,10 @@ class Live:
         new = rows[rows["t_us"] >= begin_us]
         if not len(new):
             return
-        for name, values in self._columns.items():
-            powers_W, before_W = new[f"{name}_W"], values[-1] if values else 0.0
+        for name, column in self._columns.items():
+            powers_W, before_W = new[f"{name}_W"], column[-1] if column else 0.0
             # Show the value that differs most from the previous column, so that no spike is hidden.
-            values.append(float(powers_W[np.abs(powers_W - before_W).argmax()]))
+            column.append(float(powers_W[np.abs(powers_W - before_W).argmax()]))
         if self._open_us is None:
             self._open_us = run_result.limits_open_us(self._timeline(), self._config)
         if self._open_us is not None and begin_us >= self._open_us:

@@ -11,8 +11,7 @@ rest of the budget.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-# Every silence budget, and the expiry of the outputs, is 500 ms. A poll and a time-out use a part
-# of it, so a pause beside a trip may be shorter.
+# Every silence budget, and the expiry of the outputs, is 500 ms.
 WINDOW_US = 500_000
 PAUSE_US, BESIDE_TRIP_US = 300_000, 200_000
 SHORT_US = 50_000  # a busy machine has such gaps often, and they break no budget
@@ -72,10 +71,10 @@ class Pauses:
                 groups[-1] += [inner for inner in inside if inner > groups[-1][-1]]
             else:
                 groups.append(inside)
-        return [_told(gaps) for gaps in groups]
+        return [_pause(gaps) for gaps in groups]
 
 
-def _told(gaps: Sequence[Gap]) -> dict[str, Any]:
+def _pause(gaps: Sequence[Gap]) -> dict[str, Any]:
     """A pause from its gaps. Gaps of two processes at the same time count once."""
     sum_us = reached_us = 0
     for gap in sorted(gaps, key=lambda gap: gap.begin_us):
@@ -100,10 +99,10 @@ def is_excused(
 
 
 def judged(
-    trips: Sequence[Mapping[str, Any]], seen: Pauses, fault_s: float | None
+    trips: Sequence[Mapping[str, Any]], pauses: Pauses, fault_s: float | None
 ) -> dict[str, list[dict[str, Any]]]:
     """{trips, pauses} of a run. is_after_pause: true for a trip that a pause explains."""
-    beside = seen.over(BESIDE_TRIP_US)
-    marked = [{**trip, "is_after_pause": is_excused(trip, beside, fault_s)} for trip in trips]
+    short = pauses.over(BESIDE_TRIP_US)
+    marked = [{**trip, "is_after_pause": is_excused(trip, short, fault_s)} for trip in trips]
     is_any = any(trip["is_after_pause"] for trip in marked)
-    return {"trips": marked, "pauses": beside if is_any else seen.found}
+    return {"trips": marked, "pauses": short if is_any else pauses.found}

@@ -78,20 +78,20 @@ def draw(
         *([STATE] if has_state else []),
     ]
     figure, panels, below = _panels(heights, HEAD if has_head else 0.4, bool(doc.get("bands")))
-    times = rows["t_us"] / 1e6
-    _power(panels[0], times, rows, doc.get("connection_W"))
-    _battery(panels[1], times, rows)
+    times_s = rows["t_us"] / 1e6
+    _power(panels[0], times_s, rows, doc.get("connection_W"))
+    _battery(panels[1], times_s, rows)
     for axes, (column, divisor, colour, label, _) in zip(panels[2:], small):
-        axes.plot(*envelope(times, rows[column] / divisor), color=colour, linewidth=1.6)
+        axes.plot(*envelope(times_s, rows[column] / divisor), color=colour, linewidth=1.6)
         axes.set_ylabel(label)
         axes.yaxis.set_major_locator(MaxNLocator(4))
     if has_state:
-        marks.states(panels[-1], times, rows["state"], states)
-    panels[0].set_xlim(0, times[-1])
+        marks.states(panels[-1], times_s, rows["state"], states)
+    panels[0].set_xlim(0, times_s[-1])
     panels[-1].set_xlabel("time, s")
-    marks.start_up(panels[:2], min(doc["measured_from_s"], times[-1]), times[-1])
-    marks.happened(panels, trips, actions, times[-1])
-    marks.worst_moment(panels[0], doc["worst_moment"], times, rows["grid_W"] / 1e3)
+    marks.start_up(panels[:2], min(doc["measured_from_s"], times_s[-1]), times_s[-1])
+    marks.trips_and_actions(panels, trips, actions, times_s[-1])
+    marks.worst_moment(panels[0], doc["worst_moment"], times_s, rows["grid_W"] / 1e3)
     _bands(below, doc.get("bands") or {})
     if has_head:
         _head(figure, title, doc)
@@ -131,15 +131,15 @@ def _panels(
         return left / WIDTH, bottom / height, wide / WIDTH, high / height
 
     panels: list[Axes] = []
-    edge = height - head
+    bottom, whole = height - head, WIDTH - LEFT - RIGHT
     for high in heights:
-        edge -= high
-        box = place(LEFT, edge, WIDTH - LEFT - RIGHT, high)
+        bottom -= high
+        box = place(LEFT, bottom, whole, high)
         panels.append(figure.add_axes(box, sharex=panels[0] if panels else None))
-        edge -= GAP
+        bottom -= GAP
     for axes in panels[:-1]:
         axes.tick_params(labelbottom=False)
-    wide = (WIDTH - LEFT - RIGHT) / 3
+    wide = whole / 3
     below = [
         figure.add_axes(place(LEFT + wide * number + 0.55, 0.15, wide - 1.3, BANDS))
         for number in range(3 * has_bands)
@@ -148,16 +148,16 @@ def _panels(
 
 
 def _power(
-    axes: Axes, times: np.ndarray, rows: np.ndarray, connection_W: dict[str, float] | None
+    axes: Axes, times_s: np.ndarray, rows: np.ndarray, connection_W: dict[str, float] | None
 ) -> None:
     """Draw load and grid, and a limit of the connection if one of them comes near it."""
     load_kW, grid_kW = rows["load_W"] / 1e3, rows["grid_W"] / 1e3
     axes.axhline(0, color=FAINT, linewidth=0.8)
     stride = -(-len(rows) // COLUMNS_MAX)
-    between = times[::stride], load_kW[::stride], grid_kW[::stride]
+    between = times_s[::stride], load_kW[::stride], grid_kW[::stride]
     axes.fill_between(*between, color=BATTERY, alpha=0.15, linewidth=0, label="Battery: between")
-    axes.plot(*envelope(times, load_kW), color=LOAD, linewidth=1.1, label="Load")
-    axes.plot(*envelope(times, grid_kW), color=GRID, linewidth=2.0, label="Grid")
+    axes.plot(*envelope(times_s, load_kW), color=LOAD, linewidth=1.1, label="Load")
+    axes.plot(*envelope(times_s, grid_kW), color=GRID, linewidth=2.0, label="Grid")
     highest_kW, lowest_kW = max(load_kW.max(), grid_kW.max()), grid_kW.min()
     if connection_W:
         limits_kW = connection_W["import"] / 1e3, -connection_W["export"] / 1e3
@@ -180,9 +180,9 @@ def _power(
     )
 
 
-def _battery(axes: Axes, times: np.ndarray, rows: np.ndarray) -> None:
+def _battery(axes: Axes, times_s: np.ndarray, rows: np.ndarray) -> None:
     power_kW = rows["battery_W"] / 1e3
-    at_s, drawn_kW = envelope(times, power_kW)
+    at_s, drawn_kW = envelope(times_s, power_kW)
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.fill_between(at_s, drawn_kW, color=BATTERY, alpha=0.25, linewidth=0)
     axes.plot(at_s, drawn_kW, color=BATTERY, linewidth=1.2)

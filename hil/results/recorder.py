@@ -51,8 +51,8 @@ def run_of(rig: VirtualRun, load: dict[str, Any]) -> Run:
     """The recorded run of a rig in virtual time. load: `about` of a Load."""
     rows, observer = rig.recorder.rows(), rig.observer
     loop = {"ticks": rig.ticks, "missed": 0}
-    seen = observer.result(), observer.violations, rig.trips.trips
-    return Run(rows, *seen, loop, load, rig.recorder.units.result())
+    events = observer.result(), observer.violations, rig.trips.trips
+    return Run(rows, *events, loop, load, rig.recorder.units.result())
 
 
 def read(path: str, loop: dict, load: dict[str, Any]) -> Run:
@@ -61,8 +61,8 @@ def read(path: str, loop: dict, load: dict[str, Any]) -> Run:
         content = msgpack.unpackb(file.read())
     rows = np.frombuffer(content["rows"], SAMPLE)
     timeline = [tuple(event) for event in content["timeline"]]
-    seen = timeline, content["violations"], content["trips"]
-    return Run(rows, *seen, loop, load, content["units"], content["pauses"])
+    events = timeline, content["violations"], content["trips"]
+    return Run(rows, *events, loop, load, content["units"], content["pauses"])
 
 
 def flows(plant: CabinetPlant) -> tuple[float, float, float, float]:
@@ -104,8 +104,8 @@ class Recorder:
         self.units.see(t_us, plant)
         *powers_W, soc_permille = flows(plant)
         decided = setpoint_W, soc_permille, hottest_degC, reason, state
-        grid, acts = plant.site.grid, commanded(plant, state)
-        self.append(t_us, *powers_W, *decided, grid.voltage_V / PHASE_V, grid.frequency_Hz, acts)
+        grid, bits = plant.site.grid, commanded(plant, state)
+        self.append(t_us, *powers_W, *decided, grid.voltage_V / PHASE_V, grid.frequency_Hz, bits)
 
     def rows(self) -> np.ndarray:
         """Array of SAMPLE, one row per tick; a copy, so that recording may continue."""

@@ -98,24 +98,24 @@ def _figures(site: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _swing(of: Mapping[str, float | None], load: str, grid: str) -> str:
-    return f"{load} {pct(of['load'])}, {grid} {pct(of['grid'])}"
+def _swing(swing_pct: Mapping[str, float | None], load: str, grid: str) -> str:
+    return f"{load} {pct(swing_pct['load'])}, {grid} {pct(swing_pct['grid'])}"
 
 
 def headline(energy_kWh: Mapping[str, float]) -> str:
     """The sources of the load's energy in one sentence."""
-    net = {
+    net_kWh = {
         "grid": energy_kWh["imported"] - energy_kWh["exported"],
-        **{_inside(PARTS[kind].text): energy_kWh[kind] for kind in FEEDING},
+        **{_in_sentence(PARTS[kind].text): energy_kWh[kind] for kind in FEEDING},
         "battery": energy_kWh["discharged"] - energy_kWh["charged"],
     }
-    sources = [f"{name} {value:.2f}" for name, value in net.items() if abs(value) >= 0.005]
-    dark = energy_kWh.get("unserved", 0.0)
-    lacked = f"{dark:.2f} kWh of the load had no supply. " if dark >= 0.005 else ""
+    sources = [f"{name} {kWh:.2f}" for name, kWh in net_kWh.items() if abs(kWh) >= 0.005]
+    unserved_kWh = energy_kWh.get("unserved", 0.0)
+    lacked = f"{unserved_kWh:.2f} kWh of the load had no supply. " if unserved_kWh >= 0.005 else ""
     return f"{lacked}The load drew {energy_kWh['load']:.2f} kWh: {', '.join(sources)}."
 
 
-def _inside(text: str) -> str:
+def _in_sentence(text: str) -> str:
     """A name within a sentence: an abbreviation keeps its capitals."""
     return text if text.isupper() else text.lower()
 
@@ -143,7 +143,7 @@ def _side(
 ) -> tuple[list[str], float]:
     """(bands of one side, their height). Each band has a separate slot for its label."""
     bands: list[str] = []
-    slot = bus = float(GAP_PX)
+    slot = bus = float(GAP_PX)  # y of the next band at the edge and at the bus
     edge = EDGE_PX if is_left else WIDTH_PX - EDGE_PX
     anchor, text_px = ("end", edge - 8) if is_left else ("start", edge + 8)
     middle = (edge + BUS_PX) / 2

@@ -13,11 +13,14 @@ from hil.results.marks import FAINT, RED
 from hil.results.plot import GRID, LOAD, STYLE, envelope, svg_of
 from hil.site.parts import FEEDING, PARTS
 
-FED = PV, GENSET, *_ = "#e69f00", "#aa3377", "#56b4e9", "#009e73"
+FEEDING_COLOURS = "#e69f00", "#aa3377", "#56b4e9", "#009e73"
 POWERS = {
     "load": ("Load", LOAD, 1.1),
     "grid": ("Grid", GRID, 1.8),
-    **{kind: (PARTS[kind].text, colour, 1.4) for kind, colour in zip(FEEDING, cycle(FED))},
+    **{
+        kind: (PARTS[kind].text, colour, 1.4)
+        for kind, colour in zip(FEEDING, cycle(FEEDING_COLOURS))
+    },
 }
 # Okabe and Ito's palette. More cabinets get the same colours with dashed lines.
 CABINETS = "#d55e00", "#56b4e9", "#009e73", "#cc79a7", "#e69f00", "#0072b2"
@@ -74,12 +77,14 @@ def _cabinets(
         axes.plot(*line, style, color=colour, linewidth=1.4, label=f"Cabinet {index + 1}")
 
 
-def _marks(panels: np.ndarray, times: np.ndarray, off_grid: np.ndarray, from_s: float) -> None:
-    """Mark the time before the swing figures begin grey, and the time off the grid red."""
+def _marks(panels: np.ndarray, times: np.ndarray, off_grid: np.ndarray, begin: float) -> None:
+    """Mark the time before the swing figures begin grey, and the time off the grid red. times,
+    begin: in the unit of the axis.
+    """
     for axes in panels:
-        axes.axvspan(0, from_s, color="#eef0f3", zorder=0, linewidth=0)
+        axes.axvspan(0, begin, color="#eef0f3", zorder=0, linewidth=0)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], off_grid > 0.5, [0]))))
     begins = np.concatenate(([0.0], times))
-    for begin, end in edges.reshape(-1, 2):
+    for first, after in edges.reshape(-1, 2):
         for axes in panels:
-            axes.axvspan(begins[begin], begins[end], color=RED, alpha=0.12, zorder=0, linewidth=0)
+            axes.axvspan(begins[first], begins[after], color=RED, alpha=0.12, zorder=0, linewidth=0)

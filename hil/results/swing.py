@@ -1,8 +1,8 @@
 """Describes a run in two sentences: swing of load and grid, worst moment of the grid.
 
 The swing is the range of one-second means within any five minutes. The worst moment is the
-quickest change that reaches four fifths of the largest change of the grid within 2 s. A plain
-maximum would prefer two small events that add up by chance to one step.
+quickest change that reaches four fifths of the largest change of the grid within 2 s. The largest
+change itself may be two small events that add up by chance.
 """
 
 from typing import Any
@@ -96,8 +96,8 @@ def _back_after_s(t_us: np.ndarray, grid_W: np.ndarray, first: int, last: int) -
 def _delay_ms(near: np.ndarray) -> int | None:
     load_us, battery_us = (_middle_us(near["t_us"], near[f"{name}_W"]) for name in FOLLOW)
     signs = [np.sign(_signed_range(near[f"{name}_W"])) for name in FOLLOW]
-    followed = signs[0] == signs[1] and battery_us >= load_us
-    return round(float(battery_us - load_us) / 1e3) if followed else None
+    has_followed = signs[0] == signs[1] and battery_us >= load_us
+    return round(float(battery_us - load_us) / 1e3) if has_followed else None
 
 
 def _middle_us(t_us: np.ndarray, power_W: np.ndarray) -> int:
@@ -144,7 +144,7 @@ def _signed_range(values: np.ndarray) -> float:
 
 
 def headline(swing: dict, peak_W: float | None = None) -> str:
-    """The main figure in one sentence. swing: of `swing_W`; peak_W: the highest load, if known."""
+    """The main figure in one sentence. swing: result of `swing_W`; peak_W: of the load, if known."""
     if swing["load"] is None:
         return "Nothing was measured: the battery was not in use for 2 s."
     if peak_W and swing["load"] * 100 < ratio.STILL_SWING_PCT * peak_W:

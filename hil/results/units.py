@@ -67,16 +67,13 @@ def rows(doc: dict) -> list[tuple[str, str]]:
     units = doc.get("units") or ()
     if len(units) < 2:
         return []
-    unit_rows = [(f"unit {unit['unit']}", _words(unit)) for unit in units]
-    kWh = doc["energy_kWh"]
-    both = {f"{way}_kWh": kWh[way] for way in ("discharged", "charged")}
-    return [
-        *unit_rows,
-        ("all units", _words({**doc["battery_W"], **both, "soc_pct": doc["soc_pct"]})),
-    ]
+    unit_rows = [(f"unit {unit['unit']}", _summary(unit)) for unit in units]
+    energies = {f"{way}_kWh": doc["energy_kWh"][way] for way in ("discharged", "charged")}
+    totals = {**doc["battery_W"], **energies, "soc_pct": doc["soc_pct"]}
+    return [*unit_rows, ("all units", _summary(totals))]
 
 
-def _words(totals: dict) -> str:
+def _summary(totals: dict) -> str:
     low_kW, high_kW = totals["power_W_min"] / 1000, totals["power_W_max"] / 1000
     soc = totals["soc_pct"]
     return (

@@ -4,6 +4,7 @@ The files are `windows_LENGTHs.bin` with rows of WINDOW. A closed window is adde
 one, so memory does not grow.
 """
 
+import operator
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,21 +48,21 @@ class Window:
         self.energies_J[0 if grid_W > 0 else 1] += abs(grid_W) * dt_s
         self.energies_J[3 if battery_W > 0 else 2] += abs(battery_W) * dt_s
 
-    def join(self, other: "Window") -> None:
+    def join(self, ended: "Window") -> None:
         """Add a window that has ended."""
-        self.time_s += other.time_s
-        self.sums_J = [mine + its for mine, its in zip(self.sums_J, other.sums_J)]
-        self.energies_J = [mine + its for mine, its in zip(self.energies_J, other.energies_J)]
-        self.lowest_W = [min(pair) for pair in zip(self.lowest_W, other.lowest_W)]
-        self.highest_W = [max(pair) for pair in zip(self.highest_W, other.highest_W)]
+        self.time_s += ended.time_s
+        self.sums_J = [*map(operator.add, self.sums_J, ended.sums_J)]
+        self.energies_J = [*map(operator.add, self.energies_J, ended.energies_J)]
+        self.lowest_W = [*map(min, self.lowest_W, ended.lowest_W)]
+        self.highest_W = [*map(max, self.highest_W, ended.highest_W)]
 
     def row(self, end_s: float, soc_permille: float, degC: float) -> bytes:
         """One row of WINDOW."""
         powers = []
         for sum_J, low_W, high_W in zip(self.sums_J, self.lowest_W, self.highest_W):
             powers += [sum_J / self.time_s, low_W, high_W]
-        energies = [each_J / JOULE_PER_WH for each_J in self.energies_J]
-        return _ROW.pack(end_s, *powers, *energies, soc_permille, degC)
+        energies_Wh = [energy_J / JOULE_PER_WH for energy_J in self.energies_J]
+        return _ROW.pack(end_s, *powers, *energies_Wh, soc_permille, degC)
 
 
 class Windows:
@@ -121,9 +122,10 @@ class Windows:
         """{name: figure} of all samples."""
         total = self.total
         figures = {
-            f"{name}_Wh": each_J / JOULE_PER_WH for name, each_J in zip(ENERGIES, total.energies_J)
+            f"{name}_Wh": energy_J / JOULE_PER_WH
+            for name, energy_J in zip(ENERGIES, total.energies_J)
         }
-        figures |= {f"{name}_W_max": high for name, high in zip(POWERS, total.highest_W)}
+        figures |= {f"{name}_W_max": power_W for name, power_W in zip(POWERS, total.highest_W)}
         return figures | {
             "time_s": total.time_s,
             "import_15min_W_max": self.peak_import_W,

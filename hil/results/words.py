@@ -31,12 +31,12 @@ def closing_lines(doc: dict) -> list[str]:
         doc=doc,
         before=paused_lines(doc) + foreign_lines(doc) + mirrored_lines(doc),
         headline=swing.headline(doc["swing_W"], doc.get("load_W_max")),
-        worst=textwrap.wrap(worst, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT),
+        worst=_wrapped(INDENT, worst),
         delay=delay(doc["delay_ms"]),
         limits=limits(doc.get("limited_s") or {}),
         soc=soc,
         units=units.rows(doc),
-        trips=[line for trip in doc["trips"][:TRIPS_SHOWN] for line in _wrapped(trip)],
+        trips=[line for trip in doc["trips"][:TRIPS_SHOWN] for line in _trip_lines(trip)],
         shown=TRIPS_SHOWN,
         reactions=REACTIONS,
     ).splitlines()
@@ -74,17 +74,18 @@ def paused_lines(doc: dict) -> list[str]:
     """The pauses of this machine and their meaning, if there are any."""
     if not doc.get("pauses"):
         return []
-    text = f"{paused(doc['pauses'])} {NO_FAULT}"
-    return textwrap.wrap(text, WIDTH, initial_indent="paused     ", subsequent_indent=INDENT)
+    return _wrapped("paused     ", f"{paused(doc['pauses'])} {NO_FAULT}")
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    """Lines of the text after its head, with at most WIDTH characters."""
+    return textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=INDENT)
 
 
 def foreign_lines(doc: dict) -> list[str]:
     """The buses that the rig does not simulate, if there are any."""
-    wrapped = [
-        textwrap.wrap(line, WIDTH, initial_indent="external   ", subsequent_indent=INDENT)
-        for line in doc.get("foreign") or ()
-    ]
-    return [line for lines in wrapped for line in lines]
+    texts = doc.get("foreign") or ()
+    return [line for text in texts for line in _wrapped("external   ", text)]
 
 
 def mirrored_lines(doc: dict) -> list[str]:
@@ -92,9 +93,8 @@ def mirrored_lines(doc: dict) -> list[str]:
     names = ", ".join(doc.get("mirrored", {}).get("devices", ()))
     if not names:
         return []
-    prefix = f"{MIRRORED.partition(':')[0]:11}"
-    text = f"{MIRRORED.partition(': ')[2]}: {names}"
-    return textwrap.wrap(text, WIDTH, initial_indent=prefix, subsequent_indent=INDENT)
+    head, _, meaning = MIRRORED.partition(": ")
+    return _wrapped(f"{head:11}", f"{meaning}: {names}")
 
 
 def in_one_line(doc: dict) -> str:
@@ -122,7 +122,7 @@ def limits(limited_s: dict[str, float]) -> list[str]:
     """["3.0 s set-point ramp (R501)", ...], the longest first."""
     return [
         f"{seconds:.1f} s {reason_words.text(int(label.removeprefix('R')))[0]} ({label})"
-        for label, seconds in sorted(limited_s.items(), key=lambda item: -item[1])
+        for label, seconds in sorted(limited_s.items(), key=lambda limit: -limit[1])
         if seconds >= 0.1
     ]
 
@@ -135,7 +135,7 @@ def cause_and_remedy(trip: dict) -> tuple[str, str]:
     return sentence, remedy
 
 
-def _wrapped(trip: dict) -> list[str]:
+def _trip_lines(trip: dict) -> list[str]:
     """The lines of a trip: time, row, place, cause and remedy."""
     name = reason_words.text(reasons.ROW + trip["row"])[0]
     where = f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']})"
@@ -145,12 +145,12 @@ def _wrapped(trip: dict) -> list[str]:
 
 def next_command(doc: dict, scenario: Scenario | None) -> tuple[str, str]:
     """(a command to try after this run, its purpose)."""
-    swing, file = doc["swing_2s_pct"], doc["load"]["file"]
-    is_still = swing["reduction"] is None and not file
-    if doc["load"]["file"] and (doc.get("limited_s") or doc.get("overload", {}).get("s")):
-        scale = doc["load"]["scale"] / 2
+    swing_pct, load = doc["swing_2s_pct"], doc["load"]
+    if load["file"] and (doc.get("limited_s") or doc.get("overload", {}).get("s")):
+        scale = load["scale"] / 2
         return f"the same with --scale {scale:g}", "half the load, so that fewer limits act"
-    if scenario is None and (swing["load"] is None or is_still):
+    is_still = swing_pct["reduction"] is None and not load["file"]
+    if scenario is None and (swing_pct["load"] is None or is_still):
         return "./flash.sh rig --for 120", "long enough for figures"
     if scenario is None:
         return "./flash.sh rig --virtual --scenario bms_silent", "a fault and its consequences"

@@ -123,9 +123,9 @@ def test_the_live_screen_has_the_sentences_of_the_page_and_a_column_per_second()
     recorder = SimpleNamespace(since=lambda t_us: rows[rows["t_us"] >= t_us])
     timeline = [(2_000_000, "contactors_closed", "")]
     shown = live.Live(recorder, lambda: timeline, configuration.load(EXAMPLE))
-    assert shown.shown(10_000_000)["headline"] == live.START_UP
+    assert shown.history(10_000_000)["headline"] == live.START_UP
     for now_us in range(0, 60_000_001, 100_000):
-        last = shown.shown(now_us)
+        last = shown.history(now_us)
     page = document(rows, from_us=22_000_000)  # recovered 20 s after the contactors closed
     assert last["headline"] == swing.headline(page["swing_W"])
     assert last["worst"] == swing.explained(page["worst_moment"])
