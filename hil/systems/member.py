@@ -259,4 +259,4 @@ class ChainMember:
         readings.powers_W = [round(unit.ac_power_W) for unit in self.pcs]
         readings.is_off_grid = site.is_off_grid and self._has_contact
         readings.forming = [unit.is_forming for unit in self.pcs]
-        readings.air = round(10 * self._air.climate.air_degC)
+        readings.air_ddegC = round(10 * self._air.climate.air_degC)

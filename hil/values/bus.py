@@ -83,8 +83,8 @@ class ValuePort:
         self._once: dict[Hashable, _Job] = {}
         self._receiver = Receiver()
         # (time at which the device has the request, job)
-        self._asked: tuple[int, _Job] | None = None
-        self._coming: tuple[int, Request, bytes | None] | None = None  # (time, request, PDU)
+        self._sent: tuple[int, _Job] | None = None
+        self._reply: tuple[int, Request, bytes | None] | None = None  # (time, request, PDU)
         self._free_us = self._now_us = self._wake_us = 0
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
@@ -132,26 +132,26 @@ class ValuePort:
         if end_us < self._wake_us:
             return
         while True:
-            if self._asked is not None:
-                heard_us, job = self._asked
+            if self._sent is not None:
+                heard_us, job = self._sent
                 if heard_us > end_us:
                     self._wake_us = heard_us
                     return
-                self._asked = None
+                self._sent = None
                 self._serve(job, heard_us)
-            if self._coming is not None:
-                at_us, request, pdu = self._coming
-                if at_us > end_us:
-                    self._wake_us = at_us
+            if self._reply is not None:
+                reply_us, request, pdu = self._reply
+                if reply_us > end_us:
+                    self._wake_us = reply_us
                     return
-                self._coming = None
-                self._tell(request, pdu, at_us)
-            next_job = self._chosen(end_us)
+                self._reply = None
+                self._call_back(request, pdu, reply_us)
+            next_job = self._next_job(end_us)
             if next_job is None:
                 return
-            self._ask(next_job, max(self._free_us, next_job.ready_us()), end_us)
+            self._send(next_job, max(self._free_us, next_job.ready_us()), end_us)
 
-    def _chosen(self, end_us: int) -> _Job | None:
+    def _next_job(self, end_us: int) -> _Job | None:
         """The job that the bus carries next; None if none begins before end_us."""
         earliest_us, ready = NEVER, []
         for jobs in (self._once.values(), self._periodic):
@@ -166,10 +166,10 @@ class ValuePort:
             return None
         if len(ready) == 1:
             return ready[0][1]
-        now = [job for due_us, job in ready if due_us <= begin_us]
-        return now[0] if len(now) == 1 else min(now, key=lambda job: job.rank(begin_us))
+        due = [job for due_us, job in ready if due_us <= begin_us]
+        return due[0] if len(due) == 1 else min(due, key=lambda job: job.rank(begin_us))
 
-    def _ask(self, job: _Job, begin_us: int, end_us: int) -> None:
+    def _send(self, job: _Job, begin_us: int, end_us: int) -> None:
         """Send a request, which arrives after its time on the line."""
         request = job.request
         if job.period_us:
@@ -181,7 +181,7 @@ class ValuePort:
             del self._once[request.key]
         for see in self.watch.get(request.unit_id, ()):
             see(request.frame)
-        self._asked = begin_us + job.times_us[0], job
+        self._sent = begin_us + job.times_us[0], job
 
     def _serve(self, job: _Job, heard_us: int) -> None:
         """Let the device answer the request."""
@@ -194,13 +194,13 @@ class ValuePort:
             replies = self._slave.receive(request.frame, heard_us)
         if not replies:
             self._free_us = heard_us + port.first_byte_timeout_us + job.times_us[1]
-            self._coming = self._free_us, request, None
+            self._reply = self._free_us, request, None
             return
         due_us, reply = replies[0]
         self._receiver.expect(request)
         self._free_us = due_us + port.transaction_us(0, len(reply), 0)
-        at_us = self._free_us - port.gap_us - port.turnaround_us
-        self._coming = at_us, request, self._receiver.feed(reply) or b""
+        reply_us = self._free_us - port.gap_us - port.turnaround_us
+        self._reply = reply_us, request, self._receiver.feed(reply) or b""
 
     def _read(self, request: Request, device: RegisterDevice, heard_us: int, end_us: int) -> None:
         """Read the payload of a sound device without a frame. end_us: end of the reply, without the
@@ -212,20 +212,21 @@ class ValuePort:
             pdu = request.head[1:] + device.payload(function, address, count)
         except ModbusException as refusal:
             pdu = bytes((function | 0x80, refusal.code))
-        at_us = end_us + self._slave.turnaround_us
-        self._free_us = at_us + self._port.gap_us + self._port.turnaround_us
-        self._coming = at_us, request, pdu
+        reply_us = end_us + self._slave.turnaround_us
+        self._free_us = reply_us + self._port.gap_us + self._port.turnaround_us
+        self._reply = reply_us, request, pdu
 
-    def _tell(self, request: Request, pdu: bytes | None, at_us: int) -> None:
+    def _call_back(self, request: Request, pdu: bytes | None, now_us: int) -> None:
         """Run the callback. pdu: None means no reply, b"" a damaged reply."""
         unit = self._unit(request)
         if pdu is None:
-            unit.note_silence(at_us)
-        elif pdu:
-            unit.silent = unit.retry_us = 0
-        if not pdu:
-            request.on_failure(TIMEOUT if pdu is None else BAD_REPLY, 0, at_us)
-        elif pdu[0] & 0x80:
-            request.on_failure(EXCEPTION, pdu[1], at_us)
+            unit.note_silence(now_us)
+            request.on_failure(TIMEOUT, 0, now_us)
+        elif not pdu:
+            request.on_failure(BAD_REPLY, 0, now_us)
         else:
-            request.on_reply(pdu, at_us)
+            unit.silent = unit.retry_us = 0
+            if pdu[0] & 0x80:
+                request.on_failure(EXCEPTION, pdu[1], now_us)
+            else:
+                request.on_reply(pdu, now_us)

@@ -37,13 +37,13 @@ class Limits:
 
     def __init__(self, config: Config, tick_ms: int) -> None:
         """tick_ms: time between two calls of `step`."""
-        self._elapsed = max(1, tick_ms // config.tick_ms)
+        self._elapsed_ticks = max(1, tick_ms // config.tick_ms)
         self.kernel = kernel = Kernel(config.safety_image)
         self.layout = kernel.layout
         self.rack_unit = kernel.features.rack_unit
         self.rated_W = [unit["rated_W"] for unit in config.unit_tables]
         self._demand = array("i", [0] * len(kernel.unit_demand))
-        self._seen: list[tuple[int, ...]] = [()] * self.layout.units
+        self._reports: list[tuple[int, ...]] = [()] * self.layout.units
         self._is_blind = False
         self._readings = KernelReadings(kernel, self.rated_W)
         self.charge_W, self.discharge_W = self._readings.charge_W, self._readings.discharge_W
@@ -55,25 +55,25 @@ class Limits:
     def step(self, units: list[LumpedUnit], is_blind: bool) -> None:
         """Compute the limits again. is_blind: a meter is silent, so row 50a of the matrix acts."""
         bounds, changed = self.kernel.bounds, self.kernel.features.changed
-        reports = [_words(battery) for battery in units]
-        is_same = reports == self._seen and is_blind == self._is_blind
+        reports = [_report(unit) for unit in units]
+        is_same = reports == self._reports and is_blind == self._is_blind
         if is_same and bounds.published_W == bounds.lowest_W:
             return
         self._is_blind = is_blind
         for index in range(m.D_CHARGE_INHIBIT, len(self._demand), m.DEMAND_COUNT):
             self._demand[index] = m.INHIBIT_AT_ONCE if is_blind else 0
         for rack, unit in enumerate(self.rack_unit):
-            changed[1 + self.layout.units + rack] = is_new = reports[unit] != self._seen[unit]
+            changed[1 + self.layout.units + rack] = is_new = reports[unit] != self._reports[unit]
             if is_new:
-                self._report(rack, reports[unit])
-        self._seen = reports
-        left = self._elapsed
-        while left > 0 and (left == self._elapsed or bounds.published_W != bounds.lowest_W):
-            bounds.update(min(left, LIMIT_TICKS), self._demand, True)
-            left -= LIMIT_TICKS
+                self._take_report(rack, reports[unit])
+        self._reports = reports
+        ticks = ticks_left = self._elapsed_ticks
+        while ticks_left > 0 and (ticks_left == ticks or bounds.published_W != bounds.lowest_W):
+            bounds.update(min(ticks_left, LIMIT_TICKS), self._demand, True)
+            ticks_left -= LIMIT_TICKS
         self.total = self._readings.limit()
 
-    def _report(self, rack: int, report: tuple[int, ...]) -> None:
+    def _take_report(self, rack: int, report: tuple[int, ...]) -> None:
         inp, features = self.kernel.inp, self.kernel.features
         first, base = self.layout.rack_input(rack, 0), features.rack_base
         soc, volts, cell_mV, degC, charge_mA, discharge_mA = report
@@ -86,16 +86,15 @@ class Limits:
         features.value[base + m.F_TEMPERATURE_DDEGC_MIN] = degC
 
 
-def _words(battery: LumpedUnit) -> tuple[int, ...]:
+def _report(unit: LumpedUnit) -> tuple[int, ...]:
     """(permille, V, mV of a cell in steps of 5, 0.1 degC, charge mA, discharge mA)."""
-    limits = battery.bms
     return (
-        int(battery.soc * 1000),
-        int(battery.voltage_V),
-        int(battery.cell_voltage_V_min * 200) * 5,
-        round(battery.degC * 10),
-        int(limits.charge_limit_A * 10) * 100,
-        int(limits.discharge_limit_A * 10) * 100,
+        int(unit.soc * 1000),
+        int(unit.voltage_V),
+        int(unit.cell_voltage_V_min * 200) * 5,
+        round(unit.degC * 10),
+        int(unit.bms.charge_limit_A * 10) * 100,
+        int(unit.bms.discharge_limit_A * 10) * 100,
     )
 
 
@@ -119,7 +118,7 @@ class ChainLoop:
         quicken(self.control)
 
     def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
-        """One battery for each unit; its racks have reported once. soc: 0 to 1."""
+        """Make one battery for each unit, and let its racks report once. soc: 0 to 1."""
         racks, decision, readings = list(self.limits.rack_unit), self.decision, self.readings
         readings.bounds = self.limits.total
         readings.units = [
@@ -127,9 +126,9 @@ class ChainLoop:
             for unit in range(self.limits.layout.units)
         ]
         for rack in range(len(racks)):  # all in one tick, because a tick takes 1 s
-            now = readings.read(rack)
-            decision.temperatures.step(now.temperatures_ddegC)
-            decision.health.step(rack, now.soh_permille)
+            reading = readings.read(rack)
+            decision.temperatures.step(reading.temperatures_ddegC)
+            decision.health.step(rack, reading.soh_permille)
         return readings.units
 
     def step(self, batteries: list[LumpedUnit], fresh: bytes | bytearray = b"") -> array:

@@ -103,7 +103,7 @@ class DirectMeter:
         self._due_us, self._count, self._is_direct = phase_us, 0, False
         profile = driver.profile
         names = {*phases_of(VOLTAGE, profile.settings)} & {*profile.registers}
-        self._ends_V = [limits_of(profile, name) for name in names]
+        self._limits_V = [limits_of(profile, name) for name in names]
 
     def advance(self, end_us: int) -> None:
         """Read the newest values whose reply ends by end_us."""
@@ -111,7 +111,7 @@ class DirectMeter:
         if last_us < self._due_us:
             return
         self._due_us = last_us - (last_us - self._due_us) % self._period_us + self._period_us
-        if not self._direct():
+        if not self._choose_direct():
             self._port.submit(self._request)
             return
         driver, device = self._driver, self._device
@@ -120,7 +120,7 @@ class DirectMeter:
         frequency_Hz = device.cabinet.grid_frequency_Hz if is_read else 0.0
         driver.see([voltage_V] * len(driver._volts), frequency_Hz, end_us)
         driver._moved_us = driver._moved_us if device.frozen else end_us
-        if not all([low <= voltage_V <= high for low, high in self._ends_V]):
+        if not all([low_V <= voltage_V <= high_V for low_V, high_V in self._limits_V]):
             driver.refused += 1
             return
         if not device.frozen:
@@ -130,7 +130,7 @@ class DirectMeter:
             driver._inp[driver._hash_index] = self._count & HASH_MASK
         driver._fresh[driver._group] = 1
 
-    def _direct(self) -> bool:
+    def _choose_direct(self) -> bool:
         """True if the meter is sound. Then the plant gives the power without integration."""
         device = self._device
         is_direct = (

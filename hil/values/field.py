@@ -24,7 +24,7 @@ from hil.engine.cabinet import SimulatedCabinet
 from hil.values.bus import Line, ValuePort
 from hil.values.converter import DirectPcs
 from hil.values.direct import COARSE_MS, DirectIo, DirectMeter, is_fast
-from hil.values.racks import RackWords
+from hil.values.racks import RackValues
 
 STANDARD_MAX = 0x7FF
 
@@ -38,12 +38,12 @@ class ValueCan:
         for bms in devices:
             for can_id in bms.command_ids:
                 self._by_id.setdefault(can_id, []).append(bms)
-        self._words, self._others = [], []
+        self._native, self._others = [], []
         for device, rack in zip(devices, bus.racks):
             if isinstance(device, NativeBms):
-                rack_words = RackWords(device, rack.bms, line)
-                self._words.append(rack_words)
-                rack.bms.command = rack_words.commands  # type: ignore[method-assign]
+                native = RackValues(device, rack.bms, line)
+                self._native.append(native)
+                rack.bms.command = native.commands  # type: ignore[method-assign]
             else:
                 self._others.append(device)
         self._frames: list[tuple[int, bytes]] = []
@@ -52,8 +52,8 @@ class ValueCan:
     def collect(self, now_us: int) -> None:
         """Take what the BMSs sent by now. A sound native BMS gives values instead of frames."""
         self.now_us = now_us
-        for rack_words in self._words:
-            rack_words.read(now_us)
+        for native in self._native:
+            native.read(now_us)
         for bms in self._others:
             if bms.next_us is None or bms.next_us <= now_us:
                 frames = bms.frames(now_us)

@@ -19,6 +19,7 @@ from hil.engine.arguments import number, output_file, whole
 from hil.engine.refusals import InputError
 from hil.loads import selection
 from hil.results import figures, run_result, template
+from hil.results.windows import ENERGIES
 from hil.runner import cases, options
 from hil.values import segment, speeds
 
@@ -29,7 +30,6 @@ WALL_S_MAX = 30 * 86_400
 RESULTS = "results.jsonl"
 # usual tick, ms; 0: the tick of the cabinet
 MODES = {segment.VALUE: 100, segment.CHAIN: 1000, segment.BYTE: 0}
-ENERGIES = ("import", "export", "charge", "discharge")
 
 
 def duration(text: str) -> int:
@@ -37,9 +37,9 @@ def duration(text: str) -> int:
     for unit in sorted(UNITS_S, key=len, reverse=True):
         count = text.removesuffix(unit)
         if count != text and count.isdecimal():
-            found_s = int(count) * UNITS_S[unit]
-            if SHORTEST_S <= found_s <= LONGEST_S:
-                return found_s
+            length_s = int(count) * UNITS_S[unit]
+            if SHORTEST_S <= length_s <= LONGEST_S:
+                return length_s
     raise argparse.ArgumentTypeError(
         f"{text}: allowed is a whole number with s, min, h or d, from 1 minute to 400 days"
     )
@@ -104,11 +104,11 @@ def order_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def played(order: dict[str, Any], folder: Path, processes: int) -> list[dict[str, Any]]:
     """Results of all parts, in order. folder: keeps the results and the windows of each part."""
-    kept = folder / RESULTS
+    path = folder / RESULTS
     folder.mkdir(parents=True, exist_ok=True)
-    if not kept.exists() and any(folder.iterdir()):
+    if not path.exists() and any(folder.iterdir()):
         raise InputError(f"--resume {folder}: allowed is a new folder, or one of a long run")
-    about = {"program": "long", "resume": str(kept), "processes": processes}
+    about = {"program": "long", "resume": str(path), "processes": processes}
     engine = functools.partial(cases.on_processes, wall_s_max=WALL_S_MAX)
     with cases.Runner(argparse.Namespace(**order | about)) as runner:
         count, for_s = order["segments"], order["for_s"]
@@ -116,9 +116,9 @@ def played(order: dict[str, Any], folder: Path, processes: int) -> list[dict[str
         leads_s = [min(segment.LEAD_S, begin_s) for begin_s in begins_s]
         marks_s = [begin_s - lead_s for begin_s, lead_s in zip(begins_s[1:], leads_s[1:])]
         states = [(order["soc"], None)]
-        for wanted_s in [marks_s] if marks_s else []:
-            (mark_states,) = runner.play([wanted_s], functools.partial(_states, order), name=_pass)
-            states += mark_states
+        if marks_s:
+            find, name = functools.partial(_states, order), "a pass in chain-only mode"
+            states += runner.play([marks_s], find, name=lambda _: name)[0]
         parts = [
             {"number": number, "begin_s": begin_s, "end_s": end_s, "lead_s": lead_s}
             | {"soc": soc, "degC": degC}
@@ -128,10 +128,6 @@ def played(order: dict[str, Any], folder: Path, processes: int) -> list[dict[str
         ]
         part = functools.partial(_part, order, folder)
         return runner.play(parts, part, name=lambda job: f"part {job['number']}", engine=engine)
-
-
-def _pass(_: list[int]) -> str:
-    return "a pass in chain-only mode"
 
 
 def _states(order: dict, marks_s: list[int]) -> list[tuple]:

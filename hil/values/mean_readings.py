@@ -44,7 +44,7 @@ class MeanReadings:
     """The caller fills the attributes before each decision. Powers are means of a second.
 
     bounds: of all units; load_W, grid_W: None while the meter does not answer; is_off_grid: the
-    contact of the transfer switch; forming: one for each unit; air: 0.1 degC.
+    contact of the transfer switch; forming: one for each unit.
     """
 
     bounds: Limit
@@ -61,7 +61,7 @@ class MeanReadings:
         self.load_W: int | None = None
         self.grid_W: int | None = None
         self.is_off_grid = False
-        self.air: int | None = None
+        self.air_ddegC: int | None = None
 
     def read(self, rack: int) -> Readings:
         """See readings.Source and NOT_KNOWN. All modules of a unit have its mean temperature."""
@@ -81,5 +81,5 @@ class MeanReadings:
             soc_permille=[soc[unit] for unit in self._rack_unit],
             soh_permille=self._soh_permille,
             temperatures_ddegC=(round(self.units[self._rack_unit[rack]].degC * 10),) * 2,
-            air_ddegC=self.air,
+            air_ddegC=self.air_ddegC,
         )

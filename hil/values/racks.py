@@ -18,7 +18,7 @@ ALL_FRESH = b"\1" * s.RACK_GROUP_COUNT
 
 
 class Message:
-    """One message of the BMS: its words, and the values from which they were computed."""
+    """One message of the BMS: its fields, and the values from which they were computed."""
 
     def __init__(self, name: str, device: NativeBms, driver: Driver) -> None:
         sent = next(message for message in device._messages if message.name == name)
@@ -26,8 +26,8 @@ class Message:
         self._get = attrgetter(*[attribute for attribute, _ in MESSAGES[name].values()])
         signals = list(MESSAGES[name])
         # (place among the signals; steps per unit of the encoder, offset, factor of the attribute;
-        # function that decodes a raw value; place in the image)
-        self._words: list[tuple] = []
+        # function that decodes a raw value; index in the image)
+        self._fields: list[tuple] = []
         self._last: tuple = (None,) * len(signals)
         shifts = {field[5]: place for place, field in enumerate(sent.encoder.fields)}
         fields = [(field, INDEX[name]) for name, field, _ in source.fields]
@@ -35,31 +35,31 @@ class Message:
             place = shifts[field.shift]
             offset, per_unit, *_ = sent.encoder.fields[place]
             factor = MESSAGES[name][signals[place]][1]
-            to = driver._first + index
-            self._words.append((place, per_unit, offset, factor, field.of_raw, to))
+            image_index = driver._first + index
+            self._fields.append((place, per_unit, offset, factor, field.of_raw, image_index))
 
     def store(self, device: NativeBms, inp: MutableSequence[int]) -> bool:
-        """Write the words of the message. False if a value is out of range."""
+        """Write the fields of the message. False if a value is out of range."""
         values, last = self._get(device), self._last
         if values == last:
             return True
-        for place, per_unit, offset, factor, of_raw, to in self._words:
+        for place, per_unit, offset, factor, of_raw, image_index in self._fields:
             if values[place] == last[place]:
                 continue
-            value = of_raw(round((values[place] * factor - offset) * per_unit))
-            if value is None:
+            decoded = of_raw(round((values[place] * factor - offset) * per_unit))
+            if decoded is None:
                 return False
-            inp[to] = value
+            inp[image_index] = decoded
         self._last = values
         return True
 
     def forget(self) -> None:
-        """Let the next store compute all words again."""
+        """Let the next store compute all fields again."""
         self._last = (None,) * len(self._last)
 
 
-class RackWords:
-    """Passes a sound burst on as words, and other bursts as frames to the driver."""
+class RackValues:
+    """Passes a sound burst on as values, and other bursts as frames to the driver."""
 
     def __init__(self, device: NativeBms, driver: Driver, line: Line) -> None:
         self._device, self._driver, self._line = device, driver, line
@@ -81,8 +81,8 @@ class RackWords:
         if not self._is_sound():
             self._bursts_as_frames = 2  # after a frozen counter, the driver refuses one more burst
         next_us = device.next_us
-        if next_us is None or not self._is_whole(next_us, now_us) or not self._direct(next_us):
-            self._as_frames(now_us)
+        if next_us is None or not self._is_whole(next_us, now_us) or not self._store(next_us):
+            self._pass_frames(now_us)
 
     def commands(self, close_ok: int) -> list[tuple[int, bytes]]:
         """See NativeBms.command. A sound BMS that listens takes the command at once."""
@@ -114,12 +114,12 @@ class RackWords:
             or device.overrides
         )
 
-    def _direct(self, next_us: int) -> bool:
+    def _store(self, next_us: int) -> bool:
         device, inp = self._device, self._inp
         for message in self._messages:
             if not message.store(device, inp):
                 return False
-        self._warm(device.rack.temperatures_degC)
+        self._store_temperatures(device.rack.temperatures_degC)
         self._fresh[self._groups] = ALL_FRESH
         inp[self._driver._first + s.BMS_BAD_FRAMES] = min(self._driver.bad_frames, s.INT_MAX)
         device.next_us = next_us + PERIOD_US
@@ -127,7 +127,7 @@ class RackWords:
         self._is_direct = self._driver.dialect.is_confirmed = True
         return True
 
-    def _warm(self, temperatures_degC: list[float]) -> None:
+    def _store_temperatures(self, temperatures_degC: list[float]) -> None:
         """Write the temperatures that have changed."""
         seen, inp, start = self._seen_degC, self._inp, self._temperatures_at
         if not seen:
@@ -138,7 +138,7 @@ class RackWords:
                 shown = max(-60.0, min(degC, native_bms.HOTTEST_degC))
                 inp[start + module] = round((shown + 60.0) * 10.0) - 600
 
-    def _as_frames(self, now_us: int) -> None:
+    def _pass_frames(self, now_us: int) -> None:
         device, driver = self._device, self._driver
         if self._is_direct:
             self._is_direct = False

@@ -17,10 +17,8 @@ class QuickRepetition(Repetition):
         self._changes, self._moves = np.empty_like(self._sums), np.empty_like(self._sums)
 
     def _correlate(self) -> None:
-        samples, moves = (
-            np.frombuffer(self._samples.every(self._step, LAG_MAX + 3), np.int32),
-            self._moves,
-        )
+        samples = np.frombuffer(self._samples.every(self._step, LAG_MAX + 3), np.int32)
+        moves = self._moves
         changes = np.subtract(samples[:-1], samples[1:], out=self._changes)
         np.multiply(changes, changes[0], out=moves)
         moves -= self._sums

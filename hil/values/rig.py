@@ -35,9 +35,9 @@ class ValueRig(VirtualRig):
         """Give the controller a field without wires, and observe only the plant."""
         self.lines = {bus.name: Line() for bus in self.config.buses}
         self.observer = PlantObserver(observed_wiring(self.cabinet))
-        self.controller.make_field = self._made
+        self.controller.make_field = self._make_field
 
-    def _made(self, config: Config, image: ProcessImage) -> ValueField:
+    def _make_field(self, config: Config, image: ProcessImage) -> ValueField:
         self.field = ValueField(config, image, self.cabinet, self.lines)
         return self.field
 

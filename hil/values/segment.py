@@ -49,8 +49,8 @@ def _each_day(seed: int, peak_W: float) -> Callable[[float], float]:
         return synthetic_load(f"{seed}/{day}", DAY_S, peak_W, "training")
 
     def power_W(t_s: float) -> float:
-        day, of_day_s = divmod(t_s, DAY_S)
-        return drawn(int(day)).power_W(of_day_s)
+        day, time_s = divmod(t_s, DAY_S)
+        return drawn(int(day)).power_W(time_s)
 
     return power_W
 
@@ -65,21 +65,17 @@ def load_of(order: dict) -> Callable[[float], float]:
     return _each_day(order["seed"], order["peak_W"])
 
 
-def mode_words(order: dict) -> str:
-    """The mode in the run's options, as printed beside each figure."""
-    if order["mode"] == CHAIN:
-        return ChainOnly.MODE
-    return f"{order['mode']}, {order['tick_ms']} ms"
-
-
 def run(order: dict[str, Any], part: dict[str, Any], folder: Path | None) -> dict[str, Any]:
     """Figures of a part. part: begin_s, end_s, soc, degC; folder: for its files, or None."""
     began_s = forks.cpu_s()
     windows = Windows(folder, part["begin_s"])
-    outcome = (_chain if order["mode"] == CHAIN else _rig)(order, part, windows)
+    if order["mode"] == CHAIN:
+        outcome, mode = _chain(order, part, windows), ChainOnly.MODE
+    else:
+        outcome, mode = _rig(order, part, windows), f"{order['mode']}, {order['tick_ms']} ms"
     windows.close()
     cpu_s = forks.cpu_s() - began_s
-    return {**part, **windows.figures(), **outcome, "cpu_s": cpu_s, "mode": mode_words(order)}
+    return {**part, **windows.figures(), **outcome, "cpu_s": cpu_s, "mode": mode}
 
 
 def _chain(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
