@@ -10,8 +10,7 @@ from controller.forms import key_list
 from controller.forms.field import Field, Form
 from hil.engine import coverage
 from hil.results import template
-from hil.scenarios import expectations, scenario
-from hil.scenarios.faults import ACTIONS
+from hil.scenarios import expectations, faults, scenario
 from hil.site import description
 
 
@@ -25,9 +24,9 @@ CONTENT: dict[str, dict[str, Any]] = {
     "scenario": {
         "scenario": scenario.SCENARIO,
         "loads": scenario.LOADS,
-        "actions": {name: form for name, (form, _) in ACTIONS.items()},
+        "actions": faults.FORMS,
         "events": expectations.EVENTS,
-        "expectations": {name: form for name, (form, _) in expectations.KINDS.items()},
+        "expectations": expectations.FORMS,
     },
     "site": {
         "tables": {name: _form(field) for name, field in description.TOP.items()},

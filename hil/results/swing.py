@@ -144,7 +144,7 @@ def _signed_range(values: np.ndarray) -> float:
 
 
 def headline(swing: dict, peak_W: float | None = None) -> str:
-    """The main figure in one sentence. swing: result of `swing_W`; peak_W: of the load, if known."""
+    """The main figure in one sentence. swing: of `swing_W`; peak_W: the highest load, if known."""
     if swing["load"] is None:
         return "Nothing was measured: the battery was not in use for 2 s."
     if peak_W and swing["load"] * 100 < ratio.STILL_SWING_PCT * peak_W:

@@ -4,6 +4,7 @@ A moment is the label of an action, an event of the observer (the first of that 
 of seconds.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -28,7 +29,7 @@ EVENTS = (
 )
 _MS = {"ms_min": forms.number(-60_000, 600_000, 0), "ms_max": forms.number(0, 600_000)}
 
-Sentence = tuple[bool, str]  # (is met, sentence)
+Verdict = tuple[bool, str]  # (is met, sentence)
 
 
 def moment(default: object = forms.REQUIRED) -> forms.Field:
@@ -44,7 +45,7 @@ class NeverCame(Exception):
     """A moment did not come. The argument is its name."""
 
 
-def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[Sentence]:
+def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[Verdict]:
     """[(is met, sentence)] for each expectation, and at the end for the invariants. doc: the result
     of figures.document() for the run.
     """
@@ -53,7 +54,7 @@ def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[Sentence]:
     return [*(_judged(expect, run, doc) for expect in expects), (not violations, text)]
 
 
-def _judged(expect: dict, run: Run, doc: dict) -> Sentence:
+def _judged(expect: dict, run: Run, doc: dict) -> Verdict:
     try:
         return KINDS[expect["what"]][1](expect, run, doc)
     except NeverCame as moment:
@@ -62,7 +63,7 @@ def _judged(expect: dict, run: Run, doc: dict) -> Sentence:
         return False, f"{subject}: {moment} never came"
 
 
-def _event_s(name: str, run: Run, from_s: float = 0.0) -> float | None:
+def _event_s(name: str, run: Run, from_s: float) -> float | None:
     """Time of the first event of that name at or after from_s, s; None if there is none."""
     times_s = (time_us / 1e6 for time_us, event, _ in run.timeline if event == name)
     return next((time_s for time_s in times_s if time_s >= from_s - 1e-6), None)
@@ -70,24 +71,24 @@ def _event_s(name: str, run: Run, from_s: float = 0.0) -> float | None:
 
 def _moment_s(moment: str | float, run: Run, from_s: float = 0.0) -> float:
     """Time of a moment at or after from_s, s. Raises NeverCame."""
-    found_s = _event_s(moment, run, from_s) if isinstance(moment, str) else float(moment)
-    if found_s is None:
+    time_s = _event_s(moment, run, from_s) if isinstance(moment, str) else float(moment)
+    if time_s is None:
         raise NeverCame(moment)
-    return found_s
+    return time_s
 
 
-def _name(moment: str | float) -> str:
+def _moment_text(moment: str | float) -> str:
     return moment if isinstance(moment, str) else f"{moment:g} s"
 
 
-def _within(expect: dict, run: Run, name: str, find: Callable[[float], float | None]) -> Sentence:
+def _within(expect: dict, run: Run, name: str, find: Callable[[float], float | None]) -> Verdict:
     """Judge whether find(from_s) is ms_min .. ms_max later than the moment `after`."""
-    after_s = _moment_s(expect["after"], run)
-    found_s = find(after_s + min(0.0, expect["ms_min"] / 1000.0))
-    text = f"{name} {expect['ms_min']:g} .. {expect['ms_max']:g} ms after {_name(expect['after'])}"
-    if found_s is None:
+    after_s, after = _moment_s(expect["after"], run), _moment_text(expect["after"])
+    time_s = find(after_s + min(0.0, expect["ms_min"] / 1000.0))
+    text = f"{name} {expect['ms_min']:g} .. {expect['ms_max']:g} ms after {after}"
+    if time_s is None:
         return False, f"{text}: never came"
-    late_ms = (found_s - after_s) * 1000.0
+    late_ms = (time_s - after_s) * 1000.0
     return _in_time(late_ms, expect), f"{text}: {late_ms:.1f} ms"
 
 
@@ -95,27 +96,26 @@ def _in_time(late_ms: float, expect: dict) -> bool:
     return expect["ms_min"] - ROUNDING_ms <= late_ms <= expect["ms_max"] + ROUNDING_ms
 
 
-def _trip(expect: dict, run: Run, doc: dict) -> Sentence:
-    scope, of_stage = (
-        expect["scope"],
-        [trip for trip in run.trips if trip["stage"] == expect["stage"]],
-    )
-    times_s = [trip["t_s"] for trip in of_stage if scope in (None, trip["scope"])]
-    name = f"row {expect['stage']}{f' {scope}' if scope else ''} trips"
-    return _within(
-        expect,
-        run,
-        name,
-        lambda from_s: next((time_s for time_s in times_s if time_s >= from_s), None),
-    )
+def _trip(expect: dict, run: Run, doc: dict) -> Verdict:
+    stage, scope = expect["stage"], expect["scope"]
+    times_s = [
+        trip["t_s"]
+        for trip in run.trips
+        if trip["stage"] == stage and scope in (None, trip["scope"])
+    ]
+
+    def find(from_s: float) -> float | None:
+        return next((time_s for time_s in times_s if time_s >= from_s), None)
+
+    return _within(expect, run, f"row {stage}{f' {scope}' if scope else ''} trips", find)
 
 
-def _event(expect: dict, run: Run, doc: dict) -> Sentence:
+def _event(expect: dict, run: Run, doc: dict) -> Verdict:
     name = expect["event"]
     return _within(expect, run, name, lambda from_s: _event_s(name, run, from_s))
 
 
-def _no_trip(expect: dict, run: Run, doc: dict) -> Sentence:
+def _no_trip(expect: dict, run: Run, doc: dict) -> Verdict:
     allowed = expect["except"] or ()
     trips = [trip for trip in run.trips if trip["stage"] not in allowed]
     unexpected = [f"row {trip['stage']} {trip['scope']} at {trip['t_s']:.2f} s" for trip in trips]
@@ -123,17 +123,16 @@ def _no_trip(expect: dict, run: Run, doc: dict) -> Sentence:
     return not unexpected, f"{names}: {', '.join(unexpected[:4]) or 'none'}"
 
 
-def _order(expect: dict, run: Run, doc: dict) -> Sentence:
+def _order(expect: dict, run: Run, doc: dict) -> Verdict:
     """Each event must come ms_min .. ms_max after the previous event."""
-    at_s, times_s = _moment_s(expect["after"], run), []
+    from_s, times_s = _moment_s(expect["after"], run), list[float]()
     sequence = ", then ".join(expect["events"])
     for name in expect["events"]:
-        found_s = _event_s(name, run, at_s)
-        if found_s is None:
+        time_s = _event_s(name, run, times_s[-1] if times_s else from_s)
+        if time_s is None:
             return False, f"{sequence}: {name} did not come in this order"
-        at_s = found_s
-        times_s.append(at_s)
-    gaps_ms = [(b - a) * 1000.0 for a, b in zip(times_s, times_s[1:])]
+        times_s.append(time_s)
+    gaps_ms = [(later_s - time_s) * 1000.0 for time_s, later_s in itertools.pairwise(times_s)]
     gaps = ", ".join(f"{gap_ms:.1f} ms" for gap_ms in gaps_ms)
     return (
         all(_in_time(gap_ms, expect) for gap_ms in gaps_ms),
@@ -141,43 +140,43 @@ def _order(expect: dict, run: Run, doc: dict) -> Sentence:
     )
 
 
-def _never(expect: dict, run: Run, doc: dict) -> Sentence:
+def _never(expect: dict, run: Run, doc: dict) -> Verdict:
     from_s = _moment_s(expect["after"], run)
-    until, text = expect["until"], f"no {expect['event']} after {_name(expect['after'])}"
-    until_s = float("inf")
+    until, text = expect["until"], f"no {expect['event']} after {_moment_text(expect['after'])}"
+    until_s = math.inf
     if until is not None:
         until_s = _moment_s(until, run, from_s)
-        text += f" until {_name(until)}"
-    found_s = _event_s(expect["event"], run, from_s)
-    ok = found_s is None or found_s >= until_s
-    return ok, f"{text}: {'none' if ok else f'at {found_s:.3f} s'}"
+        text += f" until {_moment_text(until)}"
+    event_s = _event_s(expect["event"], run, from_s)
+    ok = event_s is None or event_s >= until_s
+    return ok, f"{text}: {'none' if ok else f'at {event_s:.3f} s'}"
 
 
-def _state(expect: dict, run: Run, doc: dict) -> Sentence:
+def _state(expect: dict, run: Run, doc: dict) -> Verdict:
     moment, times_us = expect["at"], run.rows["t_us"]
     at_us = times_us[-1] if moment is None else _moment_s(moment, run) * 1e6
-    place = max(0, int(times_us.searchsorted(at_us, "right")) - 1)
-    state = STATES[int(run.rows["state"][place])]
-    text = f"{expect['is']} at {'end' if moment is None else _name(moment)}: {state}"
+    index = max(0, int(times_us.searchsorted(at_us, "right")) - 1)
+    state = STATES[int(run.rows["state"][index])]
+    text = f"{expect['is']} at {'end' if moment is None else _moment_text(moment)}: {state}"
     return state == expect["is"], text
 
 
-def _reaction(expect: dict, run: Run, doc: dict) -> Sentence:
-    value = doc["reaction_ms"].get(expect["name"])
+def _reaction(expect: dict, run: Run, doc: dict) -> Verdict:
+    reaction_ms = doc["reaction_ms"].get(expect["name"])
     text = f"reaction {expect['name']} {expect['ms_min']:g} .. {expect['ms_max']:g} ms"
-    if value is None:
+    if reaction_ms is None:
         return False, f"{text}: not exercised"
-    return expect["ms_min"] <= value <= expect["ms_max"], f"{text}: {value:.1f} ms"
+    return expect["ms_min"] <= reaction_ms <= expect["ms_max"], f"{text}: {reaction_ms:.1f} ms"
 
 
-def _quantity(expect: dict, run: Run, doc: dict) -> Sentence:
+def _quantity(expect: dict, run: Run, doc: dict) -> Verdict:
     """Every sample from `after` + ms_from to `until` (default: the end) must be low .. high."""
     times_us, name, until = run.rows["t_us"], expect["name"], expect["until"]
     from_s = _moment_s(expect["after"], run)
     until_us = times_us[-1] if until is None else _moment_s(until, run, from_s) * 1e6
     from_us = from_s * 1e6 + expect["ms_from"] * 1000.0
     values = run.rows[name][(times_us >= from_us) & (times_us <= until_us)]
-    begins = f"{expect['ms_from']:g} ms after {_name(expect['after'])}"
+    begins = f"{expect['ms_from']:g} ms after {_moment_text(expect['after'])}"
     text = f"{name} in {expect['low']:g} .. {expect['high']:g} from {begins}"
     if not len(values):
         return False, f"{text}: no samples"
@@ -185,7 +184,7 @@ def _quantity(expect: dict, run: Run, doc: dict) -> Sentence:
     return expect["low"] <= low and high <= expect["high"], f"{text}: {low:.0f} .. {high:.0f}"
 
 
-def _figure(expect: dict, run: Run, doc: dict) -> Sentence:
+def _figure(expect: dict, run: Run, doc: dict) -> Verdict:
     """A figure of the JSON document. `key` is its path, with dots: swing_2s_pct.reduction."""
     value: Any = doc
     for key in expect["key"].split("."):
@@ -213,3 +212,4 @@ KINDS = {
     ),
     "figure": ({"key": forms.text(), **_RANGE}, _figure),
 }
+FORMS = {name: form for name, (form, _) in KINDS.items()}

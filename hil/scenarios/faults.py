@@ -36,7 +36,7 @@ class Action(NamedTuple):
         return " ".join(f"{key}={value}" for key, value in self.arguments.items())
 
 
-def _named(targets: dict[str, Any], kind: str, name: str) -> Any:
+def _target(targets: dict[str, Any], kind: str, name: str) -> Any:
     if name not in targets:
         raise ValueError(f"no {kind} {name!r}; allowed: {', '.join(sorted(targets))}")
     # A pty wire has its faults in its VirtualSerial.
@@ -45,7 +45,7 @@ def _named(targets: dict[str, Any], kind: str, name: str) -> Any:
 
 def _set_fault(targets: dict[str, Any], kind: str, name: str, fault: str, value: Any) -> None:
     """Set an attribute that exists. TOML has no sets and no integer keys: convert the value."""
-    target = _named(targets, kind, name)
+    target = _target(targets, kind, name)
     if not hasattr(target, fault):
         raise ValueError(f"{kind} {name} has no fault {fault!r}")
     before = getattr(target, fault)
@@ -59,9 +59,9 @@ def _set_fault(targets: dict[str, Any], kind: str, name: str, fault: str, value:
 
 
 def _set_noise(world: World, a: Arguments) -> None:
-    share = {key: a.get(key, 0) for key in NOISE}
-    noise = Noise(a["seed"], **share) if any(share.values()) else None
-    _named(world.wires, "bus", a["bus"]).noise = noise
+    shares = {key: a.get(key, 0) for key in NOISE}
+    noise = Noise(a["seed"], **shares) if any(shares.values()) else None
+    _target(world.wires, "bus", a["bus"]).noise = noise
 
 
 _HINT = {
@@ -127,6 +127,7 @@ ACTIONS = {
     "run_request": (ON, lambda world, a: world.controller.run_request(a["on"])),
     "hint": (_HINT, _hint),
 }
+FORMS = {name: form for name, (form, _) in ACTIONS.items()}
 
 
 class Clockwork:
@@ -144,25 +145,25 @@ class Clockwork:
         label, and with its name if the label differs.
         """
         self._world, self._actions, self._mark = world, deque(actions), mark
-        self._look()
+        self._set_next()
 
-    def _look(self) -> None:
+    def _set_next(self) -> None:
         self.next_us = self._actions[0].at_us if self._actions else NEVER_US
 
     def apply(self, now_us: int) -> Sequence[Action]:
         """Apply the actions that are due. Returns them."""
         if now_us < self.next_us:
             return ()
-        done = []
+        applied = []
         while self.next_us <= now_us:
             action = self._actions.popleft()
             # The note comes before the action, which may cause events at the same time.
             for name in dict.fromkeys((action.label, action.do)):
                 self._mark(now_us, name, action.detail())
             ACTIONS[action.do][1](self._world, action.arguments)
-            done.append(action)
-            self._look()
-        return done
+            applied.append(action)
+            self._set_next()
+        return applied
 
     def upcoming(self) -> str | None:
         """The next action and its time, as a text for the screen; None if no action is left."""

@@ -80,11 +80,11 @@ def _detectors(a: Arguments) -> tuple[int, ...]:
 
 def _switch(path: str, key: str = "on", inverted: bool = False) -> tuple[Form, Act]:
     """An action that sets an attribute of the plant to the argument `key`, and updates contacts."""
-    form, put = _of(_plant, {key: flag(True)}, path, key, lambda argument: argument != inverted)
+    form, put = _setter(_plant, {key: flag(True)}, path, key, lambda is_on: is_on != inverted)
     return form, lambda world, a: (put(world, a), world.plant.publish())
 
 
-def _of(
+def _setter(
     find: Callable[..., Any],
     form: dict[str, Field],
     path: str,
@@ -152,8 +152,8 @@ def _insulation(world: World, a: Arguments) -> None:
 
 def _excess(world: World, a: Arguments) -> None:
     current_A, ohm = a.get("current_A", 0.0), a.get("ohm")
-    load = FaultLoad(current_A, ohm, a["fuse_A2s"]) if current_A or ohm else None
-    _bus(world, a).fault = load
+    has_load = current_A or ohm
+    _bus(world, a).fault = FaultLoad(current_A, ohm, a["fuse_A2s"]) if has_load else None
 
 
 def _stuck(degC: Callable[..., Any]) -> Act:
@@ -199,7 +199,7 @@ CABINET_ACTIONS = {
         lambda world, a: world.plant.calibration_d.update({a["detector"]: a["days"]}),
     ),
     "run_fan": _switch("fan_by_hand"),
-    "other_load": _of(_plant, {"kW": number(-100_000, 100_000)}, "other_load_W", "kW", _watts),
+    "other_load": _setter(_plant, {"kW": number(-100_000, 100_000)}, "other_load_W", "kW", _watts),
     "airflow_fail": _switch("air.airflow_failed"),
     "damper_fail": _switch("air.louvre_failed"),
     "door": _switch("door_closed", "open", inverted=True),
@@ -210,7 +210,7 @@ CABINET_ACTIONS = {
             a["degC"] if a["on"] else None, a["rate_K_per_s"]
         ),
     ),
-    "humidity": _of(
+    "humidity": _setter(
         _plant, {"ingress_g_per_s": number(0, 100, 2)}, "climate.ingress_g_per_s", "ingress_g_per_s"
     ),
     "leak": (ON, lambda world, a: (world.plant.climate.leak(a["on"]), world.plant.publish())),
@@ -259,17 +259,21 @@ RACK_ACTIONS = {
         _RACK | {"kohm": number(0, 65_535), "kohm_per_s": number(-10_000, 10_000, 0)},
         _insulation,
     ),
-    "weld": _of(_rack, _RACK | ON, "contactors.welded"),
-    "feedback": _of(_rack, _RACK | {"reads": choice(_STATES)}, "feedback", "reads", _STATES.get),
-    "precharge_break": _of(_rack, _RACK | ON, "contactors.precharge_broken"),
-    "bms_fault": _of(_rack, _RACK | {"bits": integer(0, 65_535, 128)}, "bms.injected_bits", "bits"),
+    "weld": _setter(_rack, _RACK | ON, "contactors.welded"),
+    "feedback": _setter(
+        _rack, _RACK | {"reads": choice(_STATES)}, "feedback", "reads", _STATES.get
+    ),
+    "precharge_break": _setter(_rack, _RACK | ON, "contactors.precharge_broken"),
+    "bms_fault": _setter(
+        _rack, _RACK | {"bits": integer(0, 65_535, 128)}, "bms.injected_bits", "bits"
+    ),
     "current_excess": (_UNIT | {"current_A": number(-20_000, 20_000)} | _FUSE, _excess),
     "short_circuit": (_UNIT | {"ohm": number(0.001, 1000, 0.5)} | _FUSE, _excess),
-    "pcs_reverse": _of(_bus, _UNIT | ON, "pcs.is_reversed"),
+    "pcs_reverse": _setter(_bus, _UNIT | ON, "pcs.is_reversed"),
     "island": (_UNIT | ON, lambda world, a: world.plant.island(_bus(world, a).pcs, a["on"])),
-    "pcs_stick": _of(_bus, _UNIT | ON, "pcs.is_stuck"),
-    "pcs_derate": _of(_bus, _UNIT | {"kW": number(0, 100_000)}, "pcs.derated_W", "kW", _watts),
-    "bus_mismatch": _of(
+    "pcs_stick": _setter(_bus, _UNIT | ON, "pcs.is_stuck"),
+    "pcs_derate": _setter(_bus, _UNIT | {"kW": number(0, 100_000)}, "pcs.derated_W", "kW", _watts),
+    "bus_mismatch": _setter(
         _bus, _UNIT | {"offset_V": number(-1000, 1000)}, "pcs.dc_voltage_offset_V", "offset_V"
     ),
 }

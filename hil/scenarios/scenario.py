@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from controller.forms import reading
 from controller.forms.field import flag, integer, is_row, number, passing, table, tables, text
 from controller.forms.refusal import ConfigError, not_allowed
-from hil.scenarios import expectations
-from hil.scenarios.faults import ACTIONS, Action
+from hil.scenarios import expectations, faults
+from hil.scenarios.faults import Action
 
 FOLDER = Path(__file__).parent
 STEPS = "[[0, kW], [later_s, kW], ...] with rising times"
@@ -48,7 +48,7 @@ LOADS = {
     },
 }
 ACTION = {"at_s": number(0, 7 * 86_400), "label": text(None)}
-OF_LOAD = "quantity", "figure"
+LOAD_DEPENDENT = "quantity", "figure"  # kinds of expectations
 
 
 class Scenario(NamedTuple):
@@ -68,8 +68,9 @@ class Scenario(NamedTuple):
         """Expectations that hold for any load. Quantities and figures are dropped if the scenario
         has a load of steps, because they belong to that load.
         """
-        is_free = self.load["kind"] != "steps"
-        return [expect for expect in self.expects if is_free or expect["what"] not in OF_LOAD]
+        if self.load["kind"] != "steps":
+            return list(self.expects)
+        return [expect for expect in self.expects if expect["what"] not in LOAD_DEPENDENT]
 
 
 def names(folder: str | Path = FOLDER) -> list[str]:
@@ -111,26 +112,25 @@ def parse(content: dict[str, Any], file: str, stem: str | None = None) -> Scenar
     expects = [
         _expect(file, fields, position, moments) for position, fields in enumerate(top["expect"], 1)
     ]
-    plain = {key: top[key] for key in ("name", "title", "seed", "load")}
-    plain |= {key: float(top[key]) for key in ("duration_s", "soc_pct")}
+    fields = {key: top[key] for key in ("name", "title", "seed", "load")}
+    fields |= {key: float(top[key]) for key in ("duration_s", "soc_pct")}
     in_order = tuple(sorted(actions, key=lambda action: action.at_us))
-    return Scenario(**plain, actions=in_order, expects=tuple(expects))
+    return Scenario(**fields, actions=in_order, expects=tuple(expects))
 
 
-def _action(file: str, entry: dict[str, Any], number: int) -> Action:
-    forms = {name: form for name, (form, _) in ACTIONS.items()}
-    values = reading.read_variant(file, ("action", str(number)), entry, "do", forms, ACTION)
-    at_us, do = round(values.pop("at_s") * 1e6), values.pop("do")
-    return Action(at_us, do, values.pop("label") or do, values)
+def _action(file: str, fields: dict[str, Any], number: int) -> Action:
+    path = ("action", str(number))
+    arguments = reading.read_variant(file, path, fields, "do", faults.FORMS, ACTION)
+    at_us, do = round(arguments.pop("at_s") * 1e6), arguments.pop("do")
+    return Action(at_us, do, arguments.pop("label") or do, arguments)
 
 
-def _expect(file: str, entry: dict[str, Any], number: int, moments: set[str]) -> dict[str, Any]:
+def _expect(file: str, fields: dict[str, Any], number: int, moments: set[str]) -> dict[str, Any]:
     path = ("expect", str(number))
-    forms = {name: form for name, (form, _) in expectations.KINDS.items()}
-    values = reading.read_variant(file, path, entry, "what", forms)
-    for key in [key for key in values if key in expectations.MOMENTS]:
-        for value in values[key] if isinstance(values[key], list) else [values[key]]:
-            if isinstance(value, str) and value not in moments:
+    expect = reading.read_variant(file, path, fields, "what", expectations.FORMS)
+    for key in [key for key in expect if key in expectations.MOMENTS]:
+        for moment in expect[key] if isinstance(expect[key], list) else [expect[key]]:
+            if isinstance(moment, str) and moment not in moments:
                 allowed = "an action of this scenario or an event"
-                not_allowed(file, (*path, key), value, allowed, moments)
-    return values
+                not_allowed(file, (*path, key), moment, allowed, moments)
+    return expect
