@@ -18,7 +18,7 @@ def money(result: Result, document: Document) -> list[Cell]:
     """The saving of a year, also with half the battery. Without --year, the saving of the run."""
     annual = document.get("year")
     if annual is None:
-        is_dearer, text = cost.words(document["cost"])
+        is_dearer, text = cost.sentences(document["cost"])
         season = f"{counted(result.spec.days, 'day')} from {result.spec.start:%-d %B}"
         return [
             judged(not is_dearer, f"In {season}: {text}"),

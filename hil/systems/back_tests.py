@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.core.base.schedule_table import Slot as Row
 from controller.planner import backtest, foresight, planning, tariff
-from controller.planner.backtest import Outcome
+from controller.planner.backtest import Outcome, Way
 from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
 from controller.planner.planning import SLOT_S, Habit, Known
@@ -21,105 +21,104 @@ BEGIN = 0.5  # charge at the start, part of the full energy
 EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # exchange rates (assumed), to add savings up
 
 
-class Watched:
+class WatchedPlanner:
     """Plans with the planner, and notes the cap and the CPU time of each plan."""
 
     def __init__(self, case: Case, habit: Habit | None = None) -> None:
         self._daily = Daily(case.site, habit)
-        self.caps_W, self.ms = list[float](), list[float]()
+        self.caps_W, self.cpu_ms = list[float](), list[float]()
 
     def __call__(self, known: Known) -> list[Row]:
         """The rows of a schedule."""
         self._daily.begin(known)
-        begun_ns = time.process_time_ns()
+        began_ns = time.process_time_ns()
         rows = self._daily.planned(known).rows
-        self.ms.append((time.process_time_ns() - begun_ns) / 1e6)
+        self.cpu_ms.append((time.process_time_ns() - began_ns) / 1e6)
         self.caps_W += [row.grid_cap_W for row in rows[: backtest.HOUR_SLOTS]]
         return rows
+
+
+def followed(case: Case, way: Way) -> Outcome:
+    """The outcome of the month with this way to plan."""
+    stored_J = BEGIN * case.site.full_J
+    return backtest.followed(case.site, case.past, stored_J, case.with_known_load(way))
 
 
 def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     """The figures of one month as plain data."""
     gc.freeze()  # otherwise garbage collection in the lab's modules would count as time of a plan
-    site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
-    way = Watched(case, habit)
-    done = backtest.followed(site, past, stored_J, case.told(way))
-    own, best = [
-        beside_none(case, outcome) for outcome in (done, foresight.optimum(site, past, stored_J))
-    ]
-    rules = backtest.followed(site, past, stored_J, case.told(Rules(site)))
-    alone = beside_none(case, _alone(case, habit) if site.yields.most_W else done)
+    site, past, planner = case.site, case.past, WatchedPlanner(case, habit)
+    outcome = followed(case, planner)
+    best = beside_none(case, foresight.optimum(site, past, BEGIN * site.full_J))
+    alone = beside_none(case, _alone(case, habit) if site.yields.most_W else outcome)
     return {
         "name": case.name,
         "label": case.label,
-        "days": len(done.grid_W) / planning.SLOTS_PER_DAY,
+        "days": len(outcome.grid_W) / planning.SLOTS_PER_DAY,
         "currency": case.currency,
         "bill": backtest.cost(site, past, backtest.without(past)),
-        **own,
+        **beside_none(case, outcome),
         "best": best["saved"],
-        "rules": beside_none(case, rules)["saved"],
+        "rules": beside_none(case, followed(case, Rules(site)))["saved"],
         "one_charge": _of_one_charge(case, habit),
         "best_cut_W": best["cut_W"],
-        "highest_W": max(done.grid_W),
-        "above_cap_kWh": above_kWh(done, way.caps_W),
+        "highest_W": max(outcome.grid_W),
+        "above_cap_kWh": above_kWh(outcome, planner.caps_W),
         "alone": alone["saved"],
         "alone_cut_W": alone["cut_W"],
-        "yields_W": case.site.yields.most_W,
-        "yielded_kWh": done.yielded_J / tariff.J_PER_KWH,
-        "yielded_h": done.yielded_h,
-        "yields_h": case.site.yields.h_per_month,
-        **times_ms(way.ms),
+        "yields_W": site.yields.most_W,
+        "yielded_kWh": outcome.yielded_J / tariff.J_PER_KWH,
+        "yielded_h": outcome.yielded_h,
+        "yields_h": site.yields.h_per_month,
+        **times_ms(planner.cpu_ms),
         "doubts": list(case.doubts),
     }
 
 
-def beside_none(case: Case, done: Outcome) -> dict[str, float]:
+def beside_none(case: Case, outcome: Outcome) -> dict[str, float]:
     """Savings of a way to plan, compared with no battery: money, and the sum of billed peaks. The
     result also has the cycles of the battery and the energy above the connection.
     """
-    site, both = case.site, (backtest.without(case.past), done)
-    costs = [backtest.cost(site, case.past, outcome) for outcome in both]
-    without_W, peaks_W = [_peaks_W(case, outcome) for outcome in both]
+    site, past, without = case.site, case.past, backtest.without(case.past)
+    peaks_W, peaks_without_W = _peaks_W(case, outcome), _peaks_W(case, without)
     return {
-        "saved": costs[0] - costs[1],
-        "cut_W": math.fsum(without_W) - math.fsum(peaks_W),
-        "cycles": done.given_J / (site.store.high_J - site.store.low_J),
-        "above_connection_kWh": above_kWh(done, [site.import_W] * len(done.grid_W)),
+        "saved": backtest.cost(site, past, without) - backtest.cost(site, past, outcome),
+        "cut_W": math.fsum(peaks_without_W) - math.fsum(peaks_W),
+        "cycles": outcome.given_J / (site.store.high_J - site.store.low_J),
+        "above_connection_kWh": above_kWh(outcome, [site.import_W] * len(outcome.grid_W)),
     }
 
 
-def above_kWh(done: Outcome, caps_W: Iterable[float]) -> float:
+def above_kWh(outcome: Outcome, caps_W: Iterable[float]) -> float:
     """Energy imported above the cap of each slot, kWh."""
-    over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, caps_W)]
+    over_W = [max(0.0, import_W - cap_W) for import_W, cap_W in zip(outcome.grid_W, caps_W)]
     return math.fsum(over_W) * KWH_PER_W_SLOT
 
 
-def times_ms(ms: Sequence[float]) -> dict[str, float]:
+def times_ms(cpu_ms: Sequence[float]) -> dict[str, float]:
     """Median and 99th percentile of the CPU times of plans."""
-    ordered = sorted(ms)
+    ordered = sorted(cpu_ms)
     return {"p50_ms": ordered[len(ordered) // 2], "p99_ms": ordered[int(0.99 * (len(ordered) - 1))]}
 
 
 def _alone(case: Case, habit: Habit | None) -> Outcome:
     """The outcome of the month if nobody asks the load for less power."""
     site = case.site._replace(yields=Agreed())
-    way = case.told(Daily(site, habit).rows)
-    return backtest.followed(site, case.past, BEGIN * site.full_J, way)
+    return followed(case._replace(site=site), Daily(site, habit).rows)
 
 
 def _of_one_charge(case: Case, habit: Habit | None) -> float | None:
     """The highest saving of a planner that knows only one of several demand charges."""
-    savings, site = [], case.site
-    for charge in site.tariff["demand"]:
-        own = site._replace(tariff={**site.tariff, "demand": [charge]})
-        way = case.told(Daily(own, habit).rows)
-        done = backtest.followed(own, case.past, BEGIN * site.full_J, way)
-        savings.append(beside_none(case, done)["saved"])
+    savings, terms = [], case.site.tariff
+    for charge in terms["demand"]:
+        site = case.site._replace(tariff={**terms, "demand": [charge]})
+        outcome = followed(case._replace(site=site), Daily(site, habit).rows)
+        savings.append(beside_none(case, outcome)["saved"])
     return max(savings, default=None)
 
 
-def _peaks_W(case: Case, done: Outcome) -> tuple[float, ...]:
+def _peaks_W(case: Case, outcome: Outcome) -> tuple[float, ...]:
     """The highest billed import of each demand charge."""
     price = case.past.price_per_kWh[case.past.before :]
     start = pasts.begin_of(case.past)
-    return tariff.bill(case.site.tariff, done.grid_W, SLOT_S, price, start).peaks_W
+    return tariff.bill(case.site.tariff, outcome.grid_W, SLOT_S, price, start).peaks_W

@@ -1,7 +1,7 @@
 """Computes the bounds of figures: the results of an ideal battery with perfect foresight.
 
 The ideal battery has no losses; only the bound of the energy's cost counts losses. No real run can
-be better than a bound. A bound that is too good is still true, but it says less.
+be better than a bound.
 """
 
 from datetime import timedelta

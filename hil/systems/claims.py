@@ -2,8 +2,7 @@
 
 A claim of `claims.toml` works if its tests exist (tests/hil/systems/test_claims.py) and each run
 that it names is as promised (verdict.py). If the claim names no variant, no run of its systems may
-violate a limit. A claim is stale if the code was changed after its runs. The states are computed,
-never typed by hand.
+violate a limit. A claim is stale if the code was changed after its runs.
 """
 
 import json
@@ -86,16 +85,14 @@ class Claim(NamedTuple):
         wrong += self._violated({source, *SYSTEMS.get(source, ())}, runs)
         if wrong:
             return "fails", _joined(self.words, *dict.fromkeys(wrong))
-        named = list(dict.fromkeys([figure.run for figure in self.figures]))
-        of_run = {
-            run: [figure.words(runs) for figure in self.figures if figure.run == run]
-            for run in named
-        }
-        shown = [f"{run}: {', '.join(texts)}" for run, texts in of_run.items()]
+        texts: dict[str, list[str]] = {}
+        for figure in self.figures:
+            texts.setdefault(figure.run, []).append(figure.text(runs))
+        shown = [f"{run}: {', '.join(run_texts)}" for run, run_texts in texts.items()]
         count = len(self.tests)
         tests = worded.counted(count, "test") if count else ""
-        is_stale = not stale.isdisjoint(named)
-        return "stale" if is_stale else "works", _joined(self.words, *shown, tests)
+        state = "works" if stale.isdisjoint(texts) else "stale"
+        return state, _joined(self.words, *shown, tests)
 
     def _violated(self, systems: Collection[str], runs: Document) -> list[str]:
         """[the first violation in a run of the claim's systems]; [] for a claim that names a
@@ -221,7 +218,7 @@ def _results(arguments: Namespace) -> Document:
 
 def _played(results: Document, commit: str) -> Document:
     """The results, after the runs that are missing or stale were played."""
-    jobs = [(name, variant) for name in spec.NAMES for variant in ("", *spec.variants(name))]
+    jobs = spec.runs()
     valid = set(results["runs"]) - set(proofs.stale(results))
     left = [job for job in jobs if proofs.run_of(*job) not in valid]
     print(f"claims: {len(jobs) - len(left)} of {len(jobs)} runs are valid", file=sys.stderr)

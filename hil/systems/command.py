@@ -111,8 +111,7 @@ def main(arguments: Namespace) -> int:
 
 def _jobs(arguments: Namespace) -> list[plays.Job]:
     """The system and the variant of each run."""
-    names = spec.NAMES if arguments.system == "all" else (arguments.system,)
-    jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
+    jobs = spec.runs(spec.NAMES if arguments.system == "all" else (arguments.system,))
     selected = [job for job in jobs if arguments.variant in (None, job[1] or BASE)]
     if not selected:
         known = ", ".join(dict.fromkeys([variant or BASE for _, variant in jobs]))
@@ -137,14 +136,14 @@ def _all(
     jobs: list[plays.Job], arguments: Namespace, inputs: spec.Inputs, years: dict[str, Document]
 ) -> list[Done]:
     """Run the jobs in parallel, the longest first. years: {name: document of `--year`}."""
-    longest = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
+    ordered = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
     with Runner(arguments) as runner:
         done = runner.play(
-            longest, lambda job: _one(job, inputs, years), name=lambda job: _label(job, years)
+            ordered, lambda job: _one(job, inputs, years), name=lambda job: _label(job, years)
         )
-    for (document, _), made_by in zip(done, runner.evidence):
-        document["code"] = made_by
-    return [done[longest.index(job)] for job in jobs]
+    for (document, _), code in zip(done, runner.evidence):
+        document["code"] = code
+    return [done[ordered.index(job)] for job in jobs]
 
 
 def _label(job: plays.Job, years: dict[str, Document]) -> str:
@@ -187,19 +186,19 @@ def _one(job: plays.Job, inputs: spec.Inputs, years: dict[str, Document]) -> Don
 
 def document(name: str, variant: str, result: run.Result) -> Document:
     """Figures, violations and sizing of a run as plain data."""
-    share = shares.of(result)
+    chosen, share = result.spec, shares.of(result)
     return {
         "system": name,
         "variant": variant,
-        "name": result.spec.name,
-        "text": result.spec.text,
-        "start": f"{result.spec.start:%Y-%m-%d}",
-        "season": result.spec.season,
-        "days": result.spec.days,
-        "seed": result.spec.seed,
+        "name": chosen.name,
+        "text": chosen.text,
+        "start": f"{chosen.start:%Y-%m-%d}",
+        "season": chosen.season,
+        "days": chosen.days,
+        "seed": chosen.seed,
         "mode": run.MODE,
-        "aggregate": result.spec.size.is_aggregate,
-        "soc_begin": result.spec.soc_permille / 1000,
+        "aggregate": chosen.size.is_aggregate,
+        "soc_begin": chosen.soc_permille / 1000,
         "soc_end": float(result.soc[-1]),
         "figures": [figure._asdict() for figure in [*figures.of(result), *shares.promise(share)]],
         "violations": of_limits.of(result),
@@ -216,6 +215,7 @@ def lines(document: Document) -> list[str]:
     """The figures as a table."""
     kind = ", aggregate: each unit stands for several" if document["aggregate"] else ""
     days = counted(document["days"], "day")
+    modes = [f"{name} {seconds / 3600:.2f} h" for name, seconds in document["modes_s"].items()]
     return [
         "",
         f"{document['name']}",
@@ -223,23 +223,18 @@ def lines(document: Document) -> list[str]:
         f"{document['start']}, {document['mode']}, seed {document['seed']}{kind}",
         f"  state of charge {document['soc_begin']:.0%} at first, "
         f"{document['soc_end']:.0%} at last",
-        f"  modes of the controller: {_hours(document['modes_s'])}",
+        f"  modes of the controller: {', '.join(modes)}",
         f"  this mode does not know: {NOT_KNOWN_IN_WORDS}",
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(figure, document["mode"]) for figure in document["figures"]],
         *([f"  {optimum.MISSING}"] if optimum.highspy is None else []),
-        f"  cost: {cost.words(document['cost'])[1]}",
+        f"  cost: {cost.sentences(document['cost'])[1]}",
         *shares.lines(document["shares"], document["cost"]["currency"]),
         *[f"  VIOLATED: {violation}" for violation in document["violations"]],
         *([] if document["violations"] else ["  no violation"]),
         *minutes_table.lines(document["minutes"]),
         *[f"  sizing: {line}" for line in document["sizing"]],
     ]
-
-
-def _hours(modes_s: dict[str, int]) -> str:
-    """Each mode of policies/modes.py with its time."""
-    return ", ".join([f"{name} {seconds / 3600:.2f} h" for name, seconds in modes_s.items()])
 
 
 def _line(figure: Document, mode: str) -> str:

@@ -13,7 +13,7 @@ REACTS_S = 5
 
 def caps_W(spec: Spec, count: int) -> np.ndarray:
     """Import of each second of a run that is surely above the contacts; inf while all are open."""
-    found_W = np.full(count, np.inf)
+    caps_W = np.full(count, np.inf)
     devices = [
         device for device in spec.size.devices.values() if device["role"] == GridContact.NAME
     ]
@@ -22,8 +22,8 @@ def caps_W(spec: Spec, count: int) -> np.ndarray:
         most_W = spec.size.import_W * min([1000, *parts]) / 1000 * (1 + CAP_ERROR)
         for at_s, for_s in closings:
             closed = slice(round(at_s) + REACTS_S, round(at_s + for_s))
-            found_W[closed] = np.minimum(found_W[closed], most_W)
-    return found_W
+            caps_W[closed] = np.minimum(caps_W[closed], most_W)
+    return caps_W
 
 
 def closes(caps_W: np.ndarray) -> bool:

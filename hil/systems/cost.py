@@ -32,7 +32,7 @@ def of(result: Result) -> dict[str, Any]:
     }
 
 
-def words(cost: dict[str, Any]) -> tuple[bool, str]:
+def sentences(cost: dict[str, Any]) -> tuple[bool, str]:
     """(True if the bill is higher with the battery, or with the whole system; the sentences)."""
     clauses = [_against(cost, "without_battery", "the battery")]
     if abs(cost["without_system"] - cost["without_battery"]) >= MONEY_MIN:

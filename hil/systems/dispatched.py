@@ -1,7 +1,7 @@
 """A dispatcher among the controllers of a system in chain-only mode, once a second.
 
 The messages take no time here, and none is lost: `python -m hil trials fleet` has a broker that
-loses, doubles and delays messages, and cabinets with their kernels. A cabinet that comes joins: the
+loses, doubles and delays messages, and cabinets with their kernels. After a cabinet has come, the
 others count on its battery more and more.
 """
 
@@ -19,7 +19,7 @@ from hil.fleet.standin import StandIn
 from hil.systems.member import ChainMember
 
 SOURCE, NUMBER = "shares", 2  # the source that sorts after the planner's (HintSlot.source)
-HELD_MS = 5000  # validity with which each second hands the limit to the controller
+HELD_MS = 5000  # each limit is valid so long; a new one comes every second
 HOLD_H = 4.0
 
 
@@ -71,7 +71,7 @@ class Shares:
                 joined_s = min(RAMP_S, now_s - self._came_s[number])
                 report = report_of(_report(member, joined_s))
                 self._dispatcher.hear_report(box.name, report, now_us)
-        for _ in range(2):  # what the answers to lowerings free is lent in the same second
+        for _ in range(2):  # power that a lowered share frees is lent in the same second
             for name, datagram in self._dispatcher.step(now_us):
                 box = self._by_name[name]
                 answer = box.receive(datagram, now_ms)

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from hil.results.plot import COLOURS, SOC, STYLE
-from hil.results.site_plot import LEGEND as LEGEND_ABOVE
+from hil.results.site_plot import LEGEND
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, blocks
 
@@ -44,13 +44,13 @@ def day(result: Result, size: tuple[float, float]) -> str:
 
     def draw(picture: Picture) -> None:
         power, charge, price = picture.subplots(3, 1, sharex=True, height_ratios=(4, 1.2, 1.2))
-        for name, values, colour in series:
-            if values.any():
-                power.step(hours, values[span] / 1000, where="post", color=colour, label=name)
+        for name, power_W, colour in series:
+            if power_W.any():
+                power.step(hours, power_W[span] / 1000, where="post", color=colour, label=name)
         if result.cap_W:
             power.axhline(result.cap_W / 1000, color=COLOURS["grid"], lw=0.8, ls=":")
         power.set_ylabel("kW, means of 15 min")
-        power.legend(ncols=5 if size == WIDE else 2, **LEGEND_ABOVE)
+        power.legend(ncols=5 if size == WIDE else 2, **LEGEND)
         charge.plot(hours, 100 * result.soc[span], color=SOC)
         charge.set_ylabel("charge, %")
         price.step(hours, result.series.price[span], where="post", color=PRICE)
@@ -85,13 +85,13 @@ def _minute(result: Result, first: int) -> str:
 
     def draw(picture: Picture) -> None:
         axes: Any = picture.subplots()
-        for name, values in series.items():
+        for name, power_W in series.items():
             axes.step(
-                range(len(values)), values / 1000, where="post", color=COLOURS[name], label=name
+                range(len(power_W)), power_W / 1000, where="post", color=COLOURS[name], label=name
             )
         axes.set_ylabel("kW")
         axes.set_xlabel("seconds")
-        axes.legend(ncols=3, **LEGEND_ABOVE)
+        axes.legend(ncols=3, **LEGEND)
 
     return _svg(draw, SMALL)
 
@@ -112,7 +112,7 @@ def sweep(annual: Mapping[str, Any]) -> str:
         axes.set_xlim(0)
         axes.set_xlabel("battery, kWh")
         axes.set_ylabel(f"{annual['currency']} a year")
-        axes.legend(**LEGEND_ABOVE)
+        axes.legend(**LEGEND)
 
     return _svg(draw, (4.4, 3.6))
 

@@ -24,7 +24,7 @@ from hil.systems import (
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S
 from hil.systems.swing_figures import POWER_W_MIN
-from hil.systems.thermal import UNKNOWN, Found, Measure
+from hil.systems.thermal import UNKNOWN, Attained, Measure
 
 SLOT_H = SLOT_S / 3600
 SHIFTED_KWH_MIN = 1.0
@@ -75,7 +75,7 @@ def _figure(result: Result, asked: dict[str, Any]) -> Figure:
     return judged(asked, FIGURES[asked["name"]](result), unit)
 
 
-def judged(asked: Mapping[str, Any], measured: Found, baseline_unit: str = "") -> Figure:
+def judged(asked: Mapping[str, Any], measured: Attained, baseline_unit: str = "") -> Figure:
     """The line of a figure. asked: its table in the system's file."""
     reached, optimum, baseline = measured
     is_met = None
@@ -102,13 +102,21 @@ def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
     energy later, at the mean price.
     """
     series, spec = result.series, result.spec
-    with_it, *baselines = [
-        tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start)
-        for each_W in (result.grid_W, result.import_without_W(), result.wanted_W)
+    with_system, without_battery, without_system = [
+        tariff.bill(spec.tariff, import_W, SLOT_S, series.price, spec.start)
+        for import_W in (result.grid_W, result.import_without_W(), result.wanted_W)
     ]
     fuel = float(result.genset_W.sum()) * SLOT_H / 1000 * spec.tariff["fuel_per_kWh"]
     later = event_figures.yielded_kWh(result)[0] * result.mean_price
-    return with_it._replace(energy=with_it.energy + fuel + later), baselines[0], baselines[1]
+    with_system = with_system._replace(energy=with_system.energy + fuel + later)
+    return with_system, without_battery, without_system
+
+
+def _cuts(
+    reached: float | None, bound: float | None, whole: float, least: float
+) -> tuple[float | None, float | None]:
+    """(cut that was reached, its bound), percent of the whole. None: the whole is below `least`."""
+    return less_pct(reached, whole, least), less_pct(bound, whole, least)
 
 
 def _start_W(result: Result) -> float:
@@ -117,38 +125,29 @@ def _start_W(result: Result) -> float:
     return energy_Wh / (len(result.soc) * SLOT_H)
 
 
-def peak_cut(result: Result) -> Found:
+def peak_cut(result: Result) -> Attained:
     """Cut of the highest billed import, compared with no battery and no PV. Bound: an ideal
     battery.
     """
-    with_it, _, without = bills(result)
+    with_system, _, without = bills(result)
     lowest_W = bounds.lowest_billed_W(result.spec, bounds.net_W(result))
-    reached, bound = [
-        less_pct(each_W, without.peak_W, POWER_W_MIN) for each_W in (with_it.peak_W, lowest_W)
-    ]
-    return reached, bound, without.peak_W / 1000
+    cuts = _cuts(with_system.peak_W, lowest_W, without.peak_W, POWER_W_MIN)
+    return *cuts, without.peak_W / 1000
 
 
-def purchase_cut(result: Result) -> Found:
+def purchase_cut(result: Result) -> Attained:
     """Cut of the purchased energy. Bound: all energy of PV, fuel and first charge is used."""
-    load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
-    least_W = (bounds.net_W(result) - _start_W(result)).sum()
-    reached, bound = [
-        less_pct(float(max(0.0, sum_W)), float(load_W), POWER_W_MIN)
-        for sum_W in (bought_W, least_W)
-    ]
-    return reached, bound, float(load_W) * SLOT_H / 1000
+    load_W, bought_W = float(result.series.load_W.sum()), np.maximum(0.0, result.grid_W).sum()
+    least_W = max(0.0, float((bounds.net_W(result) - _start_W(result)).sum()))
+    return *_cuts(float(bought_W), least_W, load_W, POWER_W_MIN), load_W * SLOT_H / 1000
 
 
-def renewable(result: Result) -> Found:
+def renewable(result: Result) -> Attained:
     """PV energy that load or battery took, as a share of the load's energy."""
-    exported = float(np.maximum(0.0, -result.grid_W).sum())
-    used, load = float(result.pv_W.sum()) - exported, float(result.series.load_W.sum())
-    reached, bound = [
-        less_pct(load - sum_W, load, POWER_W_MIN)
-        for sum_W in (used, float(result.series.pv_W.sum()))
-    ]
-    return reached, bound, 0.0
+    exported_W = float(np.maximum(0.0, -result.grid_W).sum())
+    used_W, load_W = float(result.pv_W.sum()) - exported_W, float(result.series.load_W.sum())
+    most_W = float(result.series.pv_W.sum())
+    return *_cuts(load_W - used_W, load_W - most_W, load_W, POWER_W_MIN), 0.0
 
 
 def cheaper(beside: int) -> Measure:
@@ -156,54 +155,58 @@ def cheaper(beside: int) -> Measure:
     battery, 2 is the bill without battery and PV. Bound: perfect foresight.
     """
 
-    def figure(result: Result) -> Found:
-        paid, without = (bills(result)[place].total for place in (0, beside))
+    def figure(result: Result) -> Attained:
+        paid, without = (bills(result)[index].total for index in (0, beside))
         best = optimum.bill(result)
-        reached, bound = [
-            less_pct(amount, without, MONEY_MIN) for amount in (paid, best and best.total)
-        ]
-        return reached, bound, without
+        return *_cuts(paid, best and best.total, without, MONEY_MIN), without
 
     return figure
 
 
-def energy_cost_cut(result: Result) -> Found:
+def energy_cost_cut(result: Result) -> Attained:
     """Cut of the energy's cost, compared with no battery and no PV. Stored energy at the end
     counts.
     """
-    paid, without = (bills(result)[place].energy for place in (0, 2))
-    costs = paid - result.gained_Wh / 1000 * result.mean_price, bounds.lowest_energy_cost(result)
-    reached, bound = [less_pct(cost, without, MONEY_MIN) for cost in costs]
-    return reached, bound, without
+    with_system, _, without_system = bills(result)
+    paid, without = with_system.energy, without_system.energy
+    cost = paid - result.gained_Wh / 1000 * result.mean_price
+    return *_cuts(cost, bounds.lowest_energy_cost(result), without, MONEY_MIN), without
 
 
-def shifted_price_cut(result: Result) -> Found:
+def shifted_price_cut(result: Result) -> Attained:
     """How much cheaper a shifted kWh was bought, losses included, than at the time of its use.
 
     Energy from PV, or fed into the grid, counts at the feed-in price. If the battery ends the run
     with less energy, it buys the difference at the mean price of charging. Bound: the same energy,
     at rated power, in the cheapest and in the most expensive slots of the run.
     """
-    charged = np.maximum(0.0, -result.battery_W) * SLOT_H / 1000
-    discharged = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
-    if discharged.sum() < SHIFTED_KWH_MIN or charged.sum() < SHIFTED_KWH_MIN:
+    charges_kWh, gives_kWh, grid_kWh = [
+        power_W * SLOT_H / 1000
+        for power_W in (
+            np.maximum(0.0, -result.battery_W),
+            np.maximum(0.0, result.battery_W),
+            result.grid_W,
+        )
+    ]
+    charged_kWh, given_kWh = charges_kWh.sum(), gives_kWh.sum()
+    if given_kWh < SHIFTED_KWH_MIN or charged_kWh < SHIFTED_KWH_MIN:
         return UNKNOWN
-    tariff_, series, grid = (result.spec.tariff, result.series, result.grid_W * SLOT_H / 1000)
-    price, feed_in = series.price + tariff_["adder_per_kWh"], tariff_["feed_in_per_kWh"]
-    paid = _worth(charged, np.minimum(charged, np.maximum(0.0, grid)), price, feed_in)
-    spared = _worth(
-        discharged, discharged - np.minimum(discharged, np.maximum(0.0, -grid)), price, feed_in
-    )
+    terms, series = result.spec.tariff, result.series
+    price, feed_in = series.price + terms["adder_per_kWh"], terms["feed_in_per_kWh"]
+    bought_kWh = np.minimum(charges_kWh, np.maximum(0.0, grid_kWh))
+    used_kWh = gives_kWh - np.minimum(gives_kWh, np.maximum(0.0, -grid_kWh))
+    paid = _worth(charges_kWh, bought_kWh, price, feed_in)
+    spared = _worth(gives_kWh, used_kWh, price, feed_in)
     cost = np.where(series.pv_W > series.load_W, np.minimum(price, feed_in), price)
     size, worth = result.spec.size, np.maximum(price, feed_in)
     full_kWh = size.power_W * SLOT_H / 1000
     lost_kWh = max(0.0, float(result.soc[0] - result.soc[-1])) * size.energy_Wh / 1000
-    again = 1.0 + lost_kWh / float(charged.sum())
-    cheapest = _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
-    dearest = _first_mean(np.sort(worth)[::-1], discharged.sum() / full_kWh) * discharged.sum()
-    least = PRICE_MIN * float(discharged.sum())
-    reached, bound = (less_pct(paid * again, spared, least), less_pct(cheapest, dearest, least))
-    return reached, bound, spared / float(discharged.sum())
+    again = 1.0 + lost_kWh / float(charged_kWh)
+    cheapest = _first_mean(np.sort(cost), charged_kWh / full_kWh) * charged_kWh * again
+    dearest = _first_mean(np.sort(worth)[::-1], given_kWh / full_kWh) * given_kWh
+    least = PRICE_MIN * float(given_kWh)
+    bound = less_pct(cheapest, dearest, least)
+    return less_pct(paid * again, spared, least), bound, spared / float(given_kWh)
 
 
 def _worth(all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float) -> float:
@@ -215,43 +218,39 @@ def _first_mean(ordered: np.ndarray, slots: float) -> float:
     return float(ordered[: max(1, int(slots))].mean())
 
 
-def import_over(result: Result) -> Found:
+def import_over(result: Result) -> Attained:
     """Highest 15 min mean of the import, in percent of the connection. Bound: an ideal battery."""
     limit_W = result.spec.size.import_W
-    without_W = float((result.series.net_W).max())
     lowest_W = bounds.lowest_import_W(result.spec, bounds.net_W(result))
-    powers_W = float(result.grid_W.max()), lowest_W, without_W
-    reached, bound, without = [100.0 * each_W / limit_W for each_W in powers_W]
-    return reached, bound, without
+    highest_W, without_W = float(result.grid_W.max()), float(result.series.net_W.max())
+    return 100.0 * highest_W / limit_W, 100.0 * lowest_W / limit_W, 100.0 * without_W / limit_W
 
 
-def import_over_1s(result: Result) -> Found:
+def import_over_1s(result: Result) -> Attained:
     """Highest 1 s mean of the import, in percent of the connection. Bound: that of import_over."""
-    load_W, grid_W = [100.0 * float(second_W.max()) for second_W in result.seconds_W]
-    limit_W, bound = result.spec.size.import_W, import_over(result)[1]
-    return grid_W / limit_W, bound, load_W / limit_W
+    limit_W = result.spec.size.import_W
+    load, grid = [100.0 * float(power_W.max()) / limit_W for power_W in result.seconds_W]
+    return grid, import_over(result)[1], load
 
 
-def seconds_over(result: Result) -> Found:
+def seconds_over(result: Result) -> Attained:
     """Seconds of import above the connection."""
     limit_W = result.spec.size.import_W
-    grid_s, load_s = [float((second_W > limit_W).sum()) for second_W in result.seconds_W[::-1]]
+    load_s, grid_s = [float((power_W > limit_W).sum()) for power_W in result.seconds_W]
     return grid_s, 0.0, load_s
 
 
-def per_it(result: Result) -> Found:
+def per_it(result: Result) -> Attained:
     """Purchased kWh for each kWh of the computers. Bound: as for purchase_cut."""
-    computers, load = [
-        float(power_W.sum()) for power_W in (result.series.it_W, result.series.load_W)
-    ]
-    bought = float(np.maximum(0.0, result.grid_W).sum())
-    if computers < POWER_W_MIN:
+    it_W, load_W = float(result.series.it_W.sum()), float(result.series.load_W.sum())
+    if it_W < POWER_W_MIN:
         return UNKNOWN
-    least = max(0.0, float((bounds.net_W(result) - _start_W(result)).sum()))
-    return bought / computers, least / computers, load / computers
+    bought_W = float(np.maximum(0.0, result.grid_W).sum())
+    least_W = max(0.0, float((bounds.net_W(result) - _start_W(result)).sum()))
+    return bought_W / it_W, least_W / it_W, load_W / it_W
 
 
-def cycles(result: Result) -> Found:
+def cycles(result: Result) -> Attained:
     """Full cycles in a year."""
     given_Wh = float(np.maximum(0.0, result.battery_W).sum()) * SLOT_H
     return given_Wh / result.spec.size.energy_Wh * 365 / result.spec.days, None, None

@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 from pathlib import Path
 
 from controller.config.cabinet_config import Config
-from controller.core.base.schedule_table import OPEN_W, Slot, Table
+from controller.core.base.schedule_table import Table
 from controller.core.policies.meter_statistics import TURN_S
 from hil.engine.pod import Pod, with_control
 from hil.engine.simulate import VirtualRig
@@ -14,7 +14,7 @@ from hil.engine.virtual_controller import VirtualClock
 from hil.fleet.broker import Faults
 from hil.fleet.messages import Messages
 from hil.systems import run, sized
-from hil.systems.member import HEARTBEAT, HEARTBEAT_S, SENDER
+from hil.systems.member import HEARTBEAT, HEARTBEAT_S, SENDER, share_of
 from hil.systems.sender import Sender
 from hil.systems.series import outages_of
 from hil.systems.spec import Inputs, Spec
@@ -61,7 +61,7 @@ class LivePod(Pod):
         self._begin(spec)
 
     def _begin(self, spec: Spec) -> None:
-        """Set the clocks, make the dispatcher, and let cabinets leave that have left before."""
+        """Set the clocks, make the dispatcher, and take away cabinets that left before begin_s."""
         start_s = round(spec.start.replace(tzinfo=UTC).timestamp())
         self._start_us = (start_s + self._begin_s) * 1_000_000
         for member in self.members:
@@ -101,7 +101,7 @@ class LivePod(Pod):
         cabinet.image.add_hint(HEARTBEAT)
         if table is not None:
             share = member.config.control["share_permille"]
-            slots = tuple([_share_of(slot, share) for slot in table.slots])
+            slots = tuple([share_of(slot, share) for slot in table.slots])
             cabinet.image.add_schedule(table._replace(slots=slots))
 
     def _move(self, second: int) -> None:
@@ -142,14 +142,6 @@ def _configs(sizes: Sequence[sized.Size], folder: Path) -> list[Config]:
         config = sized.load(size, own, TICK_MS)
         configs.append(with_control(config, {"meter_code_wait_s": number * TURN_S}))
     return configs
-
-
-def _share_of(slot: Slot, share_permille: int) -> Slot:
-    *powers_W, reserve = slot
-    shares = [
-        power_W if power_W == OPEN_W else power_W * share_permille // 1000 for power_W in powers_W
-    ]
-    return Slot._make([*shares, reserve])
 
 
 def _later(spec: Spec, begin_s: int) -> Spec:

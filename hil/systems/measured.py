@@ -35,26 +35,22 @@ def month(
     folder: str, system: tuple[str, str], month_number: int, days: int, seed: int, year: int | None
 ) -> pasts.Case:
     """A month of measured series. year: that of the prices. ConfigError: one line."""
-    try:
-        return _month(folder, *system, month_number, days, seed, year)
-    except SeriesError as error:
-        raise ConfigError(f"--data: {error}") from None
-
-
-def _month(
-    folder: str, name: str, variant: str, month_number: int, days: int, seed: int, year: int | None
-) -> pasts.Case:
+    name = system[0]
     market, own_year = MARKETS.get(name, (NORDIC, 2018))
     first = datetime(year or own_year, month_number, 1)
-    spec = pasts.begun(name, variant, first, days, seed)
-    sun = WEATHER.get(name, "greensboro_nc")
-    load_W = _load_W(folder, spec, name, seed)
-    pv_W = _sun(folder, sun, spec) * spec.site["pv"]["rated_W"] if "pv" in spec.site else load_W * 0
-    price = prices_of(spec, {})
-    if spec.prices["kind"] != "time_of_use":
-        price = _price(folder, market, spec)
+    spec = pasts.begun(*system, first, days, seed)
+    try:
+        load_W = _load_W(folder, spec, name, seed)
+        pv_W = load_W * 0
+        if "pv" in spec.site:
+            station = WEATHER.get(name, "greensboro_nc")
+            pv_W = _sun(folder, station, spec) * spec.site["pv"]["rated_W"]
+        is_fixed = spec.prices["kind"] == "time_of_use"
+        price = prices_of(spec, {}) if is_fixed else _price(folder, market, spec)
+    except SeriesError as error:
+        raise ConfigError(f"--data: {error}") from None
     series = Series(load_W, load_W, pv_W, price)
-    return pasts.of_series(spec, series, f"{first:%Y-%m}", name, variant)
+    return pasts.of_series(spec, series, f"{first:%Y-%m}", *system)
 
 
 def _load_W(folder: str, spec: Spec, name: str, seed: int) -> np.ndarray:
@@ -82,7 +78,9 @@ def _with_jobs(part: np.ndarray, weekday: int) -> np.ndarray:
 def _gpus(folder: str) -> np.ndarray:
     """Share of the GPUs that run, in a row for each day. A gap takes the value before it."""
     path, column, whole = GPUS
-    running = np.array(_column(f"{folder}/{path}", column))
+    with table.opened(f"{folder}/{path}") as rows:
+        index = rows.at(column)
+        running = np.array([float(cells[index]) for _, cells in rows])
     for gap in np.flatnonzero(running <= 0):
         running[gap] = running[gap - 1]
     shape = DAYS, SLOTS_PER_DAY, DAY_MIN // SLOTS_PER_DAY
@@ -101,9 +99,3 @@ def _sun(folder: str, station: str, spec: Spec) -> np.ndarray:
     hours = np.array(weather.read(path).ghi_W_per_m2)
     first = (spec.start.timetuple().tm_yday - 1) * 24
     return np.repeat(hours[(first + np.arange(spec.days * 24)) % 8760], HOUR_SLOTS) / 1000 * PV_PART
-
-
-def _column(path: str, name: str) -> list[float]:
-    with table.opened(path) as rows:
-        index = rows.at(name)
-        return [float(cells[index]) for _, cells in rows]

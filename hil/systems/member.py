@@ -83,6 +83,15 @@ class ChainUnit:
         self._island_W = None
 
 
+def share_of(row: Sequence[int], share_permille: int) -> Slot:
+    """The slot of a schedule for a cabinet that answers this share of its powers."""
+    *powers_W, reserve = row
+    shares_W = [
+        power_W if power_W == OPEN_W else power_W * share_permille // 1000 for power_W in powers_W
+    ]
+    return Slot._make([*shares_W, reserve])
+
+
 class ChainMember:
     """A controller on a site (hil.site.site.Member). Call `schedule` with each new day."""
 
@@ -156,14 +165,8 @@ class ChainMember:
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
         """Take a schedule from second start_s of the run on, with this member's share of powers."""
         start_min = (self._begin_s + start_s) // 60
-        slots = tuple(
-            [Slot._make([*self._shares(powers_W), reserve]) for *powers_W, reserve in rows]
-        )
+        slots = tuple([share_of(row, self.share_permille) for row in rows])
         self.image.add_schedule(Table(0, start_min, slot_min, slots))
-
-    def _shares(self, powers_W: Sequence[int]) -> list[int]:
-        share = self.share_permille
-        return [power_W if power_W == OPEN_W else power_W * share // 1000 for power_W in powers_W]
 
     def supply(self, is_live: bool) -> None:
         """Ignore that the site's voltage has come or gone, because the auxiliaries have a UPS."""

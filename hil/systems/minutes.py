@@ -61,18 +61,19 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     leaves or comes or a contact closes, each outage of the run, and drawn outages.
     """
     spec = result.spec
-    deal = random.Random(f"{spec.seed}/minutes")
+    draw = random.Random(f"{spec.seed}/minutes")
     first_s, end_s = lead_s(spec), spec.days * DAY_S - AFTER_S
-    moments = [(deal.randint(first_s, end_s - plain_s), plain_s, False)] if plain_s else []
+    spans = []
     if plain_s:
-        moved = [second - plain_s // 2 for second in sorted(run.moves_of(spec))]
+        spans.append((draw.randint(first_s, end_s - plain_s), plain_s, False))
         closings = (spec.site.get(GridContact.kind) or {}).values()
-        moved += [round(at_s) - plain_s // 2 for closing in closings for at_s, _ in closing]
-        moments += [(max(first_s, at_s), plain_s, False) for at_s in moved]
-    moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
+        changes_s = sorted(run.moves_of(spec))
+        changes_s += [round(at_s) for closing in closings for at_s, _ in closing]
+        spans += [(max(first_s, at_s - plain_s // 2), plain_s, False) for at_s in changes_s]
+    spans += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
     count = outages if spec.size.can_form else 0  # without an island, no system claims an outage
-    moments += [(deal.randint(first_s, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
-    return [_begun(result, *moment) for moment in moments]
+    spans += [(draw.randint(first_s, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
+    return [_minutes(result, *span) for span in spans]
 
 
 def lead_s(spec: Spec) -> int:
@@ -80,7 +81,7 @@ def lead_s(spec: Spec) -> int:
     return LEAD_S + (spec.cabinets - 1) * TURN_S
 
 
-def _begun(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
+def _minutes(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
     """Minutes that begin with the charge and the cell temperature of that moment of the run."""
     slot = (at_s - lead_s(result.spec)) // SLOT_S
     degC = float(result.degC[slot]) if len(result.degC) else None
@@ -102,27 +103,28 @@ def played(spec: Spec, inputs: Inputs, minutes: Minutes) -> Played:
             pod.step()
             watch.see(lead <= pod.now_us / 1e6 < lead + minutes.for_s)
     figures = {**minutes._asdict(), **watch.figures()}
-    moved = ramps.broken(watch.seconds_W(), spec.ramps)
-    over = contacts.broken(spec, watch.seconds_W(), begin_s + SETTLED_S)
+    seconds_W = watch.seconds_W()
+    moved = ramps.broken(seconds_W, spec.ramps)
+    over = contacts.broken(spec, seconds_W, begin_s + SETTLED_S)
     return {**figures, "faults": [*_faults(figures), *moved, *over]}
 
 
 def _wait_for_start(pod: LivePod) -> None:
     """Limit load and sun until the cabinet runs, because in the run it was running already."""
     site = pod.site
-    import_W = sum(
+    configs = [member.config for member in pod.members]
+    import_mW = sum(
         [
-            member.config.cabinet["grid_import_W_max"] * member.config.control["share_permille"]
-            for member in pod.members
+            config.cabinet["grid_import_W_max"] * config.control["share_permille"]
+            for config in configs
         ]
     )
-    import_W //= 1000
-    load = site.load
+    half_W, load = import_mW // 1000 / 2, site.load
     assert load is not None, "the file of a system has [load]"
     for part in site.parts:
         if part.GIVES_WAY:
             part.ask("limit_W", 0)  # until the controller allows more
-    site.load = lambda now_s: load(now_s) if now_s > START_S else min(load(now_s), import_W / 2)
+    site.load = lambda now_s: load(now_s) if now_s > START_S else min(load(now_s), half_W)
 
 
 def _faults(figures: Played) -> list[str]:
@@ -136,8 +138,8 @@ def _faults(figures: Played) -> list[str]:
         and not (is_dark and stage in OF_DARKNESS)
         and not (stage == OVER and figures["over_W"] <= 0)
     }
-    is_end = figures["soc_end"] < EMPTY
-    ended = [trip for trip, stage in trips.items() if is_end and stage in OF_THE_END]
+    is_empty = figures["soc_end"] < EMPTY
+    ended = [trip for trip, stage in trips.items() if is_empty and stage in OF_THE_END]
     stopped = ["a unit does not run at the end"] if not figures["is_running"] else []
     if ended:
         stopped = ["; ".join([f"the charge ended: {ended[0]}, {len(ended)} such trips", *stopped])]
@@ -230,9 +232,8 @@ class Watch:
 
     def _see_devices(self, site: Site) -> None:
         since_s = site.now_us / 1e6 - self.lead_s
-        open_ = site.open_stages
-        if open_ != (self.stages[-1][1] if self.stages else 0):
-            self.stages.append((round(since_s, 1), open_))
+        if site.open_stages != (self.stages[-1][1] if self.stages else 0):
+            self.stages.append((round(since_s, 1), site.open_stages))
         is_carried = any(part.feeds_W > 0 for part in site.parts if isinstance(part, Genset))
         if site.source == ISLAND and is_carried:
             self.engine_s = since_s if self.engine_s is None else self.engine_s

@@ -4,8 +4,7 @@ HiGHS solves a linear program over the slots of the run. The bill has energy by 
 billed interval of each month, and capacity tags: a charge for the import in the grid's dearest
 hours. The battery has its power, its energy and its best efficiency, and begins and ends with the
 charge of the run. No run can do better, because the program has no auxiliaries, may leave PV
-unused, and may use the widest band that the run used. The saving of a real sender is stated as a
-share of this bound.
+unused, and may use the widest band of charge that the run used.
 """
 
 import os
@@ -28,7 +27,7 @@ except ImportError:  # a machine without the extra "lab"
     highspy = None  # type: ignore[assignment]
 
 SLOT_H = SLOT_S / 3600
-EFFICIENCY = 0.945  # round trip at the best power
+EFFICIENCY = 0.945  # of a round trip at the best power
 MISSING = "no bound of the bill: it needs a package that is not here: .venv/bin/pip install highspy"
 
 
@@ -71,7 +70,7 @@ def _model(result: Result) -> Model:
     charge, discharge = [solver.addVariables(count, lb=0.0, ub=power_kW) for _ in range(2)]
     stored = solver.addVariables(count, lb=low * whole_kWh, ub=high * whole_kWh)
     bought, sold = [solver.addVariables(count, lb=0.0) for _ in range(2)]
-    spilled = [solver.addVariable(lb=0.0, ub=float(each_W) / W_PER_KW) for each_W in pv_W]
+    spilled = [solver.addVariable(lb=0.0, ub=float(most_W) / W_PER_KW) for most_W in pv_W]
     needed_kW = (result.wanted_W - pv_W - result.genset_W) / W_PER_KW
     for slot in range(count):
         before = stored[slot - 1] if slot else begin * whole_kWh
@@ -88,14 +87,14 @@ def _solver() -> Any:
     descriptor 1, so descriptor 1 is redirected meanwhile.
     """
     sys.stdout.flush()
-    kept = os.dup(1)
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 1)
+    stdout_fd = os.dup(1)
+    with open(os.devnull, "wb") as devnull:
+        os.dup2(devnull.fileno(), 1)
         try:
             solver = highspy.Highs()
         finally:
-            os.dup2(kept, 1)
-            os.close(kept)
+            os.dup2(stdout_fd, 1)
+            os.close(stdout_fd)
     solver.silent()
     return solver
 
@@ -103,29 +102,30 @@ def _solver() -> Any:
 def _solved_W(model: Model, cost: Any) -> np.ndarray:
     """The import of each slot at the lowest cost."""
     model.solver.minimize(cost)
-    values = np.array(model.solver.getSolution().col_value) * W_PER_KW
+    powers_W = np.array(model.solver.getSolution().col_value) * W_PER_KW
     bought, sold = [
         [variable.index for variable in variables] for variables in (model.bought, model.sold)
     ]
-    return values[bought] - values[sold]
+    return powers_W[bought] - powers_W[sold]
 
 
 def _peaks(model: Model, charge: Charge) -> list[tuple[float, Any]]:
     """(money per kW, highest billed mean) of each month of a demand charge."""
     spec = model.result.spec
-    per = round(charge.interval_min * 60 / SLOT_S)
-    peaks: dict[tuple[int, int], list[Any]] = {}
+    slots = round(charge.interval_min * 60 / SLOT_S)
+    rates: dict[tuple[int, int], float] = {}
+    peaks: dict[tuple[int, int], Any] = {}
     bought, sold = model.bought, model.sold
-    for first in range(0, len(bought) - per + 1, per):
+    for first in range(0, len(bought) - slots + 1, slots):
         time = spec.start + timedelta(seconds=first * SLOT_S)
-        month = peaks.setdefault((time.year, time.month), [0.0, model.solver.addVariable(lb=0.0)])
-        month[0] += charge.rate(time.month) * per * SLOT_S / MONTH_S
+        month = time.year, time.month
+        peak = peaks.setdefault(month, model.solver.addVariable(lb=0.0))
+        rate = charge.rate(time.month) * slots * SLOT_S / MONTH_S
+        rates[month] = rates.get(month, 0.0) + rate
         if charge.is_billed(time):
-            mean = sum([bought[slot] - sold[slot] for slot in range(first, first + per)]) * (
-                1 / per
-            )
-            model.solver.addConstr(month[1] >= mean)
-    return [(rate, peak) for rate, peak in peaks.values()]
+            total = sum([bought[slot] - sold[slot] for slot in range(first, first + slots)])
+            model.solver.addConstr(peak >= total * (1 / slots))
+    return list(zip(rates.values(), peaks.values()))
 
 
 def _tags(model: Model) -> Any:

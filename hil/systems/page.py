@@ -146,10 +146,10 @@ def _about(run: Document) -> str:
 
 def _summary(document: Document) -> list[Cell]:
     """The promises and the bill of the run. A higher bill comes first if all promises are kept."""
-    is_well, promised = not verdict.wrong(document), verdict.words(document)
-    is_dearer, paid = cost.words(document["cost"])
-    lines = [judged(is_well, promised), judged(not is_dearer, paid)]
-    return lines[::-1] if is_well and is_dearer else lines
+    is_kept, promised = not verdict.wrong(document), verdict.sentences(document)
+    is_dearer, paid = cost.sentences(document["cost"])
+    lines = [judged(is_kept, promised), judged(not is_dearer, paid)]
+    return lines[::-1] if is_kept and is_dearer else lines
 
 
 def _row(figure: Document) -> list[Cell]:
@@ -227,10 +227,9 @@ def _side(energy_MWh: dict[str, float], names: dict[str, tuple[str, str]]) -> li
 
 
 def _size(outcome: Document) -> list[Cell]:
-    money = [f"{amount:,.0f}" for amount in (outcome["year"]["saved"], outcome["worth_per_kWh"])]
     return [
         outcome["battery"],
-        money[0],
+        f"{outcome['year']['saved']:,.0f}",
         judged(outcome["pays"], f"{outcome['net']:,.0f}"),
-        money[1],
+        f"{outcome['worth_per_kWh']:,.0f}",
     ]

@@ -57,17 +57,17 @@ class Case(NamedTuple):
         site = self.site._replace(tariff=tariff)
         return self._replace(site=site, currency=tariff["currency"])
 
-    def told(self, way: Way) -> Way:
+    def with_known_load(self, way: Way) -> Way:
         """A way to plan that also gets the load to come, if `is_told`."""
         if not self.is_told:
             return way
         load_W = self.past.load_W
 
-        def told(known: Known) -> list[Row]:
+        def rows_of(known: Known) -> list[Row]:
             start = len(known.past_load_W)
             return way(known._replace(load_W=load_W[start : start + 2 * SLOTS_PER_DAY]))
 
-        return told
+        return rows_of
 
 
 def tariff_of(path: str) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def of_series(
     spec: specs.Spec, site_series: series.Series, label: str, name: str, variant: str
 ) -> Case:
     """A case made of series that begin at spec.start."""
-    columns = site_series.load_W.tolist(), site_series.pv_W.tolist(), site_series.price.tolist()
-    past = Past(spec.start, *columns, BEFORE_DAYS * SLOTS_PER_DAY)
+    load_W, pv_W, price = [column.tolist() for column in site_series[1:]]
+    past = Past(spec.start, load_W, pv_W, price, BEFORE_DAYS * SLOTS_PER_DAY)
     return Case(
         f"{name}/{variant}".rstrip("/"),
         label,
@@ -130,13 +130,12 @@ def _points(
 ) -> points.Points | None:
     names = [folder / f"{kind}{ending}" for ending in (".csv", ".csv.gz")]
     path = next((candidate for candidate in names if candidate.is_file()), None)
-    has_it = is_needed or kind in [feed.kind for feed in planner.feeds]
+    feeds = [feed for feed in planner.feeds if feed.kind == kind]
     if path is None:
-        if has_it or (kind == "pv" and planner.pv_rated_W):
+        if is_needed or feeds or (kind == "pv" and planner.pv_rated_W):
             raise ConfigError(f"{names[0]}: no such file: the site file has {kind}")
         return None
-    feed = next((feed for feed in planner.feeds if feed.kind == kind), planner.feeds[0])
-    feed = feed._replace(kind=kind, format="csv", keys=NO_KEYS)
+    feed = [*feeds, *planner.feeds][0]._replace(kind=kind, format="csv", keys=NO_KEYS)
     try:
         return rows.read(str(path), feed, math.inf)
     except SeriesError as error:
@@ -149,7 +148,7 @@ def _months(
     """(start, end) of the first days, at most `days`, of each month with a history before it."""
     start, end = (datetime.fromtimestamp(time_s, zone) for time_s in (start_s, end_s))
     day = day_begin(start, BEFORE_DAYS + 1)
-    if day - timedelta(days=1) - timedelta(days=BEFORE_DAYS) == start:
+    if day - timedelta(days=1 + BEFORE_DAYS) == start:
         day -= timedelta(days=1)
     while day < end:
         length = calendar.monthrange(day.year, day.month)[1] - day.day + 1
@@ -170,25 +169,22 @@ def _month(
     before, count = (slots_between(start, moment) for moment in (first, end))
     columns, doubts = [], []
     for kind, known in read.items():
-        values = [0.0] * count
+        column = [0.0] * count
         if known is not None:
-            values = points.slots(known, start.astimezone(UTC).timestamp(), count)
-            holes = sum([value != value for value in values])
+            column = points.slots(known, start.astimezone(UTC).timestamp(), count)
+            holes = sum(map(math.isnan, column))
             doubts += [f"{kind}: {holes} of {count} quarters unknown"] if holes > 0 else []
-            values = inputs.filled(values, before_at(start))
-        if values[0] != values[0]:
+            column = inputs.filled(column, before_at(start))
+        if math.isnan(column[0]):
             raise ConfigError(f"{kind}.csv: knows nothing from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
-        columns.append(values)
+        columns.append(column)
     load_W, prices, pv_W = columns
-    past = Past(start, load_W, pv_W, prices, before)
-    currency, label = planner.site.tariff["currency"], f"{first:%Y-%m}"
     return Case(
         name="site",
-        label=label,
+        label=f"{first:%Y-%m}",
         site=planner.site,
-        past=past,
-        currency=currency,
-        is_told=False,
+        past=Past(start, load_W, pv_W, prices, before),
+        currency=planner.site.tariff["currency"],
         doubts=tuple(doubts),
     )
 

@@ -113,11 +113,7 @@ def _same(case: Case) -> Case:
 def _systems(arguments: Namespace) -> list[str]:
     if arguments.system == "all":
         return list(GOALS)
-    known = [
-        f"{name}/{variant}".rstrip("/")
-        for name in spec.NAMES
-        for variant in ("", *spec.variants(name))
-    ]
+    known = [f"{name}/{variant}".rstrip("/") for name, variant in spec.runs()]
     if arguments.system not in known:
         raise ConfigError(f"SYSTEM {arguments.system}: allowed are all, {', '.join(known)}")
     return [arguments.system]

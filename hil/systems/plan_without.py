@@ -61,9 +61,9 @@ class Job(NamedTuple):
 
 def run(works: Mapping[str, Callable[[], Case]], parts: Sequence[str], runner: Runner) -> list[Row]:
     """Print and return a row for each part and kind of month."""
-    todo = [Job(bad_load(work(), bad), bad, parts) for work in works.values() for bad in ("", *BAD)]
+    jobs = [Job(bad_load(work(), bad), bad, parts) for work in works.values() for bad in ("", *BAD)]
     months = runner.play(
-        todo, played, name=lambda job: f"{job.case.name} {job.case.label} {job.bad}"
+        jobs, played, name=lambda job: f"{job.case.name} {job.case.label} {job.bad}"
     )
     rows = [
         row
@@ -111,12 +111,11 @@ def bad_load(case: Case, bad: str) -> Case:
 def played(job: Job) -> Row:
     """Savings of the battery with all parts, without each part, and with perfect foresight."""
     case, site = job.case, job.case.site
-    stored_J = back_tests.BEGIN * site.full_J
-    best = foresight.optimum(site, case.past, stored_J)
-    saved = {"": _saved(case, stored_J)}
+    best = foresight.optimum(site, case.past, back_tests.BEGIN * site.full_J)
+    saved = {"": _saved(case)}
     for name in job.parts:
         with mock.patch.object(*PARTS[name]):
-            saved[name] = _saved(case, stored_J)
+            saved[name] = _saved(case)
     return {
         "name": case.name,
         "label": case.label,
@@ -128,9 +127,9 @@ def played(job: Job) -> Row:
     }
 
 
-def _saved(case: Case, stored_J: float) -> float:
-    done = backtest.followed(case.site, case.past, stored_J, case.told(Daily(case.site).rows))
-    return back_tests.beside_none(case, done)["saved"]
+def _saved(case: Case) -> float:
+    outcome = back_tests.followed(case, Daily(case.site).rows)
+    return back_tests.beside_none(case, outcome)["saved"]
 
 
 def _rows(part: str, is_bad: bool, months: Sequence[Row]) -> Iterator[Row]:
@@ -140,17 +139,17 @@ def _rows(part: str, is_bad: bool, months: Sequence[Row]) -> Iterator[Row]:
     """
     if not months:
         return
-    of_one = {name: _points(part, [month for month in months if month["name"] == name])
-              for name in dict.fromkeys([month["name"] for month in months])}  # fmt: skip
+    by_system = {name: _points(part, [month for month in months if month["name"] == name])
+                 for name in dict.fromkeys([month["name"] for month in months])}  # fmt: skip
     worst = [
-        min([1000 * month["saved"][way] / month["bill"] for month in months]) for way in ("", part)
+        min([1000 * month["saved"][off] / month["bill"] for month in months]) for off in ("", part)
     ]
     yield {
         "part": part,
         "months": f"{'bad' if is_bad else 'as were'} {len(months)}",
         "points": _points(part, months),
-        "least": min(of_one.items(), key=lambda pair: pair[1]),
-        "most": max(of_one.items(), key=lambda pair: pair[1]),
+        "least": min(by_system.items(), key=lambda pair: pair[1]),
+        "most": max(by_system.items(), key=lambda pair: pair[1]),
         "permille": worst,
     }
 

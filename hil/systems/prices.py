@@ -21,11 +21,11 @@ PEAK_HOURS, NOON = (8, 19), 13
 
 def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = ()) -> np.ndarray:
     """Money per kWh of each hour, from a seed. day: means of a day, money per MWh."""
-    deal, noise, prices = random.Random(f"{seed}/prices"), 0.0, []
+    draw, noise, prices = random.Random(f"{seed}/prices"), 0.0, []
     kept = math.exp(-1 / HOURS_KEPT)
     for hour in range(hours):
         time = start + timedelta(hours=hour)
-        noise = noise * kept + deal.gauss(0.0, NOISE) * math.sqrt(1 - kept * kept)
+        noise = noise * kept + draw.gauss(0.0, NOISE) * math.sqrt(1 - kept * kept)
         prices.append((day[time.hour] if day else MEAN + SWING * _shape(time)) + noise)
     return np.array(prices) / KWH_PER_MWH
 
@@ -46,10 +46,10 @@ def time_of_use(table: Mapping[str, Any], start: datetime, hours: int) -> np.nda
     """Money per kWh of each hour. table: valley, flat, peak (money per kWh), valley_hours and
     peak_hours ([[first, end], ...]), summer_peak_hours for July to September.
     """
-    return np.array([_of_hour(table, start + timedelta(hours=hour)) for hour in range(hours)])
+    return np.array([_price(table, start + timedelta(hours=hour)) for hour in range(hours)])
 
 
-def _of_hour(table: Mapping[str, Any], time: datetime) -> float:
+def _price(table: Mapping[str, Any], time: datetime) -> float:
     is_summer = time.month in (7, 8, 9)
     peaks = table["summer_peak_hours" if is_summer else "peak_hours"]
     for name, spans in (("peak", peaks), ("valley", table["valley_hours"])):

@@ -44,7 +44,7 @@ class Proof(NamedTuple):
         }
         return [f"{self.run} {reason}" for reason, is_so in lacks.items() if reason and is_so]
 
-    def words(self, runs: Document) -> str:
+    def text(self, runs: Document) -> str:
         """The figure as a reader sees it."""
         return f"{self.figure} {verdict.against(runs[self.run]['figures'][self.figure])}"
 
@@ -77,20 +77,20 @@ def stale(results: Document) -> list[str]:
     ]
 
 
-# What the runs depend on, with each name once: {runs as bits of a hexadecimal number: {module:
-# its functions, with spaces; None: all}}, and files in place of a module's functions.
+# The code and files on which the runs depend, with each name once: {runs as bits of a hexadecimal
+# number: {module: its functions, with spaces; None: all}}. The module FILES has the files.
 Packed = dict[str, dict[str, str | None]]
 FILES = "files"
 
 
-def packed(every: list[Evidence]) -> Packed:
+def packed(evidence_of_runs: list[Evidence]) -> Packed:
     """The evidence of all runs in one table."""
     runs: dict[tuple[str, str | None], int] = {}
-    for place, one in enumerate(every):
+    for place, run in enumerate(evidence_of_runs):
         names = {
-            (module, name) for module, text in one["functions"].items() for name in _names(text)
+            (module, name) for module, text in run["functions"].items() for name in _names(text)
         }
-        for key in names | {(FILES, file) for file in one["files"]}:
+        for key in names | {(FILES, file) for file in run["files"]}:
             runs[key] = runs.get(key, 0) | 1 << place
     table: dict[str, dict[str, list[str | None]]] = {}
     for (module, name), bits in sorted(runs.items(), key=str):
@@ -139,16 +139,12 @@ def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> 
 
 def updated(results: Document, newer: Document) -> Document:
     """Results with those of the newer runs in place of the same runs."""
-    every = {
-        run: (document, _evidence(part["evidence"], place))
-        for part in (results, newer)
-        for place, (run, document) in enumerate(part["runs"].items())
-    }
-    return {
-        "commit": newer["commit"],
-        "runs": {run: document for run, (document, _) in every.items()},
-        "evidence": packed([one for _, one in every.values()]),
-    }
+    runs, evidence_of = {}, {}
+    for part in (results, newer):
+        for place, (run, document) in enumerate(part["runs"].items()):
+            runs[run], evidence_of[run] = document, _evidence(part["evidence"], place)
+    table = packed(list(evidence_of.values()))
+    return {"commit": newer["commit"], "runs": runs, "evidence": table}
 
 
 def run_of(name: str, variant: str) -> str:

@@ -1,7 +1,7 @@
 """Changes a system's size by --battery-kWh, --battery-kW, --pv-kW or --sweep.
 
 The numbers of units and racks stay as in the file, and each unit and rack becomes larger or
-smaller. A unit above 250 kW represents several real ones, as in the file.
+smaller.
 """
 
 import math
@@ -26,9 +26,8 @@ def key(option: str) -> str:
 
 def of(spec: Spec, inputs: Inputs) -> Spec:
     """The system with the sizes of the options. ConfigError: one line."""
-    sizes = {
-        option: inputs[key(option)] for option in OPTIONS if inputs.get(key(option)) is not None
-    }
+    chosen = {option: inputs.get(key(option)) for option in OPTIONS}
+    sizes = {option: size for option, size in chosen.items() if size is not None}
     if not sizes:
         return spec
     size = spec.size
@@ -43,19 +42,18 @@ def of(spec: Spec, inputs: Inputs) -> Spec:
     changed = spec._replace(size=size._replace(rated_W=rated_W, energy_Wh=energy_Wh))
     if PV in sizes:
         changed = _with_pv(changed, round(1000 * sizes[PV]))
-    return changed._replace(name=f"{spec.name.split(HERE)[0]}{HERE}{words(changed)})")
+    return changed._replace(name=f"{spec.name.split(HERE)[0]}{HERE}{sizes_text(changed)})")
 
 
 def scaled(spec: Spec, factor: float) -> Spec:
     """The system with power and energy of its battery multiplied by this factor."""
-    size = spec.size
-    kWh, kW = size.energy_Wh / 1000, size.power_W / 1000
     if factor == 1.0:
         return spec
+    kWh, kW = spec.size.energy_Wh / 1000, spec.size.power_W / 1000
     return of(spec, {key(ENERGY): factor * kWh, key(POWER): factor * kW})
 
 
-def words(spec: Spec) -> str:
+def sizes_text(spec: Spec) -> str:
     """Sizes of a system in a few words."""
     pv = spec.site.get("pv")
     return battery(spec) + (f" and {pv['rated_W'] / 1000:,.0f} kW of PV" if pv else "")

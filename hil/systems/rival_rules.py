@@ -10,11 +10,10 @@ the rules do not optimise all at once. Each rule uses only what the rules before
    wear.
 5. Spend in the dearest slots the energy that no later slot needs.
 
-The cap is chosen once: 2 % above the lowest that the battery held in the days before. Nothing
-that runs a cabinet or a system uses these rules.
+The cap is chosen once: 2 % above the lowest that the battery held in the days before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -102,18 +101,19 @@ class Book:
         """Discharge above the cap. Charge missing energy in the slots just before."""
         for slot in np.flatnonzero(self.net_W > self.cap_W).tolist():
             wanted_W = min(float(self.net_W[slot] - self.cap_W[slot]), self.store.discharge_W)
-            self._fill_before(slot, self._lack_J(slot, wanted_W))
+            self._fill(range(slot - 1, -1, -1), self._lack_J(slot, wanted_W))
             given_W = self._spare_J(slot) * self.one_way / self.slot_s
             self._set(slot, min(wanted_W, given_W))
 
     def _lack_J(self, slot: int, wanted_W: float) -> float:
         return wanted_W * self.slot_s / self.one_way - self._spare_J(slot)
 
-    def _fill_before(self, slot: int, lack_J: float) -> None:
-        for earlier in range(slot - 1, -1, -1):
+    def _fill(self, slots: Iterable[int], lack_J: float) -> None:
+        """Charge in these slots, one after the other, until nothing is lacking."""
+        for slot in slots:
             if lack_J <= 0:
                 return
-            lack_J -= self._charge(earlier, min(lack_J, self._room_J(earlier)))
+            lack_J -= self._charge(slot, min(lack_J, self._room_J(slot)))
 
     def _charge(self, slot: int, energy_J: float) -> float:
         """Store at most energy_J more in this slot, below the cap; returns what was stored."""
@@ -153,10 +153,7 @@ class Book:
         """Charge before the store falls below its lowest energy."""
         for slot in range(len(self.price)):
             lack_J = self.store.low_J - float(self.stored_J[slot + 1])
-            for earlier in np.argsort(self.price[: slot + 1], kind="stable").tolist():
-                if lack_J <= 0:
-                    break
-                lack_J -= self._charge(earlier, min(lack_J, self._room_J(earlier)))
+            self._fill(np.argsort(self.price[: slot + 1], kind="stable").tolist(), lack_J)
 
     def trade(self) -> None:
         """Charge in cheap slots for dearer later ones. The dearest slot is served first."""

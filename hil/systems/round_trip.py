@@ -8,9 +8,8 @@ from hil.systems.sized import COP, Size
 from hil.values.lumped import LumpedUnit
 
 STEP_S, CYCLE = 10.0, 0.1  # step of the simulation, s; change of the charge in a cycle
-# PART: power of the cycle, as a part of the rated power; it is usual in these systems (assumed).
-# SOC: charge at the start of the cycle, 0 to 1.
-PART, SOC = (0.2, 0.3)
+PART = 0.2  # power of the cycle, as a part of the rated power; usual in these systems (assumed)
+SOC = 0.3  # charge at the start of the cycle, 0 to 1
 DEGC = 27.0
 
 

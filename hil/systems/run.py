@@ -38,7 +38,7 @@ class Result(NamedTuple):
     genset_W: np.ndarray
     load_W: np.ndarray
     soc: np.ndarray  # at the end of each slot
-    spread_K: np.ndarray  # at the end of each slot
+    spread_K: np.ndarray  # warmest less coldest unit, at the end of each slot
     seconds_W: np.ndarray  # load and grid of each second, float32
     cap_W: float  # import that the last plan keeps
     account: dict[str, float]  # energies of the site, J
@@ -206,8 +206,9 @@ class Run:
                 asked = part.asked.get("lower_W", 0) > 0
                 self._lowered[:, slot] += part.sheds_W / SLOT_S, asked
         slot_W = means_W(before_J, site.account.energy_J, SLOT_S)
-        self._rows[:, slot] = *slot_W, _soc(members), _spread_K(members)
-        self._degC[slot] = np.mean(_degC(members))
+        units_degC = [unit.battery.degC for member in members for unit in member.pcs]
+        self._rows[:, slot] = *slot_W, _soc(members), max(units_degC) - min(units_degC)
+        self._degC[slot] = np.mean(units_degC)
 
 
 def means_W(
@@ -239,17 +240,6 @@ def _soc(members: Sequence[ChainMember]) -> float:
     """Mean charge of all units on the site."""
     charges = [member.soc for member in members if member.is_here]
     return math.fsum(charges) / len(charges)
-
-
-def _degC(members: Sequence[ChainMember]) -> list[float]:
-    """Temperature of the cells of each unit."""
-    return [unit.battery.degC for member in members for unit in member.pcs]
-
-
-def _spread_K(members: Sequence[ChainMember]) -> float:
-    """Difference between the warmest and the coldest unit."""
-    units_degC = _degC(members)
-    return max(units_degC) - min(units_degC)
 
 
 def _thermal(members: Sequence[ChainMember]) -> dict[str, float]:

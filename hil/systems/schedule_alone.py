@@ -13,7 +13,7 @@ from hil.systems import sender
 from hil.systems.run import Result
 from hil.systems.series import SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
-from hil.systems.thermal import Found, Measure
+from hil.systems.thermal import Attained, Measure
 
 MODE = "schedule alone, 15 min"
 DAYS = 7
@@ -53,7 +53,7 @@ def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, A
 def loses(changes: Mapping[str, Any]) -> Measure:
     """Percent of the saving that these changes lose. The saving is that of an exact forecast."""
 
-    def figure(result: Result) -> Found:
+    def figure(result: Result) -> Attained:
         inputs = result.spec, result.series, result.before
         exact, changed = (followed(*inputs, schedule) for schedule in (EXACT, changes))
         outcomes = backtest.without(exact.past), exact.done, changed.done
@@ -64,7 +64,7 @@ def loses(changes: Mapping[str, Any]) -> Measure:
     return figure
 
 
-def noticed_kWh(result: Result) -> Found:
+def noticed_kWh(result: Result) -> Attained:
     """Import above the schedule's caps: with the notices that the sender gets, and without them."""
     inputs = result.spec, result.series, result.before
     noticed, unnoticed = [followed(*inputs, schedule).over_kWh for schedule in ({}, UNNOTICED)]

@@ -41,8 +41,9 @@ def broken(spec: Spec, inputs: Inputs, fault: str) -> tuple[Spec, Inputs]:
     """The system and its inputs with this fault."""
     if fault == "supply":
         return broken(broken(spec, inputs, "battery")[0], inputs, "set")
-    size, left = spec.size, {key: inputs[key] for key in inputs if not key.startswith(fault)}
-    site, devices, schedule = dict(spec.site), dict(size.devices), dict(spec.schedule)
+    kept_inputs = {key: inputs[key] for key in inputs if not key.startswith(fault)}
+    size, schedule = spec.size, dict(spec.schedule)
+    site, devices = dict(spec.site), dict(size.devices)
     if fault == "battery":
         rated_W, energy_Wh = size.rated_W // HUNDREDTH, size.energy_Wh // HUNDREDTH
         size = size._replace(
@@ -59,11 +60,11 @@ def broken(spec: Spec, inputs: Inputs, fault: str) -> tuple[Spec, Inputs]:
         schedule["notice_min"] = 0
     elif fault == "load":
         site["load"] = {"kind": "constant", "power_W": size.import_W // HUNDREDTH}
-        left.pop("jobs", None)
+        kept_inputs.pop("jobs", None)
     else:
-        left["dead"] = (SENDER,)
+        kept_inputs["dead"] = (SENDER,)
     size = size._replace(devices=devices)
-    return spec._replace(site=site, size=size, schedule=schedule), left
+    return spec._replace(site=site, size=size, schedule=schedule), kept_inputs
 
 
 def judged(figure: Document, asked: Document, fault: str) -> Document:
@@ -83,7 +84,7 @@ def judged(figure: Document, asked: Document, fault: str) -> Document:
 
 
 COLUMNS = "  {:<22}{:<38}{:>12}  {:<8}{:<9}{}"
-WORDS = {True: "kept", False: "missed", None: "-"}
+KEPT = {True: "kept", False: "missed", None: "-"}
 RIGHT = {True: "", False: "WRONG", None: "not judged"}
 
 
@@ -95,7 +96,7 @@ def lines(name: str, rows: list[Document]) -> list[str]:
 
 def _line(row: Document) -> str:
     reached = "-" if row["reached"] is None else f"{row['reached']:.4g}"
-    texts = WORDS[row["is_met"]], row["must"], RIGHT[row["is_right"]]
+    texts = KEPT[row["is_met"]], row["must"], RIGHT[row["is_right"]]
     return COLUMNS.format(row["figure"], TEXTS[row["fault"]], reached, *texts).rstrip()
 
 
@@ -107,8 +108,8 @@ def cases_of(jobs: list[plays.Job], inputs: Inputs) -> list[Case]:
         named = {
             fault for figure in spec.figures for fault in figure["breaks"] + figure["survives"]
         }
-        can = faults_of(spec.size.devices, spec.schedule)
-        cases += [Case(*job, fault) for fault in can if fault in named]
+        possible = faults_of(spec.size.devices, spec.schedule)
+        cases += [Case(*job, fault) for fault in possible if fault in named]
     return cases
 
 
@@ -118,8 +119,8 @@ def main(jobs: list[plays.Job], inputs: Inputs, arguments: argparse.Namespace) -
     with Runner(arguments) as runner:
         judgements = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
     rows: dict[str, list[Document]] = {}
-    for case, judged_ in zip(cases, judgements):
-        rows.setdefault(f"{case.name} {case.variant}".strip(), []).extend(judged_)
+    for case, case_rows in zip(cases, judgements):
+        rows.setdefault(f"{case.name} {case.variant}".strip(), []).extend(case_rows)
     for name, promises in rows.items():
         print("\n".join(lines(name, promises)))
     report.write_json(arguments.json, rows)

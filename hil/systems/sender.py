@@ -38,7 +38,7 @@ class Sender:
         self._spec, self.past = spec, past_of(spec, before, series)
         self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
         self._events = [event_of(event) for event in spec.events]
-        self._told = Told(spec, self.past)
+        self._load_to_come = LoadToCome(spec, self.past)
         self._yielded_s: dict[tuple[int, int], float] = {}  # {(year, month): s with a lowered load}
 
     def is_due(self, slot: int) -> bool:
@@ -59,12 +59,13 @@ class Sender:
         """The rows of a schedule from the knowledge at a slot. A back-test calls it as `way`."""
         slot = len(known.past_load_W) - self.past.before
         limits_W = self._limits_W(slot)
-        knowledge = self._told(known._replace(limits_W=limits_W, warned=self._warned(slot)))
-        loads = [
+        warned = self._warned(slot)
+        knowledge = self._load_to_come(known._replace(limits_W=limits_W, warned=warned))
+        past_load_W, load_W = [
             [power_W + own_W for power_W in series_W]
             for series_W in (knowledge.past_load_W, knowledge.load_W)
         ]
-        plan = self._daily.planned(knowledge._replace(past_load_W=loads[0], load_W=loads[1]))
+        plan = self._daily.planned(knowledge._replace(past_load_W=past_load_W, load_W=load_W))
         self.cap_W, self.caps_W = plan.cap_W, plan.caps_W
         return plan.rows
 
@@ -97,17 +98,14 @@ class Sender:
     def _warned(self, slot: int) -> list[bool]:
         """True for each slot ahead in an outage that is announced by this slot."""
         ahead_h, now_s = self._spec.warned_ahead_h, slot * SLOT_S
-        known = [] if ahead_h is None else outages_of(self._spec)
-        return [
-            any(
-                [
-                    at_s - (ahead_h or 0.0) * HOUR_S <= now_s
-                    and at_s - SLOT_S < each_s < at_s + for_s
-                    for at_s, for_s in known
-                ]
-            )
-            for each_s in range(now_s, now_s + 2 * SLOTS_PER_DAY * SLOT_S, SLOT_S)
+        outages = [] if ahead_h is None else outages_of(self._spec)
+        announced = [
+            range(at_s - SLOT_S + 1, at_s + for_s)
+            for at_s, for_s in outages
+            if at_s - (ahead_h or 0.0) * HOUR_S <= now_s
         ]
+        times_s = range(now_s, now_s + 2 * SLOTS_PER_DAY * SLOT_S, SLOT_S)
+        return [any([time_s in outage_s for outage_s in announced]) for time_s in times_s]
 
 
 def sends(spec: Spec) -> bool:
@@ -118,21 +116,21 @@ def sends(spec: Spec) -> bool:
     return bool(schedule["is_trading"] or schedule["cap_W"] or spec.events)
 
 
-class Told:
+class LoadToCome:
     """Adds the load to come, as notices or an owner report it, to the knowledge at a slot."""
 
     def __init__(self, spec: Spec, past: Past) -> None:
         schedule = spec.schedule
-        self._past, self._deal = past, np.random.default_rng(spec.seed)
+        self._past, self._draw = past, np.random.default_rng(spec.seed)
         self._error = schedule["forecast_error_permille"] / 1000
-        slots = 2 * SLOTS_PER_DAY if schedule["is_load_known"] else schedule["notice_min"] // 15
-        self._slots = slots
+        is_known, notice_min = schedule["is_load_known"], schedule["notice_min"]
+        self._slots = 2 * SLOTS_PER_DAY if is_known else notice_min // 15
 
     def __call__(self, known: Known) -> Known:
         """The knowledge with the load to come."""
         start = len(known.past_load_W)
         load_W = np.array(self._past.load_W[start : start + self._slots])
-        load_W *= 1 + self._error * self._deal.normal(size=len(load_W))
+        load_W *= 1 + self._error * self._draw.normal(size=len(load_W))
         return known._replace(load_W=load_W.tolist())
 
 
@@ -155,7 +153,7 @@ def event_of(table: Mapping[str, float]) -> Event:
 def past_of(spec: Spec, before: Series, series: Series) -> Past:
     """The slots of the days before the run, then those of the run."""
     load_W, pv_W, price = [
-        [*earlier.tolist(), *own.tolist()] for earlier, own in list(zip(before, series))[1:]
+        [*earlier.tolist(), *own.tolist()] for earlier, own in zip(before[1:], series[1:])
     ]
     if not spec.schedule["is_trading"]:
         price = [ONE_PRICE] * len(price)

@@ -4,7 +4,7 @@ import numpy as np
 
 from hil.systems.run import Result
 from hil.systems.series import SLOTS_PER_DAY
-from hil.systems.thermal import UNKNOWN, Found, Measure
+from hil.systems.thermal import UNKNOWN, Attained, Measure
 
 MOVED_W_MIN = 1000.0  # W summed over slots: a share of less energy has no meaning
 GIVEN_PART = 0.1  # part of the rated power: a smaller mean of a slot is load tracking, not a plan
@@ -13,7 +13,7 @@ PEAK_PART = 0.1  # part of the energy: a smaller peak does not count
 GAP_SLOTS = 4  # a longer gap separates two peaks
 
 
-def low_and_dear(result: Result) -> Found:
+def low_and_dear(result: Result) -> Attained:
     """Percentage of the energy discharged at a low load that was given at a high price. Low and
     high are below and above the day's mean. Slots below GIVEN_PART do not count. The value without
     the system is the share of such hours, which a battery would reach by chance.
@@ -32,7 +32,7 @@ def low_and_dear(result: Result) -> Found:
     return 100 * reached, 100.0, 100 * float((is_low & is_dear).sum()) / float(is_low.sum())
 
 
-def charge_before_peak(result: Result) -> Found:
+def charge_before_peak(result: Result) -> Attained:
     """Lowest charge before a peak, percent of the highest charge in the schedule. A peak is a time
     above the cap that takes a tenth of the battery or more.
     """
@@ -50,7 +50,7 @@ def charge_before_peak(result: Result) -> Found:
     return (100 * min(before) / high if before else None), 100.0, None
 
 
-def night_charge(result: Result) -> Found:
+def night_charge(result: Result) -> Attained:
     """Percent of the charged energy that came from the grid at night."""
     taken_W = result.battery_W.clip(max=0) * -1
     hours = np.arange(len(taken_W)) % SLOTS_PER_DAY * 24 / SLOTS_PER_DAY

@@ -1,8 +1,8 @@
 """Compares the saving of a run at 1 s, and of the slot model, with perfect foresight.
 
 The planner's promises are about a real controller. The slot model is
-controller/planner/backtest.py. Run and model are judged with the load of the run and with the same
-bill with wear. Both savings are parts of the saving by perfect foresight in quarters of an hour.
+controller/planner/backtest.py. Run and model are judged with the run's load and the same bill, wear
+included. Both savings are parts of the saving by perfect foresight in quarters of an hour.
 The power that the cabinets draw for themselves belongs to the load, also without a battery. Clouds
 make a site both buy energy and waste PV within one quarter. So the run is compared with no battery
 at 1 s, and the model with no battery in quarters of an hour.

@@ -1,7 +1,6 @@
 """Describes load, sun and battery of a run in sentences, and says if the size is enough.
 
-Every number is computed from the series of this run, so no sentence can describe an older load or
-battery.
+Every number is computed from the series of this run.
 """
 
 from datetime import timedelta
@@ -16,7 +15,7 @@ from hil.systems.spec import Spec
 
 SLOT_H, MINUTE_S = SLOT_S / 3600, 60
 STEP_SHARE = 99  # percent of the minute-to-minute changes that are below the stated step
-KW = 1000.0
+KILO = 1000.0
 
 
 def lines(result: Result) -> list[str]:
@@ -38,16 +37,16 @@ def of(result: Result) -> dict[str, Any]:
     highest_W = float(load_W.max())
     days_W = load_W.reshape(-1, SLOTS_PER_DAY).mean(axis=1)
     hours_W = load_W.reshape(-1, 24, HOUR_SLOTS).mean(axis=(0, 2))
-    is_work = [(result.spec.start + timedelta(days=day)).weekday() < tariff.WEEKDAYS
-               for day in range(len(days_W))]  # fmt: skip
-    work, rest = days_W[is_work], days_W[np.invert(is_work)]
+    is_working_day = [(result.spec.start + timedelta(days=day)).weekday() < tariff.WEEKDAYS
+                      for day in range(len(days_W))]  # fmt: skip
+    working_W, weekend_W = days_W[is_working_day], days_W[np.invert(is_working_day)]
     return {
         "mean_W": float(load_W.mean()),
         "highest_W": highest_W,
         "load_factor": _ratio(float(load_W.mean()), highest_W),
         "day": _ratio(float(hours_W.max()), float(hours_W.min())),
-        "weekend": _ratio(float(rest.mean()), float(work.mean()))
-        if len(work) and len(rest)
+        "weekend": _ratio(float(weekend_W.mean()), float(working_W.mean()))
+        if len(working_W) and len(weekend_W)
         else None,
         "step": _ratio(float(np.percentile(steps_W, STEP_SHARE)), highest_W),
     }
@@ -140,15 +139,15 @@ def _limits_W(spec: Spec, limit_W: float, count: int) -> np.ndarray:
     )
 
 
-def _power(value_W: float) -> str:
-    return _scaled(value_W, "W")
+def _power(power_W: float) -> str:
+    return _scaled(power_W, "W")
 
 
-def _energy(value_Wh: float) -> str:
-    return _scaled(value_Wh, "Wh")
+def _energy(energy_Wh: float) -> str:
+    return _scaled(energy_Wh, "Wh")
 
 
-def _scaled(value: float, unit: str) -> str:
-    """A value with three or four digits, in kilo or mega."""
-    kilo = value / KW
-    return f"{kilo / KW:.3g} M{unit}" if abs(kilo) >= 9999.5 else f"{kilo:,.4g} k{unit}"
+def _scaled(amount: float, unit: str) -> str:
+    """The amount with three or four digits, in kilo or mega."""
+    kilo = amount / KILO
+    return f"{kilo / KILO:.3g} M{unit}" if abs(kilo) >= 9999.5 else f"{kilo:,.4g} k{unit}"

@@ -1,6 +1,6 @@
 """Reads the TOML file of a system: sizes, series, tariff, schedule, and the asked figures."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -176,6 +176,11 @@ def variants(name: str) -> list[str]:
     return list(_content(name).get("variant", {}))
 
 
+def runs(names: Iterable[str] = NAMES) -> list[tuple[str, str]]:
+    """[(system, variant)]: each of these systems without a variant ("") and with each."""
+    return [(name, variant) for name in names for variant in ("", *variants(name))]
+
+
 def load(name: str, variant: str = "") -> Spec:
     """The system of this name. variant: name of changes in its file."""
     content, file = _content(name), f"{name}.toml"
@@ -183,19 +188,19 @@ def load(name: str, variant: str = "") -> Spec:
     if variant and variant not in variants:
         known = ", ".join(variants) or "none"
         not_allowed(file, ("variant",), variant, known, variants)
-    return of_table(_over(content, variants[variant]) if variant else content, file)
+    return of_table(_merged(content, variants[variant]) if variant else content, file)
 
 
 def _content(name: str) -> Table:
     return tables_of(str(FOLDER / f"{name}.toml"), "a system", name=f"{name}.toml")
 
 
-def _over(content: Table, changes: Table) -> Table:
-    both = {
-        key: _over(content[key], change) if isinstance(change, dict) and key in content else change
-        for key, change in changes.items()
-    }
-    return content | both
+def _merged(content: Table, changes: Table) -> Table:
+    merged = dict(content)
+    for key, change in changes.items():
+        is_table = isinstance(change, dict) and key in content
+        merged[key] = _merged(content[key], change) if is_table else change
+    return merged
 
 
 def of_table(content: Table, file: str) -> Spec:
@@ -247,29 +252,28 @@ def _check(file: str, top: Table) -> None:
     except SeriesError as error:
         raise ConfigError(f"{file}: {error}") from None
     plant_config.checked(top["plant"], file, "plant")
-    can = faults_of(devices_of(top["site"], battery["heater_W"]), schedule)
+    possible = faults_of(devices_of(top["site"], battery["heater_W"]), schedule)
     for number, figure in enumerate(top["figure"], 1):
-        _check_faults(file, number, figure, can)
+        _check_faults(file, number, figure, possible)
 
 
 def faults_of(devices: Collection[str], schedule: Table) -> list[str]:
     """The faults of BREAKS that a system with these devices and this schedule can have."""
-    has = {None, *devices, *[key for key, setting in schedule.items() if setting]}
-    return [fault for fault, part in BREAKS.items() if part in has]
+    parts = {None, *devices, *[key for key, setting in schedule.items() if setting]}
+    return [fault for fault, part in BREAKS.items() if part in parts]
 
 
-def _check_faults(file: str, number: int, figure: Table, can: list[str]) -> None:
+def _check_faults(file: str, number: int, figure: Table, possible: list[str]) -> None:
     """Refuse a fault that the system cannot have, a fault in both lists, and any fault if the
     figure is not a promise.
     """
-    if figure["asked"] is None:
-        can = []
+    left, path = possible if figure["asked"] is not None else [], ("figure", str(number))
     for key in ("breaks", "survives"):
         for fault in figure[key]:
-            if fault not in can:
-                allowed = f"some of {', '.join(can)}" if can else "none, because nothing is asked"
-                not_allowed(file, ("figure", str(number), key), fault, allowed)
-        can = [fault for fault in can if fault not in figure[key]]
+            if fault not in left:
+                allowed = f"some of {', '.join(left)}" if left else "none, because nothing is asked"
+                not_allowed(file, (*path, key), fault, allowed)
+        left = [fault for fault in left if fault not in figure[key]]
 
 
 def _days_of(site: Table, start: datetime) -> dict[str, tuple[str, int]]:

@@ -1,12 +1,14 @@
 """Figures of a swinging load: its swings, and the part of them that reaches the grid."""
 
+import itertools
+
 import numpy as np
 
 from hil.results.ratio import less_pct
 from hil.systems import ramps
 from hil.systems.run import Result
 from hil.systems.series import blocks
-from hil.systems.thermal import Found, Measure
+from hil.systems.thermal import UNKNOWN, Attained, Measure
 
 SWING_PART = 0.1  # part of the highest load: a smaller movement is no swing
 TRACKED_PART = 0.3  # a swing is tracked if at most this part of it reaches the grid
@@ -19,9 +21,9 @@ def calmer(window_s: int) -> Measure:
     is the rms change from each mean over window_s to the next.
     """
 
-    def figure(result: Result) -> Found:
-        load, grid = [rms_change_W(second_W, window_s) for second_W in result.seconds_W]
-        return less_pct(grid, load, STILL_W), None, load / 1000
+    def figure(result: Result) -> Attained:
+        load_W, grid_W = [rms_change_W(power_W, window_s) for power_W in result.seconds_W]
+        return less_pct(grid_W, load_W, STILL_W), None, load_W / 1000
 
     return figure
 
@@ -32,7 +34,7 @@ def rms_change_W(power_W: np.ndarray, window: int) -> float:
     return float(np.sqrt(np.mean(np.diff(means) ** 2)))
 
 
-def swings(result: Result) -> Found:
+def swings(result: Result) -> Attained:
     """Tracked swings of the load in 90 days: the grid moved by at most TRACKED_PART of the load's
     movement. The number of all swings is the bound, and also the value without the system.
     """
@@ -46,24 +48,24 @@ def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | No
     kW. They come from single ticks, because means over a second would hide fast swings. None: the
     load was still.
     """
-    load, grid = [rms_change_W(power_W, round(2 / tick_s)) for power_W in load_and_grid_W]
+    load_W, grid_W = [rms_change_W(power_W, round(2 / tick_s)) for power_W in load_and_grid_W]
     followed, total = tracked(*load_and_grid_W)
     return {
-        "calmer_2s": less_pct(grid, load, STILL_W),
-        "load_2s_kW": load / 1000,
+        "calmer_2s": less_pct(grid_W, load_W, STILL_W),
+        "load_2s_kW": load_W / 1000,
         "tracked": 100 * followed / total if total else None,
     }
 
 
-def kernel_2s(result: Result) -> Found:
+def kernel_2s(result: Result) -> Attained:
     """Percentage by which the grid power fluctuates less than the load, as means over 2 s. Only the
     minutes that ran with the kernel, on a day without an outage, count.
     """
     figures = _plain(result)
-    return (figures["calmer_2s"], None, figures["load_2s_kW"]) if figures else (None, None, None)
+    return (figures["calmer_2s"], None, figures["load_2s_kW"]) if figures else UNKNOWN
 
 
-def kernel_tracked(result: Result) -> Found:
+def kernel_tracked(result: Result) -> Attained:
     """Percent of swings that are tracked in the minutes with the kernel, judged tick by tick."""
     figures = _plain(result)
     return (figures["tracked"] if figures else None), None, None
@@ -76,7 +78,7 @@ def _plain(result: Result) -> dict[str, float | None] | None:
 def tracked(load_W: np.ndarray, grid_W: np.ndarray) -> tuple[int, int]:
     """(tracked swings, all swings). Load and grid are samples of the same moments."""
     followed, turns = 0, _turns(load_W)
-    for (begin, from_W), (end, to_W) in zip(turns, turns[1:]):
+    for (begin, from_W), (end, to_W) in itertools.pairwise(turns):
         moved_W = float(np.ptp(grid_W[begin : end + 1]))
         followed += moved_W <= TRACKED_PART * abs(to_W - from_W)
     return followed, len(turns) - 1
@@ -87,7 +89,8 @@ def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
     power.
     """
     step_W = SWING_PART * float(load_W.max())
-    turns, turn_sample, turn_W, is_rising = [(0, float(load_W[0]))], 0, float(load_W[0]), True
+    turn_sample, turn_W, is_rising = 0, float(load_W[0]), True
+    turns = [(turn_sample, turn_W)]
     for sample, power_W in enumerate(load_W.tolist()):
         if (power_W > turn_W) == is_rising:
             turn_sample, turn_W = sample, power_W
@@ -97,24 +100,24 @@ def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
     return turns
 
 
-def ramps_over(result: Result) -> Found:
+def ramps_over(result: Result) -> Attained:
     """Changes of the import that exceed a ramp of the operator."""
     grid_W, rows = result.seconds_W[1], result.spec.ramps
     without = ramps.count(grid_W + result.battery_1s_W, rows)
     return float(ramps.count(grid_W, rows)), 0.0, float(without)
 
 
-def peak_kW(result: Result) -> Found:
+def peak_kW(result: Result) -> Attained:
     """Highest load, kW."""
     return float(result.seconds_W[0].max()) / 1000, None, None
 
 
-def swing_5min(result: Result) -> Found:
+def swing_5min(result: Result) -> Attained:
     """Largest swing within 5 minutes, in percent of the highest load."""
     load_W = result.seconds_W[0]
-    largest = float(np.ptp(blocks(load_W, 300), axis=1).max())
+    largest_W = float(np.ptp(blocks(load_W, 300), axis=1).max())
     highest_W = float(load_W.max())
-    return 100.0 * largest / highest_W if highest_W >= POWER_W_MIN else None, None, None
+    return (100.0 * largest_W / highest_W if highest_W >= POWER_W_MIN else None), None, None
 
 
 WITH_KERNEL = {"kernel_2s": kernel_2s, "kernel_tracked": kernel_tracked}

@@ -4,23 +4,23 @@ from collections.abc import Callable
 
 from hil.systems.run import Result
 
-Found = tuple[float | None, float | None, float | None]
-UNKNOWN: Found = None, None, None
-Measure = Callable[[Result], Found]
+Attained = tuple[float | None, float | None, float | None]  # (reached, bound, without)
+UNKNOWN: Attained = None, None, None
+Measure = Callable[[Result], Attained]
 
 
-def spread(result: Result) -> Found:
+def spread(result: Result) -> Attained:
     """Largest difference between the temperatures of two lumped units, K."""
     return float(result.spread_K.max()), None, None
 
 
-def minutes_until_charge(result: Result) -> Found:
+def minutes_until_charge(result: Result) -> Attained:
     """Minutes from a cold start until the limits allow a charge of a tenth of the rated power."""
     opens_s = result.thermal.get("charge_opens_s")
     return None if opens_s is None else opens_s / 60, None, None
 
 
-def heat_kWh(result: Result) -> Found:
+def heat_kWh(result: Result) -> Attained:
     """Energy of the heaters over the run."""
     return result.thermal["heat_J"] / 3.6e6, None, None
 

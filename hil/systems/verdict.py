@@ -40,7 +40,7 @@ def wrong(document: Document) -> list[str]:
     return [*missed(document), *document["violations"]]
 
 
-def words(document: Document) -> str:
+def sentences(document: Document) -> str:
     """The verdict for people, with the promises that this run does not show."""
     figures, broken = document["figures"], len(document["violations"])
     good = sum([bool(figure["is_met"]) for figure in figures])
@@ -49,9 +49,6 @@ def words(document: Document) -> str:
     if good < max(1, count):
         text = f"{good} of {count} promises are kept."
     worse = [figure for figure in figures if figure["unit"] == "%" and (figure["reached"] or 0) < 0]
-    open_ = [
-        figure for figure in figures if figure["is_met"] is None and figure["asked"] is not None
-    ]
     listed = {
         "Not kept": [figure["text"] for figure in figures if is_missed(figure)],
         "Cannot be kept at this size": [
@@ -60,7 +57,11 @@ def words(document: Document) -> str:
         "Worse than without the system": [
             f"{figure['text']}: {figure['reached']:.2g} %" for figure in worse
         ],
-        "Not shown by this run": [figure["text"] for figure in open_],
+        "Not shown by this run": [
+            figure["text"]
+            for figure in figures
+            if figure["is_met"] is None and figure["asked"] is not None
+        ],
     }
     limits = [f"{broken} limit{'s were' if broken > 1 else ' was'} violated."] if broken else []
     more = [f"{head}: {'; '.join(texts)}." for head, texts in listed.items() if texts]

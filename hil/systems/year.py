@@ -92,7 +92,7 @@ def document(spec: Spec, weeks: list[Document]) -> Document:
     worth = net * LIFE_YEARS / energy_kWh
     return {
         "name": spec.name,
-        "size": resized.words(spec),
+        "size": resized.sizes_text(spec),
         "battery": resized.battery(spec),
         "energy_kWh": energy_kWh,
         "currency": spec.tariff["currency"],

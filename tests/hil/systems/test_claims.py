@@ -150,7 +150,7 @@ def test_exit_code_page_claims_and_table_say_the_same(run, monkeypatch):
     monkeypatch.setattr(command, "_all", lambda *_: [(run, "")])
     monkeypatch.setattr(command, "lines", lambda _: [])
     assert hil.main(["run", "munich", "--variant", "base"]) == (0 if is_good else 1)
-    said = verdict.words(run)
+    said = verdict.sentences(run)
     assert is_good == said.startswith(("The promise is kept.", "All "))
     runs = proofs.kept([run], {"munich": ["peak_kW"]}, "abc")["runs"]
     one = claims._claim(("munich", "1"), {"claim": "c", "figures": ["munich peak_kW"]})

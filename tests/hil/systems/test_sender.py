@@ -12,7 +12,7 @@ import hil.systems
 from controller.core.base.schedule_table import OPEN_W
 from controller.planner import backtest
 from hil.systems import round_trip, schedule_alone, sender, series as system_series, spec
-from hil.systems.sender import Sender, Told
+from hil.systems.sender import LoadToCome, Sender
 from hil.systems.series import BEFORE_DAYS, Series
 from tests.tables import cases
 
@@ -41,7 +41,7 @@ def told_W(schedule):
     given = chosen(schedule)
     past = sender.past_of(given, series(FLAT_W), series(RISING_W))
     known = backtest.known_at(past, past.before + 100, 0.0, [0.0])
-    return Told(given, past)(known).load_W
+    return LoadToCome(given, past)(known).load_W
 
 
 @pytest.mark.parametrize("given, low_part", [({}, 0.2), ({"start_soc_permille": 350}, 0.35)])

@@ -536,7 +536,7 @@ def test_what_a_run_does_not_show_and_what_got_worse_is_named():
     carried = document["figures"][0]
     assert carried["reached"] is None and carried["is_met"] is None
     assert carried["mode"] == "value, 100 ms, with the kernel"
-    said = verdict.words(document)
+    said = verdict.sentences(document)
     assert said.startswith("1 of 2 promises are kept. Not kept: less of the highest import. ")
     assert "Worse than without the system: less of the highest import: -0.5 %." in said
     assert said.endswith("Not shown by this run: carried.")
