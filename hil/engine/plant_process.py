@@ -124,8 +124,8 @@ class PlantProcess(WiredCabinet, PlantLoop):
         snapshot = self.snapshot
         out = snapshot.out if snapshot and snapshot.sequence is not None else None
         shown = self.live.view(now_us, self.plant, out, self.clockwork.upcoming())
-        if self.pauses.found:
-            shown["headline"] = words.paused(self.pauses.found)
+        if self.pauses.so_far:
+            shown["headline"] = words.paused(self.pauses.so_far)
         self.send({"what": "view", "view": shown})
 
     def _note(self, do: str, at_us: int) -> None:

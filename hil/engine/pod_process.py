@@ -127,8 +127,8 @@ class PodProcess(PlantLoop):
             "expectations": [],
         }
         pauses = [
-            *self.pauses.found,
-            *[pause for member in self.members for pause in member.pauses.found],
+            *self.pauses.so_far,
+            *[pause for member in self.members for pause in member.pauses.so_far],
         ]
         if pauses:
             doc["pauses"] = sorted(pauses, key=lambda pause: pause["t_s"])

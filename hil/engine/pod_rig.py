@@ -144,7 +144,7 @@ def played(
     order: dict[str, Any], see: Callable[[PodRig], object], kept: str | None = None
 ) -> dict[str, Any]:
     """The document of a run. kept: a folder for its files, or None. Raises RigError, OSError."""
-    with run_directory.made(kept) as folder:
+    with run_directory.kept_or_temporary(kept) as folder:
         rig = PodRig(order, folder)
         try:
             with files.naming(folder):

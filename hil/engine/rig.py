@@ -257,7 +257,7 @@ def run(
 ) -> run_result.Outcome:
     """Run once in real time. Returns run_result.Outcome; raises RigError."""
     common = view.of_order(order, scenario, config, load, "real time")
-    with run_directory.made(order.get("keep_dir")) as directory:
+    with run_directory.kept_or_temporary(order.get("keep_dir")) as directory:
         rig = Rig({**order, "run_dir": directory}, scenario, config)
         try:
             with files.naming(directory):

@@ -70,7 +70,7 @@ def main(arguments: Namespace) -> int:
         _print([f"{name:20} {scenario.load(name).title}" for name in scenario.names()])
         return 0
     if pod.is_pod(arguments.cabinet):
-        return _pod(arguments)
+        return _run_pod(arguments)
     _check(arguments)
     chosen = scenario.load(arguments.scenario) if arguments.scenario else None
     config = configuration.load(arguments.cabinet)
@@ -95,7 +95,7 @@ def main(arguments: Namespace) -> int:
     outcome = run(order, chosen, config, arguments.headless, load)
     outcome.doc["wall_s"] = round(time.monotonic() - began_s, 3)
     title = chosen.title if chosen else f"Load tracking on {load.about['column']}"
-    report = _audit(arguments.audit, outcome)
+    report = _add_audit(arguments.audit, outcome)
     written = outcome.write(arguments.json, arguments.plot, title)
     written += _journals(arguments.journal, began_s)
     files = f"written    {', '.join(written) or 'nothing'}"
@@ -106,7 +106,7 @@ def main(arguments: Namespace) -> int:
     return outcome.exit_code
 
 
-def _audit(size_MW: float | None, outcome: run_result.Outcome) -> list[str]:
+def _add_audit(size_MW: float | None, outcome: run_result.Outcome) -> list[str]:
     """Put the findings of the audit into the run's document. Returns the lines of the report."""
     if size_MW is None or len(outcome.rows) < 2:
         return []
@@ -117,8 +117,8 @@ def _audit(size_MW: float | None, outcome: run_result.Outcome) -> list[str]:
     return ["", *text.split("\n")]
 
 
-def _pod(arguments: Namespace) -> int:
-    """Run a site of several cabinets."""
+def _run_pod(arguments: Namespace) -> int:
+    """Run a site of several cabinets. Returns the exit code."""
     order = _site_order(arguments, "run_dir" if arguments.virtual else "scenario")
     order["scenario"] = arguments.scenario
     if arguments.virtual:

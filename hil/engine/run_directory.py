@@ -16,7 +16,7 @@ from controller.system import clock
 from hil.results import files
 
 
-def made(kept: str | None) -> contextlib.AbstractContextManager[str]:
+def kept_or_temporary(kept: str | None) -> contextlib.AbstractContextManager[str]:
     """Context that gives the directory: `kept` (made if missing), or a temporary one if None."""
     if kept is None:
         return tempfile.TemporaryDirectory(prefix="firebreak-rig-")

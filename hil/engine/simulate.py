@@ -1,7 +1,7 @@
 """Runs controller and simulated cabinet in one process in virtual time: a week in minutes.
 
 Every frame takes its time on the wire. Plant and timers of the devices move once a tick. The
-controller is the object of the real loop.
+controller is the Cabinet object that the real loop ticks.
 """
 
 from collections.abc import Callable, Sequence

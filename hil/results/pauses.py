@@ -35,7 +35,7 @@ class Gap(NamedTuple):
 
 
 class Pauses:
-    """Collects gaps. found: pauses [{who, t_s, s}] in order of time; t_s: start; s: length."""
+    """Collects gaps. so_far: pauses [{who, t_s, s}] in order of time; t_s: start; s: length."""
 
     def __init__(self) -> None:
         self._gaps: list[Gap] = []
@@ -52,7 +52,7 @@ class Pauses:
             self._gaps.append(Gap(end_us, end_us - for_us, who))
 
     @property
-    def found(self) -> list[dict[str, Any]]:
+    def so_far(self) -> list[dict[str, Any]]:
         """The pauses so far."""
         return self.over(PAUSE_US)
 
@@ -105,4 +105,4 @@ def judged(
     short = pauses.over(BESIDE_TRIP_US)
     marked = [{**trip, "is_after_pause": is_excused(trip, short, fault_s)} for trip in trips]
     is_any = any(trip["is_after_pause"] for trip in marked)
-    return {"trips": marked, "pauses": short if is_any else pauses.found}
+    return {"trips": marked, "pauses": short if is_any else pauses.so_far}

@@ -92,7 +92,7 @@ def _chain(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
     return {"marks": marks, "trips": [], "violations": []}
 
 
-def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
+def rig_of(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
     """The rig for a part, before its first step."""
     config = configuration.load(order["cabinet"], tick_ms=order["tick_ms"])
     begin_s, load = part["begin_s"] - part["lead_s"], load_of(order)
@@ -107,5 +107,5 @@ def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
 
 
 def _rig(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
-    rig = made(order, part, windows).run(part["end_s"] - part["begin_s"] + part["lead_s"])
+    rig = rig_of(order, part, windows).run(part["end_s"] - part["begin_s"] + part["lead_s"])
     return {"trips": rig.trips.trips, "violations": rig.observer.violations}

@@ -83,7 +83,7 @@ def _runner(file: Any, order: dict) -> Callable[[float], object]:
     order["peak_W"] = 284_000.0 * config.units
     if order["mode"] != segment.CHAIN:
         part = {"begin_s": 0, "lead_s": 0, "soc": soc, "degC": None}
-        rig = segment.made(order, part, segment.Windows()).run(START_S)
+        rig = segment.rig_of(order, part, segment.Windows()).run(START_S)
         return lambda length_s: rig.run(rig.now_us / 1e6 + length_s)
     chain = ChainOnly(config, segment.load_of(order), soc, tick_ms=tick_ms)
 

@@ -30,8 +30,8 @@ def test_what_is_longer_than_three_tenths_of_a_second_is_a_pause():
     seen = Pauses()
     for now_us in (10_000, 310_000, 610_001, 620_000, 1_420_000):
         seen.turn(now_us)
-    assert [(each["t_s"], each["s"]) for each in seen.found] == [(0.01, 0.6), (0.62, 0.8)]
-    assert {each["who"] for each in seen.found} == {"simulated cabinet"}
+    assert [(each["t_s"], each["s"]) for each in seen.so_far] == [(0.01, 0.6), (0.62, 0.8)]
+    assert {each["who"] for each in seen.so_far} == {"simulated cabinet"}
 
 
 def spans(*gaps):
@@ -39,7 +39,7 @@ def spans(*gaps):
     seen = Pauses()
     for who, begin_ms, length_ms in gaps:
         seen.see(who, (begin_ms + length_ms) * 1000, length_ms * 1000)
-    return [(each["t_s"], each["s"], each["who"]) for each in seen.found]
+    return [(each["t_s"], each["s"], each["who"]) for each in seen.so_far]
 
 
 PLANT, LOOP = "simulated cabinet", "controller"
@@ -111,7 +111,7 @@ def test_a_gap_in_the_ticks_of_the_controller_is_one_too(tmp_path, may_stall, co
         standing_words=(0,),
     )  # fmt: skip
     watch._follow(10_000_000)
-    found = [(each["who"], each["t_s"], each["s"]) for each in watch.pauses.found]
+    found = [(each["who"], each["t_s"], each["s"]) for each in watch.pauses.so_far]
     assert found == [("controller", 9.16, 0.82)] * count
 
 
