@@ -13,14 +13,11 @@ from hil.results.marks import FAINT, RED
 from hil.results.plot import GRID, LOAD, STYLE, envelope, svg_of
 from hil.site.parts import FEEDING, PARTS
 
-FEEDING_COLOURS = "#e69f00", "#aa3377", "#56b4e9", "#009e73"
+FED = "#e69f00", "#aa3377", "#56b4e9", "#009e73"  # colours of the parts in FEEDING
 POWERS = {
     "load": ("Load", LOAD, 1.1),
     "grid": ("Grid", GRID, 1.8),
-    **{
-        kind: (PARTS[kind].text, colour, 1.4)
-        for kind, colour in zip(FEEDING, cycle(FEEDING_COLOURS))
-    },
+    **{kind: (PARTS[kind].text, colour, 1.4) for kind, colour in zip(FEEDING, cycle(FED))},
 }
 # Okabe and Ito's palette. More cabinets get the same colours with dashed lines.
 CABINETS = "#d55e00", "#56b4e9", "#009e73", "#cc79a7", "#e69f00", "#0072b2"
