@@ -61,7 +61,7 @@ REACTIONS = {
 
 
 def first(timeline: Timeline, name: str, from_us: int = 0) -> int | None:
-    """Time of the first event of that name at or after from_us, us; None if there is none."""
+    """Time of the first event of that name at or after from_us, us; None without such an event."""
     times_us = (time_us for time_us, event, _ in timeline if event == name and time_us >= from_us)
     return next(times_us, None)
 

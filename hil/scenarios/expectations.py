@@ -64,7 +64,7 @@ def _judged(expect: dict, run: Run, doc: dict) -> Verdict:
 
 
 def _event_s(name: str, run: Run, from_s: float) -> float | None:
-    """Time of the first event of that name at or after from_s, s; None if there is none."""
+    """Time of the first event of that name at or after from_s, s; None without such an event."""
     times_s = (time_us / 1e6 for time_us, event, _ in run.timeline if event == name)
     return next((time_s for time_s in times_s if time_s >= from_s - 1e-6), None)
 

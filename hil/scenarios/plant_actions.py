@@ -39,7 +39,7 @@ _STATES = {
 
 
 def _index(count: int, kind: str, number: int) -> int:
-    """Index of the rack or module with this number. ValueError if there is none."""
+    """Index of the rack or module with this number. ValueError: the number is too high."""
     if number > count:
         raise ValueError(f"{kind} {number}: allowed 1 to {count}")
     return number - 1

@@ -57,8 +57,8 @@ class Minutes(NamedTuple):
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
-    """The minutes to play: plain_s of a day at a drawn moment, the moments at which a cabinet
-    leaves or comes or a contact closes, each outage of the run, and drawn outages.
+    """The minutes to play: plain_s at a drawn moment, and around each moment at which a cabinet
+    leaves or comes or a contact closes; each outage of the run; drawn outages.
     """
     spec = result.spec
     draw = random.Random(f"{spec.seed}/minutes")

@@ -89,7 +89,7 @@ def is_fast(device: RegisterDevice, driver: Meter, tick_ms: int) -> TypeGuard[Po
 
 
 class DirectMeter:
-    """Replaces a meter that one request reads, and that refreshes at least twice per tick. The
+    """Replaces a meter that needs only one request and refreshes at least twice per tick. The
     plant's power is constant within a tick, so the mean of the last refresh is the plant's power.
     """
 
