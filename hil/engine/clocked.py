@@ -17,7 +17,7 @@ from controller.system import utc
 
 ERROR_US = 5000  # assumed, as on a box with NTP
 BESIDE = "beside"
-PR_SET_PDEATHSIG = 1  # of prctl(2)
+PR_SET_PDEATHSIG = 1  # option of prctl(2)
 
 
 def error_us() -> int:

@@ -59,7 +59,7 @@ class Rig(ScenarioOperator):
         self.may_be_killed = any(action.do == "controller_kill" for action in actions)
         self.connection, self._plant_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._log = open(os.path.join(self.directory, "controller.log"), "ab")
-        # from the plant process: {"ports": {bus: tty}, "cans": {bus: channel}}
+        # {"ports": {bus: tty}, "cans": {bus: channel}} from the plant process
         self.wires: dict[str, dict[str, str]] = {}
         self.keys = {}
         self._done = self.interrupted = False

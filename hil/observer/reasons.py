@@ -14,7 +14,7 @@ from hil.oracle import design
 from hil.plant.cabinet import CabinetPlant
 from hil.plant.rack import Rack
 
-CLOSED = 2  # of a contactor
+CLOSED = 2  # state of a contactor
 Condition = tuple[str, str]  # name, and the unit; "" for the whole cabinet or its only unit
 ZERO_SHARE, AGAINST_SHARE, MORE_SHARE = 0.01, 0.1, 0.02
 # Largest permitted difference between reported and true values: total current of the racks,

@@ -37,7 +37,7 @@ class Power:
         """address: register of the power (signed); scale_W: power of one step of that register."""
         self.last_W: float | None = None
         self._unit, self._address, self._scale_W = unit, address, scale_W
-        self._offset: int | None = None  # of the register in the reply to the last request
+        self._offset: int | None = None  # place of the register in the reply to the last request
 
     def see(self, is_reply: int, data: bytes) -> None:
         """Take a chunk from the bus, which counts only if request and reply are complete chunks."""

@@ -22,7 +22,7 @@ from hil.results.marks import FAINT, INK, RED
 from hil.results.page import page
 
 COLUMNS_MAX = 1500  # about two samples per pixel of the picture's width
-# Okabe and Ito's palette: colour-blind readers can distinguish it. The live screen uses it too.
+# Okabe and Ito's palette: colour-blind readers can distinguish it.
 LOAD, GRID, BATTERY, SOC, HEAT = INK, "#0072b2", "#d55e00", "#009e73", "#aa3377"
 COLOURS = {"load": LOAD, "grid": GRID, "battery": BATTERY}
 STYLE: dict[Any, Any] = {

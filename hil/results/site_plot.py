@@ -13,7 +13,7 @@ from hil.results.marks import FAINT, RED
 from hil.results.plot import GRID, LOAD, STYLE, envelope, svg_of
 from hil.site.parts import FEEDING, PARTS
 
-FED = "#e69f00", "#aa3377", "#56b4e9", "#009e73"  # colours of the parts in FEEDING
+FED = "#e69f00", "#aa3377", "#56b4e9", "#009e73"  # colours of FEEDING
 POWERS = {
     "load": ("Load", LOAD, 1.1),
     "grid": ("Grid", GRID, 1.8),

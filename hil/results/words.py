@@ -10,7 +10,7 @@ from hil.results import swing, template, units
 from hil.results.pauses import CONTROLLER
 from hil.scenarios.scenario import Scenario
 
-# for a device whose simulation takes its register map from the profile
+# note about a device whose simulation takes its register map from the profile
 MIRRORED = "mirrored: proves wiring, not decoding"
 TRIPS_SHOWN, PAUSES_SHOWN = 4, 3
 NO_FAULT = (

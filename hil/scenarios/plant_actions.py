@@ -15,7 +15,7 @@ from hil.plant.cabinet import DETECTORS, CabinetPlant
 from hil.plant.rack import Rack
 from hil.scenarios.world import Arguments, World
 
-Act = Callable[[World, Arguments], object]  # of (world, arguments)
+Act = Callable[[World, Arguments], object]  # called with (world, arguments)
 
 ON = {"on": flag(True)}
 _RACK = {"rack": integer(1, 16)}

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Protocol
 
 from hil.plant.cabinet import CabinetPlant
 
-Arguments = dict[str, Any]  # of an action
+Arguments = dict[str, Any]  # arguments of an action
 
 
 class Controller(Protocol):

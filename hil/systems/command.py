@@ -35,7 +35,7 @@ from hil.systems.verdict import Document
 from hil.values.mean_readings import NOT_KNOWN, NOT_KNOWN_IN_WORDS
 
 Done = tuple[Document, str]  # (document, section of the page)
-BASE = "base"  # of --variant
+BASE = "base"  # value of --variant: the system itself
 COLUMNS = "  {:<58}{:>12}{:>12}{:>12}{:>16}  {}"
 FILES = {
     "load": "CSV with t_s and powers, instead of the built-in load",

@@ -53,7 +53,7 @@ class Minutes(NamedTuple):
     for_s: int  # length
     soc: float  # charge at the start, 0 to 1
     is_outage: bool = True
-    degC: float | None = None  # of the cells at the start; None: as in the system's file
+    degC: float | None = None  # cells at the start; None: as in the system's file
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
@@ -191,9 +191,9 @@ class Watch:
         self.import_W = self.step_W = 0.0
         self.over_W = -float(spec.size.import_W)  # largest excess over the connection's limits
         self.stages: list[tuple[float, int]] = []
-        self.engine_s: float | None = None  # from the loss until a set carries load
+        self.engine_s: float | None = None  # time from the loss until a set carries load
         self._grid_W: float | None = None
-        self._grids_W: list[float] = []  # of each tick; nan off the grid
+        self._grids_W: list[float] = []  # one for each tick; nan off the grid
         self._event_W: list[tuple[float, float]] = []  # load and grid of each tick of the event
 
     def see(self, is_event: bool) -> None:

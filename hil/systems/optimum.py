@@ -27,7 +27,7 @@ except ImportError:  # a machine without the extra "lab"
     highspy = None  # type: ignore[assignment]
 
 SLOT_H = SLOT_S / 3600
-EFFICIENCY = 0.945  # of a round trip at the best power
+EFFICIENCY = 0.945  # round trip at the best power
 MISSING = "no bound of the bill: it needs a package that is not here: .venv/bin/pip install highspy"
 
 

@@ -63,7 +63,7 @@ OPTIONS: options.Options = {
     "--site": options.value(str, "FILE", "a planner.toml, with --series"),
     "--series": options.value(str, "DIR", "its load.csv, prices.csv, pv.csv: all their months"),
 }
-Row = dict[str, Any]  # of back_tests.judged
+Row = dict[str, Any]  # result of back_tests.judged
 
 
 def main(arguments: Namespace) -> int:

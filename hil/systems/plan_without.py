@@ -22,7 +22,7 @@ from hil.systems.pasts import Case
 FALL, RISE, DAY = 0.75, 1.15, 1.2
 DRAWN_DAYS = 10  # a bad load begins on one of the first days of a month
 _PLANNED, _HABIT_OF = planning.planned, habits.habit_of
-Row = dict[str, Any]  # of a month, or of a part
+Row = dict[str, Any]  # figures of a month, or of a part
 
 
 def _with(**changes: Any) -> Callable[..., Planned]:

@@ -29,7 +29,7 @@ WIDER = {
 # The limits of the sender are wide: only schedules are sent here, and a schedule may move all the
 # energy of a day.
 PLANNER = {"role": "grid_cap", "priority": 1, "energy_Wh_per_h_max": 500_000_000}
-RAMP_W_PER_S = 100_000  # of its requests, unless the set-point has a slower one
+RAMP_W_PER_S = 100_000  # ramp of its requests, unless the set-point has a slower one
 CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
 # A system is simulated as several cabinets side by side, one for each CABINET_AH of its racks. The
 # plant has these values for each of them.

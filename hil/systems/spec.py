@@ -14,7 +14,7 @@ from controller.series.refusal import SeriesError
 from hil.plant import config as plant_config
 from hil.systems.sized import Size, devices_of
 
-Table = dict[str, Any]  # of a TOML file
+Table = dict[str, Any]  # a table of a TOML file
 Inputs = dict[str, Any]  # {name: option or file that replaces one of the system's}
 FOLDER = Path(__file__).parent
 NAMES = ("munich", "berlin", "norway", "nordic", "north_america", "shanghai")
@@ -37,7 +37,7 @@ BATTERY = {
     "energy_Wh": forms.integer(1000, 100_000_000),
     "export_W": forms.integer(0, 100_000_000, 0),
     "can_form": forms.flag(False),
-    "heater_W": forms.integer(0, 10_000_000, 0),  # of the cabinets; 0: none
+    "heater_W": forms.integer(0, 10_000_000, 0),  # heaters of the cabinets; 0: none
     "control": forms.table(default={}),
     # import limit of each cabinet without a share of the dispatcher, W; None: no dispatcher
     "fallback_W": forms.integer(0, 100_000_000, None),
@@ -138,7 +138,7 @@ class Spec(NamedTuple):
     outage_s: int
     size: Size
     cabinets: int
-    fallback_W: int | None  # of each cabinet beside a dispatcher; None: fixed parts
+    fallback_W: int | None  # import limit of a cabinet without a share; None: no dispatcher
     spare_W: int
     plant: dict[str, float]
     site: Table

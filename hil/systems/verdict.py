@@ -4,7 +4,7 @@ from typing import Any
 
 from hil.systems.figures import number, reached
 
-Document = dict[str, Any]  # of command.document, or a part of it
+Document = dict[str, Any]  # result of command.document, or a part of it
 
 
 def is_unreachable(figure: Document) -> bool:
