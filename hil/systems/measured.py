@@ -38,7 +38,7 @@ def month(
     name = system[0]
     market, own_year = MARKETS.get(name, (NORDIC, 2018))
     first = datetime(year or own_year, month_number, 1)
-    spec = pasts.begun(*system, first, days, seed)
+    spec = pasts.spec_from(*system, first, days, seed)
     try:
         load_W = _load_W(folder, spec, name, seed)
         pv_W = load_W * 0

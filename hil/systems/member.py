@@ -138,7 +138,7 @@ class ChainMember:
         """Make a new controller and new batteries. soc: 0 to 1."""
         self._prepare()
         plant = self._plant
-        batteries = self.loop.batteries(plant, soc, plant.start_degC)
+        batteries = self.loop.make_batteries(plant, soc, plant.start_degC)
         self._air = LumpedAir(plant, batteries, self._parts)
         return batteries
 

@@ -78,16 +78,16 @@ def tariff_of(path: str) -> dict[str, Any]:
     return tariff_table
 
 
-def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> specs.Spec:
+def spec_from(name: str, variant: str, first: datetime, days: int, seed: int) -> specs.Spec:
     """A system without events that begins BEFORE_DAYS before the first day that is judged."""
     start = first - timedelta(days=BEFORE_DAYS)
-    return specs.load(name, variant).begun(start, BEFORE_DAYS + days, seed)
+    return specs.load(name, variant).from_day(start, BEFORE_DAYS + days, seed)
 
 
 def built_in(name: str, variant: str, month: int, days: int, seed: int) -> Case:
     """A month of the built-in series of a system."""
     first = datetime(specs.load(name, variant).start.year, month, 1)
-    spec = begun(name, variant, first, days, seed)
+    spec = spec_from(name, variant, first, days, seed)
     return of_series(spec, series.series_of(spec, {}), f"{first:%Y-%m}", name, variant)
 
 

@@ -79,7 +79,7 @@ def before_of(spec: Spec, inputs: Inputs) -> Series:
     taken. Prices before the start of a file are unknown.
     """
     start = spec.start - timedelta(days=BEFORE_DAYS)
-    earlier = spec.begun(start, BEFORE_DAYS, spec.seed ^ EARLIER)
+    earlier = spec.from_day(start, BEFORE_DAYS, spec.seed ^ EARLIER)
     known = {key: option for key, option in inputs.items() if key != "prices"}
     series = series_of(earlier, known, BEFORE_SAMPLE_S)
     return series._replace(price=series.price[:0]) if inputs.get("prices") else series

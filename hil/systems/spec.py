@@ -161,14 +161,14 @@ class Spec(NamedTuple):
         is_south = self.site.get("weather", {}).get("latitude_deg", 0) < 0
         return SEASONS[(middle.month % 12 // 3 + 2 * is_south) % len(SEASONS)]
 
-    def begun(self, start: datetime, days: int, seed: int) -> "Spec":
+    def from_day(self, start: datetime, days: int, seed: int) -> "Spec":
         """The system with another first day, which sets its sun, air and working days. It has no
         outages and events, and no contact closes.
         """
         site = _with_days(self.site, start)
         site.pop("grid_contact", None)
-        begun = self._replace(start=start, days=days, seed=seed, site=site)
-        return begun._replace(outage_s=0, outages=[], events=[])
+        moved = self._replace(start=start, days=days, seed=seed, site=site)
+        return moved._replace(outage_s=0, outages=[], events=[])
 
 
 def variants(name: str) -> list[str]:

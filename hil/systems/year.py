@@ -36,7 +36,9 @@ def weeks(spec: Spec) -> dict[str, Spec]:
     """The system in a week of each season of its year; without its outages and events."""
     days = min(DAYS, spec.days)
     return {
-        season: spec.begun(datetime(spec.start.year, *day), days, spec.seed * len(SEASONS) + number)
+        season: spec.from_day(
+            datetime(spec.start.year, *day), days, spec.seed * len(SEASONS) + number
+        )
         for number, (season, day) in enumerate(SEASONS.items())
     }
 

@@ -117,7 +117,7 @@ class ChainLoop:
         self.control = self.decision.control
         quicken(self.control)
 
-    def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
+    def make_batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
         """Make one battery for each unit, and let its racks report once. soc: 0 to 1."""
         racks, decision, readings = list(self.limits.rack_unit), self.decision, self.readings
         readings.bounds = self.limits.total
@@ -163,7 +163,7 @@ class ChainOnly:
         inp = ProcessImage(config.layout(), config.site_devices).inp
         self.loop = loop = ChainLoop(config, plant.soh, inp, tick_ms)
         self._fresh = bytes(signals(config.site_devices))  # the site devices are silent
-        self.units = loop.batteries(plant, soc, plant.air_degC if degC is None else degC)
+        self.units = loop.make_batteries(plant, soc, plant.air_degC if degC is None else degC)
         self._load, self._aux_W, self._dt_s = load, plant.aux_W, tick_ms / 1000
         self.now_s = 0.0
         self.load_W = self.grid_W = float(load(0.0))

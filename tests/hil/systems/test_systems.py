@@ -367,7 +367,7 @@ def test_the_import_above_a_closed_contact_is_counted(closings, second, import_W
 
 def test_no_contact_closes_in_another_week():
     given = closed(contact_1=[[60, 60]]).spec
-    assert "grid_contact" not in given.begun(given.start, 1, 2).site
+    assert "grid_contact" not in given.from_day(given.start, 1, 2).site
 
 
 def test_the_load_above_the_connection_counts_while_no_second_is_above_it():
