@@ -264,7 +264,7 @@ def test_what_a_person_gives_counts_and_what_python_and_the_system_have_does_not
 
 
 def test_a_file_of_a_person_counts_in_each_place_for_such_files():
-    """In /dev/shm, for one, where Debian 12 keeps the temporary files of the tests."""
+    """Debian 12 keeps the temporary files of the tests in /dev/shm."""
     places = {tempfile.gettempdir(), os.path.expanduser("~"), "/dev/shm", "/var/tmp"}
     for folder in filter(os.path.isdir, places):
         with tempfile.NamedTemporaryFile(dir=folder) as file:
