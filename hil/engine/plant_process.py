@@ -15,7 +15,7 @@ import msgpack
 
 from controller.config import configuration
 from controller.config.cabinet_config import Config
-from hil.engine import wired_cabinet
+from hil.engine import processes, wired_cabinet
 from hil.engine.cabinet import SimulatedCabinet
 from hil.engine.remote_controller import Mailbox, RemoteController
 from hil.engine.wired_cabinet import PlantLoop, WiredCabinet
@@ -137,12 +137,12 @@ class PlantProcess(WiredCabinet, PlantLoop):
         """Read and obey the rig's messages: process id of a controller, note, action, end."""
         while not self.ending:
             try:
-                data = self.connection.recv(65_536)
+                message = processes.message(self.connection)
             except BlockingIOError:
                 return
-            except ConnectionError:
-                data = b""
-            message: dict[str, Any] = msgpack.unpackb(data) if data else {"what": "lost"}
+            if message is None:
+                self.ending = self.is_orphan = True
+                return
             kind = message["what"]
             if kind == "go":
                 self.controller.runs_as(message["pid"])
@@ -153,7 +153,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
             elif kind == "act":
                 ACTIONS[message["do"]][1](self.world, message["arguments"])
             elif kind != "finish":
-                self.ending, self.is_orphan = True, kind == "lost"
+                self.ending = True
             elif self.recording:
                 self._finish()
 

@@ -14,7 +14,7 @@ import msgpack
 
 from controller.config.cabinet_config import Config
 from controller.core.policies.meter_statistics import TURN_S
-from hil.engine import pod, pod_command, wired_cabinet
+from hil.engine import pod, pod_command, processes, wired_cabinet
 from hil.engine.cabinet import SimulatedCabinet
 from hil.engine.plant_process import SAMPLE_US
 from hil.engine.remote_controller import RemoteController
@@ -107,14 +107,14 @@ class PodProcess(PlantLoop):
         self.record.see(now_us, self.site, [member.plant for member in self.members])
 
     def _hear(self) -> None:
-        data = self.connection.recv(65_536)
-        message = msgpack.unpackb(data) if data else {"what": "lost"}
-        if message["what"] == "finish":
+        message = processes.message(self.connection)
+        if message is None:
+            self._is_over = True
+            self._stop_orphans()
+        elif message["what"] == "finish":
             self.recording = False
         else:
             self._is_over = True
-            if message["what"] == "lost":
-                self._stop_orphans()
 
     def write(self) -> None:
         """Write the document and the page, after the end of the run."""

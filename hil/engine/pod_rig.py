@@ -16,7 +16,7 @@ import msgpack
 
 from controller.config.cabinet_config import Config
 from controller.run import loop_statistics
-from hil.engine import cabinet_file, pod, pod_process, run_directory
+from hil.engine import cabinet_file, pod, pod_process, processes, run_directory
 from hil.engine.process_memory import memory_kB
 from hil.engine.rig import (
     CONTROLLER_STOP_S,
@@ -97,11 +97,11 @@ class PodRig:
         self._connection.send(msgpack.packb({"what": "go", "pids": pids}))
 
     def _received(self) -> dict[str, Any]:
-        data = self._connection.recv(1 << 20)
-        if not data:
+        message = processes.message(self._connection)
+        if message is None:
             code = self._plant.wait() if self._plant else None
             raise RigError(f"the simulated pod has ended, exit code {code}")
-        return msgpack.unpackb(data)
+        return message
 
     def run(self, see: Callable[["PodRig"], object]) -> None:
         """Wait for the end; see(this rig) once a second. Ctrl-C ends it early."""

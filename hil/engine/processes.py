@@ -2,14 +2,18 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from typing import IO, Any
 
+import msgpack
+
 from hil.engine import clocked, run_directory
 
 ROOT, STOP_S, END_S = pathlib.Path(__file__).parents[2], 10.0, 15.0
+MESSAGE_BYTES_MAX = 1 << 20
 
 
 def module(
@@ -38,6 +42,17 @@ def kill(process: "subprocess.Popen[Any]") -> int:
     """Kill a process. Returns the exit code."""
     process.kill()
     return process.wait()
+
+
+def message(connection: socket.socket) -> dict[str, Any] | None:
+    """The next message of the process at the other end; None: it has ended, perhaps without
+    reading what it was sent. Raises BlockingIOError or TimeoutError if no message waits.
+    """
+    try:
+        packed = connection.recv(MESSAGE_BYTES_MAX)
+    except ConnectionError:
+        return None
+    return dict(msgpack.unpackb(packed)) if packed else None
 
 
 class Processes:

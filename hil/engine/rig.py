@@ -108,13 +108,13 @@ class Rig(ScenarioOperator):
         """One message of the plant process. RigError: the process has ended or hangs."""
         self.connection.settimeout(HANG_GUARD_S)
         try:
-            data = self.connection.recv(1 << 20)
+            message = processes.message(self.connection)
         except TimeoutError:
             line = f"the simulated cabinet has sent no message for {HANG_GUARD_S:.0f} s"
             raise RigError(line) from None
-        if not data:
+        if message is None:
             raise self._plant_failed(ending)
-        return msgpack.unpackb(data)
+        return message
 
     def run(self, show: Callable[[dict], object]) -> None:
         """Serve the plant process until the run ends, with show(view) ten times a second. Ctrl-C

@@ -13,14 +13,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgpack
-
 from controller.config.bus_schema import Bus
 from controller.config.cabinet_config import Config
 from controller.core.base.setpoint import O_BINDING_REASON
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot
 from controller.system import realtime
+from hil.engine import processes
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
 from hil.engine.remote_controller import RemoteController
 from hil.observer.beats import Beats
@@ -243,9 +242,8 @@ def main(argv: list[str], kind: Callable[[dict[str, Any], socket.socket], PlantL
     connection = socket.socket(fileno=int(argv[0]))
     process = kind(json.loads(argv[1]), connection)
     process.announce()
-    data = connection.recv(65_536)
-    message: dict[str, Any] = msgpack.unpackb(data) if data else {"what": "end"}
-    if message["what"] == "go":  # otherwise the rig ended before it had a controller
+    message = processes.message(connection)
+    if message and message["what"] == "go":  # otherwise the rig ended before it had a controller
         process.follow(message)
         realtime.prepare()
         process.start_ns = time.monotonic_ns()
