@@ -7,7 +7,6 @@ import re
 import sys
 import urllib.parse
 import uuid
-from collections.abc import Sequence
 
 from controller.documents import locked
 from controller.documents.document import Blocks, Columns, Facts, Heading, Text, table
@@ -36,7 +35,7 @@ def document() -> Facts:
     packages = locked.blocks(path.read_text(encoding="ascii"))
     runs = _runs(path, packages)
     libraries = [_library(name, packages[name].text, name in runs) for name in sorted(packages)]
-    components = [*libraries, _charts(), *map(_of_debian, DEBIAN, _installed())]
+    components = [*libraries, _charts(), *_of_debian()]
     refs = {component["name"]: component["bom-ref"] for component in components}
     serial = uuid.uuid5(uuid.NAMESPACE_OID, " ".join(refs.values()))
     return {
@@ -93,22 +92,19 @@ def _component(name: str, version: str, purl: str, scope: str) -> Facts:
     return {**own, "version": version} if version else own
 
 
-def _installed() -> list[Sequence[str]]:
-    """(version, architecture) of each package of DEBIAN on this machine. ("", "") for a package
-    that is not installed.
-    """
+def _of_debian() -> list[Facts]:
+    """The packages of DEBIAN, each with its version if it is installed on this machine."""
     printed = programs.ran([*QUERY, *DEBIAN], capture_output=True, text=True).stdout
     lines = map(str.split, printed.splitlines())
     installed = {name: fields for name, *fields in lines if len(fields) == 2}
-    return [installed.get(name, ("", "")) for name in DEBIAN]
-
-
-def _of_debian(name: str, installed: Sequence[str]) -> Facts:
-    version, architecture = installed
-    purl = f"pkg:deb/debian/{name}"
-    if version:
-        purl += f"@{urllib.parse.quote(version, safe='')}?arch={architecture}"
-    return _component(name, version, purl, "required")
+    components = []
+    for name in DEBIAN:
+        version, architecture = installed.get(name, ("", ""))
+        purl = f"pkg:deb/debian/{name}"
+        if version:
+            purl += f"@{urllib.parse.quote(version, safe='')}?arch={architecture}"
+        components.append(_component(name, version, purl, "required"))
+    return components
 
 
 def _dependencies(

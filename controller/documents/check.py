@@ -78,7 +78,7 @@ def _check(arguments: argparse.Namespace) -> int:
     elif arguments.functions:
         print(check_functions.FORMS[arguments.functions]())
     elif arguments.json:
-        facts = check_facts.of(arguments.file, open_hazards)
+        facts = check_facts.of(arguments.file)
         print(cli.as_json(facts))
         return DONE if facts["is_accepted"] else WRONG_INPUT
     elif arguments.drop_in:
@@ -111,11 +111,6 @@ def report(config: Config, measured_ms: int = 0, doubts: Sequence[str] = ()) -> 
         *_topology(config),
         *check_tables.profiles(config),
         *_analysis(config),
-        *[
-            line
-            for open_hazard in open_hazards(config)
-            for line in wrapped("  OPEN HAZARD: ", open_hazard)
-        ],
         *_sources(config),
         *check_tables.peak_shaving(config),
         *_silence(config),
@@ -142,7 +137,7 @@ def _head(config: Config, doubts: Sequence[str]) -> Iterator[str]:
         yield from wrapped(f"  {layer:8} ", name)
     image, crc = config.safety_image, parameters.image_crc(config.safety_image)
     yield f"  limits   {len(image)} words, CRC {crc:08X} (both channels must hold the same)"
-    units = ", ".join(str(unit + 1) for unit in range(config.units))
+    units = ", ".join(map(str, range(1, config.units + 1)))
     yield from wrapped("  start    ", f"needs the sign test of unit {units}: firebreak test sign")
 
 
@@ -161,12 +156,12 @@ def _topology(config: Config) -> Iterator[str]:
             rack for rack, rack_unit in enumerate(config.topology.rack_units) if rack_unit == unit
         ]
         yield from [_rack(rack, config.rack_tables[rack]) for rack in racks]
-        apart_A = _apart_A(config, unit, racks)
-        yield f"    row 55 acts if the currents of PCS and racks differ by more than {apart_A:g} A"
+        most_A = _difference_max_A(config, unit, racks)
+        yield f"    row 55 acts if the currents of PCS and racks differ by more than {most_A:g} A"
     yield from check_tables.devices(config)
 
 
-def _apart_A(config: Config, unit: int, racks: list[int]) -> float:
+def _difference_max_A(config: Config, unit: int, racks: list[int]) -> float:
     """Largest difference, A, that row 55 allows between the currents of PCS and racks."""
     tables = [config.rack_tables[rack] for rack in racks]
     errors = [(table["rated_current_mA"], table["current_error_permille"]) for table in tables]
@@ -186,7 +181,7 @@ def _rack(rack: int, table: Mapping[str, int]) -> str:
 
 
 def _analysis(config: Config) -> Iterator[str]:
-    """Lines about the hazard mitigation analysis, and about effects that wait (m.CONFLICTS)."""
+    """Lines about the hazard mitigation analysis, effects that wait, and open hazards."""
     yield from ("", "HAZARD MITIGATION ANALYSIS")
     for key, value in config.hma.items():
         if value is not None:
@@ -199,22 +194,8 @@ def _analysis(config: Config) -> Iterator[str]:
                 f"{effect_words.conflict_words(conflict)} after row {conflict['row']} "
                 f"({sources(conflict['basis'])})",
             )
-
-
-def open_hazards(config: Config) -> list[str]:
-    """Hazards that the hazard log leaves open for a cabinet with this configuration."""
-    hazards = []
-    if config.channel_b is None:
-        hazards.append(
-            "H6: without channel B the controller cannot detect that an older store was put back: "
-            "later latches and lock-outs are then lost"
-        )
-    if not config.cabinet["close_command_fitted"]:
-        hazards.append(
-            "H41: the BMS closes the contactors as soon as it has its supply, so no start tests "
-            "that the permits expire; test it by hand, with the controller off (row 44)"
-        )
-    return hazards
+    for open_hazard in check_facts.open_hazards(config):
+        yield from wrapped("  OPEN HAZARD: ", open_hazard)
 
 
 def _sources(config: Config) -> Iterator[str]:
@@ -242,10 +223,8 @@ def _sources(config: Config) -> Iterator[str]:
             if watts is not None
         ]
         text = ", ".join(fallbacks) or "none; an expired hint no longer acts"
-        if (
-            source.rank >= hint_sources.GRID_CAP
-            and source.fallback[hint_codes.IMPORT_W_MAX] is None
-        ):
+        has_no_import_limit = source.fallback[hint_codes.IMPORT_W_MAX] is None
+        if source.rank >= hint_sources.GRID_CAP and has_no_import_limit:
             text += f"; {_without_import(config)}"
         yield from wrapped(f"{'':19}fallback: ", text)
 

@@ -1,7 +1,5 @@
 """Gathers the facts that `firebreak check --json` prints about a site file."""
 
-from collections.abc import Callable
-
 from controller.config import configuration, hma
 from controller.config.cabinet_config import Config
 from controller.documents import matrix_tables
@@ -9,10 +7,8 @@ from controller.documents.document import Facts
 from safety import parameters
 
 
-def of(path: str, open_hazards: Callable[[Config], list[str]]) -> Facts:
-    """The facts: whether the file is accepted, what it lacks, what it configures. Raises
-    ConfigError.
-    """
+def of(path: str) -> Facts:
+    """The facts of the site file at this path. A refused file has only the reasons."""
     refused = configuration.refusals(path)
     if refused:
         return {"file": path, "is_accepted": False, "refused": refused}
@@ -42,3 +38,19 @@ def of(path: str, open_hazards: Callable[[Config], list[str]]) -> Facts:
         "not_fitted": lacking,
         "open_hazards": open_hazards(config),
     }
+
+
+def open_hazards(config: Config) -> list[str]:
+    """Hazards that the hazard log leaves open for a cabinet with this configuration."""
+    hazards = []
+    if config.channel_b is None:
+        hazards.append(
+            "H6: without channel B the controller cannot detect that an older store was put back: "
+            "later latches and lock-outs are then lost"
+        )
+    if not config.cabinet["close_command_fitted"]:
+        hazards.append(
+            "H41: the BMS closes the contactors as soon as it has its supply, so no start tests "
+            "that the permits expire; test it by hand, with the controller off (row 44)"
+        )
+    return hazards

@@ -44,22 +44,24 @@ def thresholds(config: Config) -> Iterator[str]:
 
 def _changed(config: Config, stage: tuple) -> list[str]:
     """The changes of one stage, for example ["trips at 45.1 degC -> 43 degC"]."""
-    level, clear, *ticks = config.stage_words[stage[matrix.S_ID]]
-    before = level, clear
+    level, clear, set_ticks, clear_ticks = config.stage_words[stage[matrix.S_ID]]
+    old_level, old_clear = level, clear
     if stage[matrix.S_ID] not in site_thresholds.STAGE_SET_FROM:
-        before = site_thresholds.levels(stage, config.hma["chemistry"])
-    pairs = [
-        (label, old, new, matrix_words.level(stage, old), matrix_words.level(stage, new))
-        for label, old, new in (("trips at", before[0], level), ("clears at", before[1], clear))
+        old_level, old_clear = site_thresholds.levels(stage, config.hma["chemistry"])
+    changes = [
+        f"{label} {matrix_words.level(stage, old)} -> {matrix_words.level(stage, new)}"
+        for label, old, new in (("trips at", old_level, level), ("clears at", old_clear, clear))
+        if old != new
     ]
-    for label, index, new in (
-        ("after", matrix.S_SET_MS, ticks[0]),
-        ("clear for", matrix.S_CLEAR_MS, ticks[1]),
+    for label, index, ticks in (
+        ("after", matrix.S_SET_MS, set_ticks),
+        ("clear for", matrix.S_CLEAR_MS, clear_ticks),
     ):
-        old = parameters.ticks(stage[index], config.tick_ms)
-        was, now = [matrix_words.after(count * config.tick_ms) for count in (old, new)]
-        pairs.append((label, old, new, was, now))
-    return [f"{label} {was} -> {now}" for label, old, new, was, now in pairs if old != new]
+        old_ticks = parameters.ticks(stage[index], config.tick_ms)
+        if old_ticks != ticks:
+            old, new = [matrix_words.after(count * config.tick_ms) for count in (old_ticks, ticks)]
+            changes.append(f"{label} {old} -> {new}")
+    return changes
 
 
 def rows(config: Config) -> Iterator[str]:

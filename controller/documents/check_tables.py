@@ -70,9 +70,7 @@ NO_SIGNATURE = (
 
 
 def profiles(config: Config) -> Iterator[str]:
-    """Lines about register maps that no captured reading proves, and about facts that profiles do
-    not state.
-    """
+    """Lines about register maps that no captured reading proves, and about unstated facts."""
     yield from ("", "PROFILES OF THE DEVICES")
     yield from _map_only(config)
     for device in config.devices:
@@ -119,9 +117,9 @@ def devices(config: Config) -> Iterator[str]:
         rows.append((device.name, role, device.profile.path.stem, device.bus, address, period))
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
-        *cells, address, period = [word.ljust(width) for word, width in zip(row, widths)]
-        numbers = f"{address.strip():>{widths[-2]}}  {period.strip():>{widths[-1]}}"
-        yield from wrapped(f"  {cells[0]}  ", "  ".join([*cells[1:], numbers]))
+        texts = [word.ljust(width) for word, width in zip(row[:4], widths)]
+        numbers = [word.rjust(width) for word, width in zip(row[4:], widths[4:])]
+        yield from wrapped(f"  {texts[0]}  ", "  ".join([*texts[1:], *numbers]))
 
 
 def buses(config: Config, schedule: Schedule) -> Iterator[str]:
@@ -130,14 +128,16 @@ def buses(config: Config, schedule: Schedule) -> Iterator[str]:
     yield from ("", f"BUSES (cyclic messages; {more})")
     for bus in config.buses:
         busy_pct = bus_times.utilisation_permille(schedule[bus.name]) / 10
-        speed = f"{bus.bitrate_bps} bit/s" if bus.kind == "can" else ""
-        speed = speed or (
-            "Modbus TCP" if bus.kind == "tcp" else f"{bus.baud_Bd} Bd {bus.characters}"
-        )
+        speeds = {
+            "can": f"{bus.bitrate_bps} bit/s",
+            "tcp": "Modbus TCP",
+            "rtu": f"{bus.baud_Bd} Bd {bus.characters}",
+        }
         allowed_pct = bus_times.UTILISATION_PERMILLE_MAX // 10
         port = bus.port or bus.address or f"{bus.interface} {bus.channel}"
         yield from wrapped(
-            f"  {bus.name}: ", f"{speed}, {busy_pct:.1f} % busy (allowed {allowed_pct} %), {port}"
+            f"  {bus.name}: ",
+            f"{speeds[bus.kind]}, {busy_pct:.1f} % busy (allowed {allowed_pct} %), {port}",
         )
         width = max([15, *[len(exchange.device) for exchange in schedule[bus.name]]])
         for exchange in schedule[bus.name]:
@@ -186,14 +186,14 @@ def path(config: Config, schedule: Schedule, measured_ms: int) -> Iterator[str]:
     delays that load tracking accepts. measured_ms: the result of stored_ms.
     """
     parts, control = track_path.path_delay(config, schedule), config.control
-    of_value = [part for part in parts if part.what != track_path.HOLD]
+    without_hold = [part for part in parts if part.what != track_path.HOLD]
     yield from ("", "PATH OF LOAD TRACKING, CHANGE OF THE LOAD TO POWER OF THE BATTERY (ms)")
     yield f"  {'':18} {'least':>7} {'typical':>7} {'most':>7}"
     for part in parts:
         times = _columns((part.least_us, part.typical_us, part.most_us))
         yield from wrapped(f"  {part.what[:18]:18} {times}  ", part.basis)
     yield f"  {'sum':18} {_columns(track_path.totals_us(parts))}"
-    totals = _columns(track_path.totals_us(of_value))
+    totals = _columns(track_path.totals_us(without_hold))
     yield f"  {'of one value':18} {totals}  the sum without {track_path.HOLD}"
     median_us, late_us = track_path.phases_us(parts)
     yield f"  {'at any phase':18} median {median_us / 1000:.1f}, p95 {late_us / 1000:.1f}"

@@ -42,14 +42,10 @@ def facts(config: Config) -> Facts:
     """The checklist of a site as plain data."""
     schedule = bus_times.schedule(config)
     stages = [stage for group in records.by_row().values() for stage in group]
-    armed = [
-        stage
-        for stage in stages
-        if not matrix_tables.own_states(stage, config).isdisjoint(stage_states.ARMED_STATES)
-    ]
-    named = matrix_tables.site(config)
+    armed = stage_states.stages_in(config.topology, stage_states.ARMED_STATES)
+    site = matrix_tables.site_facts(config)
     return {
-        "site": named,
+        "site": site,
         "record": RECORD,
         "hard_wired_steps": wired.steps(config),
         "hard_wired": [
@@ -60,9 +56,9 @@ def facts(config: Config) -> Facts:
                 "enable_latest_ms": wired.enable_ms(config, row),
                 "supply_latest_ms": wired.supply_ms(config, row),
             }
-            for row in named["hard_wired_rows"]
+            for row in site["hard_wired_rows"]
         ],
-        "tests": [_test(stage, config, schedule) for stage in armed],
+        "tests": [_test(stage, config, schedule) for stage in stages if stage in armed],
         "without": [
             {
                 "row": stage[m.S_ROW],

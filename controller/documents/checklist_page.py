@@ -63,10 +63,10 @@ BY_WIRE: Columns = {
 
 def blocks(checklist: Facts) -> Blocks:
     """The checklist as a document. checklist: result of checklist.facts."""
-    named, tests, without = checklist["site"], checklist["tests"], checklist["without"]
+    site, tests, without = checklist["site"], checklist["tests"], checklist["without"]
     return [
-        matrix_tables.title("Commissioning checklist", named),
-        *matrix_tables.site_blocks(named),
+        matrix_tables.title("Commissioning checklist", site),
+        *matrix_tables.site_blocks(site),
         Heading(2, "Times"),
         Text(TIMES),
         Text(
@@ -143,7 +143,7 @@ def _times(tests: list[Facts]) -> Blocks:
 
 def _sum(parts: list[Facts]) -> str:
     return " + ".join(
-        f"{part['what']} {_seconds(part['time_ms'])}" + " (a)" * part["is_assumed"]
+        f"{part['what']} {_seconds(part['time_ms'])}{' (a)' if part['is_assumed'] else ''}"
         for part in parts
         if part["time_ms"]
     )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from controller.config import approval, configuration, hma, layers, proof_plan, stage_states
 from controller.config.cabinet_config import Config
 from controller.config.places import RESPONDER
-from controller.documents import check, matrix_facts, matrix_tables
+from controller.documents import check_facts, matrix_facts, matrix_tables
 from controller.documents.document import Facts
 from controller.rows import proof_intervals, records
 from controller.run import sign_hold
@@ -46,10 +46,10 @@ def facts(arguments: Namespace) -> Facts:
         ledger = proof_tests.read(directory)
     stored, now = two_copies.Store(directory).load(), utc.moment()
     utc_text = proof_lines.utc_text(now[0])
-    named = matrix_tables.site(config, missing)
+    site = matrix_tables.site_facts(config, missing)
     rows = matrix_facts.facts(config)["rows"]
     report = {
-        "site": named,
+        "site": site,
         "utc": utc_text,
         "clock": now[1],
         "program": release.version(),
@@ -59,7 +59,7 @@ def facts(arguments: Namespace) -> Facts:
         "signs": sign_tests.units(sign_hold.codes_of(config), ledger.records),
         "ledger": {"records": ledger.newest, "tests": ledger.tests, "head": ledger.head},
         "not_armed": _not_armed(rows),
-        "open_hazards": check.open_hazards(config),
+        "open_hazards": check_facts.open_hazards(config),
         "approval": _approval(config, stored),
         "plan": _plan(config),
     }
@@ -82,19 +82,20 @@ def _tests(config: Config, ledger: proof_lines.Found, now: proof_tests.Moment) -
     """
     allowed_ms, stages = proof_plan.allowed_ms(config), _stages(config)
     due = proof_state.rows(proof_plan.plan(config), ledger.records, now)
-    tests = [{**row, "allowed_ms": allowed_ms[row["row"]]} for row in due]
-    return [
-        {**test, "stages": stages.get(test["row"], []), "is_slow": proof_state.is_slow(test)}
-        for test in tests
+    tests = [
+        {**row, "allowed_ms": allowed_ms[row["row"]], "stages": stages.get(row["row"], [])}
+        for row in due
     ]
+    return [{**test, "is_slow": proof_state.is_slow(test)} for test in tests]
 
 
 def _stages(config: Config) -> dict[str, list[str]]:
+    """{key of a proof test: [ids of the armed stages that it tests]}."""
+    armed = stage_states.stages_in(config.topology, stage_states.ARMED_STATES)
     by_key: dict[str, list[str]] = {}
     for stages in records.by_row().values():
         for stage in stages:
-            states = matrix_tables.own_states(stage, config)
-            if not states.isdisjoint(stage_states.ARMED_STATES):
+            if stage in armed:
                 by_key.setdefault(proof_intervals.key_of(stage), []).append(stage[m.S_ID])
     return by_key
 
@@ -121,11 +122,15 @@ def _approval(config: Config, stored: Loaded) -> Facts:
         is_new = loaded.state == two_copies.MISSING
         nothing = {"by": "", "latched": [], "locked_out": ""}
         return {"state": NEVER if is_new else UNREAD, "lines": loaded.lines, **nothing}
-    before = approval.unpacked(record.approved)
-    state = APPROVED if before == approval.of(config) else CHANGED if before else NEVER
-    latched = sorted(record.latches, key=lambda name: record.latches[name])
-    more = {"latched": latched, "locked_out": record.locked_out}
-    return {"state": state, "by": record.approved_by, "lines": loaded.lines, **more}
+    approved = approval.unpacked(record.approved)
+    state = APPROVED if approved == approval.of(config) else CHANGED if approved else NEVER
+    return {
+        "state": state,
+        "by": record.approved_by,
+        "lines": loaded.lines,
+        "latched": sorted(record.latches, key=lambda name: record.latches[name]),
+        "locked_out": record.locked_out,
+    }
 
 
 def _plan(config: Config) -> Facts | None:
@@ -137,17 +142,14 @@ def _open(
     report: Facts, config: Config, ledger: proof_lines.Found, stored: Loaded
 ) -> Iterator[str]:
     """A line for each point that is open."""
-    papers = config.hma, report["site"]["not_fitted"]
-    yield from hma.placeholder_lines(*papers)
-    yield from hma.ahead_lines(*papers, report["utc"][:10])
+    analysis = config.hma, report["site"]["not_fitted"]
+    yield from hma.placeholder_lines(*analysis)
+    yield from hma.ahead_lines(*analysis, report["utc"][:10])
     yield from _open_tests(report["tests"])
     for sign in report["signs"]:
         if sign["state"] != sign_tests.DONE:
-            by = (
-                f" without a test by {sign['tester']}"
-                if sign["state"] == sign_tests.ACCEPTED
-                else ""
-            )
+            is_accepted = sign["state"] == sign_tests.ACCEPTED
+            by = f" without a test by {sign['tester']}" if is_accepted else ""
             yield f"sign test of unit {sign['unit']}: {sign['state']}{by} (firebreak test sign)"
     for replacement in replacements.open_of(ledger.records).values():
         yield f"{replacements.words(replacement)} (firebreak replace)"

@@ -10,6 +10,7 @@ from controller.documents.document import (
     Mark,
     Table,
     Text,
+    judged,
     section,
 )
 from controller.store import proof_state, sign_tests
@@ -20,15 +21,15 @@ MARKS = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
 
 def blocks(report: Facts) -> Blocks:
     """The report as a document. report: result of commissioning.facts."""
-    named = report["site"]
+    site = report["site"]
     open_points = [
         (str(number), Mark("missing", line)) for number, line in enumerate(report["open"], 1)
     ]
     banner = [Banner("NOT READY TO SIGN: points are open.")] if open_points else []
     return [
-        matrix_tables.title("Commissioning report", named),
+        matrix_tables.title("Commissioning report", site),
         *banner,
-        Text(matrix_tables.identity(named)),
+        Text(matrix_tables.identity(site)),
         Text(
             f"Printed {report['utc']} (clock: {report['clock']}) by firebreak {report['program']}."
         ),
@@ -43,7 +44,7 @@ def blocks(report: Facts) -> Blocks:
         *_signs(report["signs"]),
         *_not_armed(report),
         *_hashes(report),
-        *matrix_grid.signatures(named),
+        *matrix_grid.signatures(site),
     ]
 
 
@@ -92,9 +93,7 @@ def _signs(signs: list[Facts]) -> Blocks:
         "devices": "code",
         "date": lambda sign: sign["date"] or "-",
         "tester": lambda sign: sign["tester"] or "-",
-        "result": lambda sign: Mark(
-            "armed" if sign["state"] == sign_tests.DONE else "missing", sign["state"]
-        ),
+        "result": lambda sign: judged(sign["state"] == sign_tests.DONE, sign["state"]),
     }
     return section("Sign of the powers", document.table(signs, columns), paragraph)
 

@@ -83,12 +83,12 @@ def table(
     cell from the row. blanks: headers of columns to fill in by hand.
     """
     lines = [
-        (*[_made(row, column) for column in columns.values()], *[""] * len(blanks)) for row in rows
+        (*[_cell(row, column) for column in columns.values()], *[""] * len(blanks)) for row in rows
     ]
     return Table((*columns, *blanks), lines, len(blanks))
 
 
-def _made(row: Facts, column: Column) -> Cell:
+def _cell(row: Facts, column: Column) -> Cell:
     value = row[column] if isinstance(column, str) else column(row)
     return value if isinstance(value, Mark) else str(value)
 
@@ -167,6 +167,6 @@ def plain(blocks: Sequence[Block]) -> str:
         elif isinstance(block, Heading):
             lines += [block.text.upper(), ""] if block.level == 1 else [block.text.upper()]
         elif not isinstance(block, Picture):
-            first = "*** " * isinstance(block, Banner)
+            first = "*** " if isinstance(block, Banner) else ""
             lines += [*wrapped(first, text(block.text), TERMINAL), ""]
     return ascii_only("\n".join(lines).rstrip())

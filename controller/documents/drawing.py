@@ -21,12 +21,6 @@ def tag(name: str, content: str | None = None, /, **attributes: str | float | No
     return f"<{name}{pairs}/>" if content is None else f"<{name}{pairs}>{content}</{name}>"
 
 
-def polyline(points: Iterable[Point], colour: str) -> str:
-    """A line through points in pixels."""
-    places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return tag("polyline", points=places, fill="none", stroke=colour)
-
-
 def curves(
     graphs: Sequence[Curve],
     unit: str = "",
@@ -36,12 +30,12 @@ def curves(
     """A drawing of curves, with the lowest and highest value at both axes and the names of the
     curves below. shaded_s: start and end of a time to shade.
     """
-    times_s = [at_s for _, _, points in graphs for at_s, _ in points]
+    times_s = [time_s for _, _, points in graphs for time_s, _ in points]
     values = [value for _, _, points in graphs for _, value in points]
     left_s, right_s, low, high = min(times_s), max(times_s), min(values), max(values)
 
-    def x(at_s: float) -> float:
-        return LEFT_px + (WIDTH_px - LEFT_px) * (at_s - left_s) / ((right_s - left_s) or 1.0)
+    def x(time_s: float) -> float:
+        return LEFT_px + (WIDTH_px - LEFT_px) * (time_s - left_s) / ((right_s - left_s) or 1.0)
 
     def y(value: float) -> float:
         return 10 + (HEIGHT_px - 20) * (high - value) / ((high - low) or 1.0)
@@ -54,7 +48,8 @@ def curves(
     for value in sorted({low, min(max(0.0, low), high), high}):
         parts += _level(value, y(value))
     for _, colour, points in graphs:
-        parts.append(polyline([(x(at_s), y(value)) for at_s, value in points], colour))
+        places = " ".join(f"{x(time_s):.1f},{y(value):.1f}" for time_s, value in points)
+        parts.append(tag("polyline", points=places, fill="none", stroke=colour))
     names = ", ".join(tag("tspan", escape(name), fill=colour) for name, colour, _ in graphs)
     middle = f"{unit}; {names}" if unit else names
     return _framed([*parts, *_foot(f"{left_s:.2f} s", middle, f"{right_s:.2f} s")])

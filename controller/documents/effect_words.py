@@ -10,18 +10,18 @@ from controller.rows import matrix_words
 from controller.rows.records import ROWS
 from safety import matrix as m, opening
 
-_WORDS = dict(matrix_words.EFFECTS)
+_WORDS = dict(matrix_words.EFFECTS)  # {demand: the words of each level}
 
 
 def effects(stage: tuple, config: Config | None = None) -> list[str]:
     """Words for each effect of a stage. An effect whose output is not fitted is left out (see
     `absent`). config: the configuration of a site, or None for words without the site's numbers.
     """
-    lacking = [fact["effect"] for fact in absent(stage, config)]
+    absent_effects = [fact["effect"] for fact in absent(stage, config)]
     texts = [
         _held(stage, demand, config) if config else demand
         for demand in matrix_words.demands(stage)
-        if demand not in lacking
+        if demand not in absent_effects
     ]
     return texts + [
         tapers.words(fact) for fact in tapers.facts(config) if fact["stage"] == stage[m.S_ID]
@@ -32,7 +32,7 @@ def absent(stage: tuple, config: Config | None = None) -> list[dict[str, str]]:
     """[{effect, equipment, accepted_by}] of the effects of a stage that this site cannot produce,
     because the output is not fitted.
 
-    accepted_by is "" if no person has accepted this. The file is then refused.
+    accepted_by is "" if no person has accepted this. Such a file is refused.
     """
     if not config:
         return []
@@ -58,7 +58,7 @@ def absent_words(fact: dict[str, str]) -> str:
 
 
 def _held(stage: tuple, effect: str, config: Config) -> str:
-    """ "fan on after 30 s (agent hold-off: A32, D1, D2)" for a demand that waits, else `effect`."""
+    """Words such as "fan on after 30 s (agent hold-off: A32, D1, D2)" if the effect waits."""
     for demand, _, _, clause in m.CONFLICTS:
         waits_ms = time_chain.hold_off_ms(config, stage, demand)
         if waits_ms and effect in _WORDS[demand]:
@@ -119,9 +119,9 @@ def breaker(config: Config | None = None) -> Facts:
 
 def breaker_words(fact: Facts) -> str:
     """ "at most 4 s; under current the converter's AC breaker trips after 1 s"."""
-    named = equipment.BREAKERS.get(fact["breaker"], "the breaker named by [hma] breaker")
+    name = equipment.BREAKERS.get(fact["breaker"], "the breaker named by [hma] breaker")
     delay, last = (matrix_words.after(fact[key]) for key in ("breaker_ms", "wait_ms_max"))
-    return f"at most {last}; under current {named} trips after {delay}"
+    return f"at most {last}; under current {name} trips after {delay}"
 
 
 def fuse_words(fact: Facts) -> str:

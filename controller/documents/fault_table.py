@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from controller.config import equipment, time_chain
 from controller.documents import document, effect_words
 from controller.documents.document import Blocks, Columns, Facts, Heading, Mark, Table, Text
-from controller.documents.hazard_log import ROOT, site
+from controller.documents.hazard_log import ROOT, example_site
 from controller.rows import matrix_words, proof_intervals, records
 from controller.rows.records import BY_ID
 from controller.system import toml_text
@@ -22,10 +22,13 @@ GROUPS = s.CABINET_GROUPS + s.UNIT_GROUPS + s.RACK_GROUPS
 MODULES = "module_temperature_ddegC"
 WIRED_GROUPS = (s.G_IO_1, s.G_IO_2, s.G_IO_3)
 NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
-WIRED = [str(signal[NAME]) for signal in s.CABINET_INPUTS if signal[GROUP] in WIRED_GROUPS]
 # The contacts that can make a row of the cause-and-effect matrix active. The faults of other
 # contacts are in faults.toml.
-CONTACTS = tuple(name for name in WIRED if name not in equipment.OPTIONAL)
+CONTACTS = tuple(
+    signal[NAME]
+    for signal in s.CABINET_INPUTS
+    if signal[GROUP] in WIRED_GROUPS and signal[NAME] not in equipment.OPTIONAL
+)
 VALUES = tuple(signal[NAME] for signal in INPUTS if signal[NAME] not in CONTACTS) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])
 DRIVEN = COILS + tuple(
@@ -41,7 +44,6 @@ TABLES = {
     "contacts": "A contact",
     "values": "A value is wrong, but possible",
     "outputs": "An output",
-    "expired": "Outputs without the controller",
 }
 COLUMNS: Columns = {
     "signal": lambda line: ", ".join(line["signals"]),
@@ -90,7 +92,7 @@ def _line(names: list[str], fault: str, stages: list[str], safe: str, how: str) 
 
 
 def _within_ms(stages: list[str]) -> int | None:
-    config, schedule = site()
+    config, schedule = example_site()
     times_ms = [
         sum(part.time_ms for part in time_chain.decision(config, schedule, BY_ID[stage]))
         for stage in stages
@@ -107,9 +109,9 @@ def _acts(name: str, fault: str, stages: list[str]) -> Facts:
     stops the converter.
     """
     last = BY_ID[stages[-1]]
-    takes = any(BY_ID[stage][m.S_DEMAND][m.D_PCS] for stage in stages)
+    is_stop = any(BY_ID[stage][m.S_DEMAND][m.D_PCS] for stage in stages)
     how = f"{matrix_words.cause(last)}: {', '.join(effect_words.effects(last))}"
-    return _line([name], fault, stages, "yes" if takes else "partly", how)
+    return _line([name], fault, stages, "yes" if is_stop else "partly", how)
 
 
 def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
@@ -127,30 +129,23 @@ def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
     if apart:
         yield _acts(name, "stays closed", [apart[0][m.S_ID]])
         return
-    tests = [proof_intervals.INTERVALS[proof_intervals.key_of(stage)].interval_d for stage in own]
-    days = min(days for days in tests if days is not None)
-    shared = name in frame.SHARED_NAMES
-    yield _line(
-        [name],
-        "stays closed",
-        ["51"] if shared else [],
-        "partly" if shared else "no",
-        ("by channel B if fitted, or by a " if shared else "") + f"proof test every {days} days",
-    )
+    intervals_d = [
+        proof_intervals.INTERVALS[proof_intervals.key_of(stage)].interval_d for stage in own
+    ]
+    days = min(interval_d for interval_d in intervals_d if interval_d is not None)
+    how = f"proof test every {days} days"
+    if name in frame.SHARED_NAMES:
+        how = f"by channel B if fitted, or by a {how}"
+        yield _line([name], "stays closed", ["51"], "partly", how)
+    else:
+        yield _line([name], "stays closed", [], "no", how)
 
 
 def _expired() -> dict[str, str]:
     """{output: "on" or "off"}, the state that the output takes without the controller."""
-    config, _ = site()
+    config, _ = example_site()
     wired = {name for device in config.devices for name in device.outputs}
     return {name: "on" if f"!{name}" in wired else "off" for name in COILS}
-
-
-def table(faults: Facts, name: str) -> Table:
-    """The table with this name of TABLES."""
-    if name == "expired":
-        return Table(("output", "after its expiry"), list(faults["expired"].items()))
-    return document.table(faults[name], COLUMNS)
 
 
 def _seconds(time_ms: int | None) -> str:
@@ -161,5 +156,6 @@ def blocks(faults: Facts) -> Blocks:
     """The document."""
     page: Blocks = [Heading(1, "Faults of each input and output"), Text(HEAD)]
     for name, title in TABLES.items():
-        page += [Heading(2, title), table(faults, name)]
-    return page
+        page += document.section(title, document.table(faults[name], COLUMNS))
+    expired = Table(("output", "after its expiry"), list(faults["expired"].items()))
+    return page + document.section("Outputs without the controller", expired)

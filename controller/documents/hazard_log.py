@@ -25,7 +25,7 @@ ROOT = pathlib.Path(safety.__file__).parents[1]
 LOG = ROOT / "safety/hazards/log.toml"
 MEASURED = ROOT / "safety/hazards/measured.json"
 MEASURE = "python -m hil rows --measured --only"
-WORDS = "hazard cause hurt safety_function process_safety_basis open".split()
+TEXT_KEYS = "hazard cause hurt safety_function process_safety_basis open".split()
 
 
 def numbers(stage: tuple) -> str:
@@ -65,15 +65,15 @@ def facts(log: Facts, measured: Facts) -> Facts:
         "tests_of_every_row": log["tests_of_every_row"],
         "hazards": hazards,
         "rows": [{**facts, "hazards": named[row]} for row, facts in rows.items()],
-        "tests": _back(hazards, "tests"),
-        "scenarios": _back(hazards, "scenarios"),
+        "tests": _hazards_by(hazards, "tests"),
+        "scenarios": _hazards_by(hazards, "scenarios"),
         "outside": log["outside"],
         "gaps": gaps,
     }
 
 
 @functools.cache
-def site() -> tuple[Config, Schedule]:
+def example_site() -> tuple[Config, Schedule]:
     """(Config, bus schedule) of the example site. All computed times are of this site."""
     config = configuration.load(str(EXAMPLE))
     return config, bus_times.schedule(config)
@@ -81,7 +81,7 @@ def site() -> tuple[Config, Schedule]:
 
 def _rows(measured: Facts) -> dict[int, Facts]:
     """{row: {row, what, stages}}. Each stage has its longest times and its test cases."""
-    config, schedule = site()
+    config, schedule = example_site()
     return {
         row: {
             "row": row,
@@ -93,14 +93,14 @@ def _rows(measured: Facts) -> dict[int, Facts]:
 
 
 def _stage(config: Config, schedule: Schedule, stage: tuple, measured: Facts) -> Facts:
-    own = {label: course for label, course in measured.items() if course["stage"] == stage[m.S_ID]}
     return {
         "stage": stage[m.S_ID],
         "takes_energy": bool(stage[m.S_DEMAND][m.D_PCS]),
         "latest_ms": _latest_ms(config, schedule, stage),
         "courses": [
-            {"course": label, **course, "is_of_now": course["numbers"] == numbers(stage)}
-            for label, course in own.items()
+            {"course": label, **case, "is_of_now": case["numbers"] == numbers(stage)}
+            for label, case in measured.items()
+            if case["stage"] == stage[m.S_ID]
         ],
     }
 
@@ -118,57 +118,56 @@ def _latest_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
 
 
 def _hazard(hazard: Facts, rows: dict[int, Facts]) -> Facts:
-    own = [int(row) for row in hazard["rows"]]
-    stages = [stage for row in own if row in rows for stage in rows[row]["stages"]]
-    figures = [
-        course["off_ms"] for stage in stages for course in stage["courses"] if _counts(stage)
-    ]
-    chains = [stage["latest_ms"] for stage in stages if stage["latest_ms"] is not None]
-    own_facts = {"latest_ms": max(chains, default=None), "measured_ms": max(figures, default=None)}
-    return {**hazard, "rows": own, **own_facts}
-
-
-def _counts(stage: Facts) -> bool:
-    return stage["latest_ms"] is not None
+    numbers = [int(row) for row in hazard["rows"]]
+    stages = [stage for row in numbers if row in rows for stage in rows[row]["stages"]]
+    timed = [stage for stage in stages if stage["latest_ms"] is not None]
+    measured_ms = [case["off_ms"] for stage in timed for case in stage["courses"]]
+    return {
+        **hazard,
+        "rows": numbers,
+        "latest_ms": max([stage["latest_ms"] for stage in timed], default=None),
+        "measured_ms": max(measured_ms, default=None),
+    }
 
 
 def _gaps(hazard: Facts, rows: dict[int, Facts], common: list[str]) -> Iterator[str]:
     """A line for each gap of a hazard."""
-    yield from [f"{word} is empty" for word in WORDS if not hazard[word].strip()]
+    yield from [f"{key} is empty" for key in TEXT_KEYS if not hazard[key].strip()]
     if not hazard["rows"]:
         yield "no row"
     if not hazard["tests"]:
         yield "no test"
-    time_ms = hazard["process_safety_time_s"] * 1000
+    allowed_ms = hazard["process_safety_time_s"] * 1000
     for row in hazard["rows"]:
         if row not in rows:
             yield f"row {row} is not a row of the matrix"
             continue
         for stage in rows[row]["stages"]:
-            yield from _gaps_of_stage(stage, time_ms)
+            yield from _gaps_of_stage(stage, allowed_ms)
     for name, claim in (("measured_s", "its scenarios took"), ("latest_s", "it may take")):
-        if not 0 < hazard.get(name, 1e-3) * 1000 <= time_ms:
-            yield f"{claim} {hazard[name]} s, allowed {time_ms / 1000:g} s"
+        if not 0 < hazard.get(name, 1e-3) * 1000 <= allowed_ms:
+            yield f"{claim} {hazard[name]} s, allowed {allowed_ms / 1000:g} s"
     if _is_source_tree():
-        yield from [f"there is no test {test}" for test in hazard["tests"] if not _exists(test)]
-        yield from [f"there is no test {test}" for test in common if not _exists(test)]
+        for test in (*hazard["tests"], *common):
+            if not _exists(test):
+                yield f"there is no test {test}"
         yield from _gaps_of_scenarios(hazard)
 
 
-def _gaps_of_stage(stage: Facts, time_ms: float) -> Iterator[str]:
+def _gaps_of_stage(stage: Facts, allowed_ms: float) -> Iterator[str]:
     name = stage["stage"]
-    old = [course["course"] for course in stage["courses"] if not course["is_of_now"]]
+    old = [case["course"] for case in stage["courses"] if not case["is_of_now"]]
     # A test of the hard wiring runs with the controller off, so it measures no time of the program.
-    if old or all(course["active_ms"] is None for course in stage["courses"]):
+    if old or all(case["active_ms"] is None for case in stage["courses"]):
         cases = ",".join(old or [name])
         yield f"stage {name} was not measured with its present numbers: {MEASURE} '{cases}'"
-    for course in stage["courses"]:
-        if not course["met"]:
-            yield f"case {course['course']} failed"
-        if _counts(stage) and course["off_ms"] > time_ms:
-            yield f"case {course['course']} took {course['off_ms']} ms, allowed {time_ms:g} ms"
-    if (stage["latest_ms"] or 0) > time_ms:
-        yield f"stage {name} may take {stage['latest_ms']} ms, allowed {time_ms:g} ms"
+    for case in stage["courses"]:
+        if not case["met"]:
+            yield f"case {case['course']} failed"
+        if stage["latest_ms"] is not None and case["off_ms"] > allowed_ms:
+            yield f"case {case['course']} took {case['off_ms']} ms, allowed {allowed_ms:g} ms"
+    if (stage["latest_ms"] or 0) > allowed_ms:
+        yield f"stage {name} may take {stage['latest_ms']} ms, allowed {allowed_ms:g} ms"
 
 
 def _gaps_of_scenarios(hazard: Facts) -> Iterator[str]:
@@ -194,7 +193,7 @@ def _is_source_tree() -> bool:
     return (ROOT / "tests" / "safety").is_dir()
 
 
-def _back(hazards: list[Facts], key: str) -> dict[str, list[str]]:
+def _hazards_by(hazards: list[Facts], key: str) -> dict[str, list[str]]:
     """{test or scenario: [ids of the hazards that name it]}. key: "tests" or "scenarios"."""
     return {
         name: [hazard["id"] for hazard in hazards if name in hazard[key]]

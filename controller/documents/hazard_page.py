@@ -2,8 +2,6 @@
 tests, and the rows of the cause-and-effect matrix.
 """
 
-from collections.abc import Iterable
-
 from controller.documents.document import Blocks, Columns, Facts, Heading, Mark, Table, Text, table
 from controller.documents.matrix_tables import stages_of
 
@@ -29,7 +27,7 @@ PARTLY = "This list does not check that tests and scenarios exist: no sources ar
 
 def blocks(facts: Facts) -> Blocks:
     """The document. facts: result of hazard_log.facts."""
-    named = {**facts["tests"], **facts["scenarios"]}
+    ids_by_proof = {**facts["tests"], **facts["scenarios"]}
     return [
         Heading(1, f"Hazard log: {len(facts['hazards'])} hazards, {len(facts['rows'])} rows"),
         Text(HEAD),
@@ -42,10 +40,10 @@ def blocks(facts: Facts) -> Blocks:
         Heading(2, "Outside this program"),
         outside(facts),
         Heading(2, "Rows and their hazards"),
-        _back("row", [(f"{row['row']}: {row['what']}", row) for row in facts["rows"]]),
+        table(facts["rows"], ROWS),
         Heading(2, "Tests and scenarios, and their hazards"),
         Text("Tests of every row: " + ", ".join(facts["tests_of_every_row"])),
-        Table(("name", "hazards"), [(name, ", ".join(ids)) for name, ids in named.items()]),
+        Table(("name", "hazards"), [(name, ", ".join(ids)) for name, ids in ids_by_proof.items()]),
     ]
 
 
@@ -119,8 +117,7 @@ STAGES: Columns = {
     "latest": lambda stage: _time(stage["latest_ms"]),
     "measured": lambda stage: "; ".join(map(_case, stage["courses"])) or Mark("missing", "NONE"),
 }
-
-
-def _back(header: str, named: Iterable[tuple[str, Facts]]) -> Table:
-    rows = [(label, ", ".join(row["hazards"]) or Mark("missing", "NONE")) for label, row in named]
-    return Table((header, "hazards"), rows)
+ROWS: Columns = {
+    "row": lambda row: f"{row['row']}: {row['what']}",
+    "hazards": lambda row: ", ".join(row["hazards"]) or Mark("missing", "NONE"),
+}

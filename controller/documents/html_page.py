@@ -85,9 +85,9 @@ def _block(block: Block) -> str:
         return f"<h{block.level}>{escape(block.text)}</h{block.level}>"
     if isinstance(block, Picture):
         title = f"<p>{escape(block.title)}</p>" if block.title else ""
-        return f"<div{_class(block.kind)}>{title}{_words(block)}</div>"
+        return f"<div{_class(block.kind)}>{title}{_content(block)}</div>"
     kind = "banner" if isinstance(block, Banner) else block.kind
-    return f"<p{_class(kind)}>{_words(block.text)}</p>"
+    return f"<p{_class(kind)}>{_content(block.text)}</p>"
 
 
 def _class(kind: str) -> str:
@@ -95,10 +95,10 @@ def _class(kind: str) -> str:
 
 
 def _table(table: Table) -> str:
-    filled = len(table.headers) - table.blanks
+    first_blank = len(table.headers) - table.blanks
     head = "".join(
-        f"<th{' class=blank' if place >= filled else ''}>{escape(text)}</th>"
-        for place, text in enumerate(table.headers)
+        f"<th{' class=blank' if index >= first_blank else ''}>{escape(text)}</th>"
+        for index, text in enumerate(table.headers)
     )
     names = ("", *table.headers[1:]) if table.kind == CARDS else ()
     lines = [itertools.zip_longest(cells, names, fillvalue="") for cells in table.rows]
@@ -110,11 +110,11 @@ def _table(table: Table) -> str:
 def _cell(cell: Cell, name: str) -> str:
     """A cell of a table. name: header of its column, which is shown if the row becomes a card."""
     is_short = isinstance(cell, str) and len(cell) <= SHORT
-    named = f' data-h="{escape(name)}"' if name else ""
-    return f"<td{' class=short' if is_short else ''}{named}>{_words(cell)}</td>"
+    label = f' data-h="{escape(name)}"' if name else ""
+    return f"<td{' class=short' if is_short else ''}{label}>{_content(cell)}</td>"
 
 
-def _words(cell: Cell) -> str:
+def _content(cell: Cell) -> str:
     if isinstance(cell, str):
         return escape(cell)
     if isinstance(cell, Picture):

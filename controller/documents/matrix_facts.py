@@ -2,7 +2,7 @@
 with a site it has the site's numbers and the state of each stage there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from controller.config import bus_times, stage_states, tapers, thresholds
 from controller.config.bus_times import Schedule
@@ -29,12 +29,12 @@ NO_STAGE: Facts = {
 }
 
 
-def facts(config: Config | None = None, lines: Iterable[str] = ()) -> Facts:
-    """The matrix as plain data. config: a site, or None. lines: lines of configuration.survey."""
+def facts(config: Config | None = None, missing: Sequence[str] = ()) -> Facts:
+    """The matrix as plain data. config: a site, or None. missing: lines of configuration.survey."""
     schedule = bus_times.schedule(config) if config else {}
     rows = [_row(row, stages, config, schedule) for row, stages in by_row().items()]
     return {
-        "site": matrix_tables.site(config, lines) if config else None,
+        "site": matrix_tables.site_facts(config, missing) if config else None,
         "rows": rows,
         "conflicts": effect_words.conflicts(config),
         "breaker": effect_words.breaker(config),

@@ -78,15 +78,15 @@ def _letter(index: int, stage: Facts) -> str:
 
 def blocks(facts: Facts) -> Blocks:
     """The grid as a document with banner and signatures."""
-    named = facts["site"]
+    site = facts["site"]
     return [
-        matrix_tables.title("Causes and outputs", named),
-        *matrix_tables.banner(named),
-        *([Text(matrix_tables.identity(named))] if named else []),
+        matrix_tables.title("Causes and outputs", site),
+        *matrix_tables.banner(site),
+        *([Text(matrix_tables.identity(site))] if site else []),
         grid(facts),
         *section("Letters", Table(("output", "letters"), _legend())),
         *matrix_tables.row_blocks(facts["rows"]),
-        *(signatures(named) if named else []),
+        *(signatures(site) if site else []),
     ]
 
 
@@ -101,9 +101,9 @@ def _legend() -> list[tuple[str, str]]:
     return [*legend, ("(X)", "demanded, and no output on this site carries it")]
 
 
-def signatures(named: Facts) -> Blocks:
-    """A section in which people sign for a limit image. named: result of matrix_tables.site."""
-    crc = named["limits_crc"]
+def signatures(site: Facts) -> Blocks:
+    """A section in which people sign for a limit image. site: as for matrix_tables.title."""
+    crc = site["limits_crc"]
     subject = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
     paragraph = f"Signed for {subject}. Another image needs new signatures."
     signers = [{"who": who} for who in SIGNERS]

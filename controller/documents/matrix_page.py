@@ -20,15 +20,15 @@ from safety.signals import CABINET
 
 def blocks(facts: Facts) -> Blocks:
     """The matrix as a document. facts: result of matrix_facts.facts."""
-    named = facts["site"]
+    site = facts["site"]
     rows = facts["rows"]
     stages = matrix_tables.stages_of(rows)
     doubt = [str(row["row"]) for row in rows if row["is_unconfirmed"]]
     return [
-        matrix_tables.title("Cause-and-effect matrix", named),
-        *(matrix_tables.site_blocks(named) if named else _general_blocks()),
+        matrix_tables.title("Cause-and-effect matrix", site),
+        *(matrix_tables.site_blocks(site) if site else _general_blocks()),
         Heading(2, f"Rows ({len(rows)}) and stages ({len(stages)})"),
-        document.table(stages, _columns(named)),
+        document.table(stages, _columns(site)),
         *matrix_tables.row_blocks(rows),
         Text(
             f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is general knowledge or a "
@@ -105,12 +105,12 @@ def _general_blocks() -> Blocks:
     ]
 
 
-def _columns(named: Facts | None) -> Columns:
-    """{header: its column} of the table of stages. named: facts of a site, or None."""
-    state = {"state": matrix_tables.state_cell} if named else {}
+def _columns(site: Facts | None) -> Columns:
+    """{header: its column} of the table of stages. site: facts of a site, or None."""
+    state = {"state": matrix_tables.state_cell} if site else {}
     return {
         "row": "row",
-        "stage": lambda stage: stage["stage"] + " (project)" * stage["is_ours"],
+        "stage": lambda stage: stage["stage"] + (" (project)" if stage["is_ours"] else ""),
         **state,
         "cause": _cause,
         "trips at": lambda stage: _with_nmc(stage, "trips_at"),

@@ -53,19 +53,19 @@ KINDS = {
 }
 
 
-def site(config: Config, lines: Iterable[str] = ()) -> Facts:
-    """Facts of a site for the head of a document. lines: lines of configuration.survey."""
-    refused = bool(lines)
+def site_facts(config: Config, missing: Sequence[str] = ()) -> Facts:
+    """Facts of a site for the head of a document. missing: lines of configuration.survey."""
+    is_refused = bool(missing)
     return {
         "file": config.path,
         "names": dict(config.names),
-        "limits_words": None if refused else len(config.safety_image),
-        "limits_crc": None if refused else f"{p.image_crc(config.safety_image):08X}",
+        "limits_words": None if is_refused else len(config.safety_image),
+        "limits_crc": None if is_refused else f"{p.image_crc(config.safety_image):08X}",
         "hma": {key: value for key, value in config.hma.items() if value is not None},
         "hard_wired_rows": wired.rows(config),
         "longer_by_tick": limit_images.longer_by_tick(config),
         "not_fitted": {name: who for name, who in config.topology.not_fitted.items() if who},
-        "missing": list(lines),
+        "missing": list(missing),
     }
 
 
@@ -81,9 +81,7 @@ def times(stage: tuple, config: Config, schedule: Schedule) -> dict[str, int | N
 
 
 def tables(stage: tuple, config: Config | None) -> tuple[dict[str, int], ...]:
-    """The parameters of every unit or of every rack, depending on the scope of the stage. () if the
-    stage is about the whole cabinet.
-    """
+    """The parameters of every unit or rack, by the scope of the stage. () for the cabinet."""
     if not config:
         return ()
     return {UNIT: config.unit_tables, RACK: config.rack_tables}.get(stage[m.S_SCOPE], ())
@@ -137,7 +135,7 @@ def placed(state: Facts) -> str:
 
 
 def taper_blocks(facts: list[Facts]) -> Blocks:
-    """The tapers as a section of a document. facts: result of tapers.facts."""
+    """A section about the tapers. facts: result of tapers.facts."""
     columns: Columns = {
         "of the": "what",
         "power": "power",
@@ -178,20 +176,18 @@ def _confidence(row: Facts) -> Cell:
     return Mark("doubt", f"{sure} (?)") if row["is_unconfirmed"] else sure
 
 
-def identity(named: Facts) -> str:
+def identity(site: Facts) -> str:
     """The file, the names of its layers, and its limit image."""
-    names = "; ".join(f"{layer}: {name}" for layer, name in named["names"].items())
-    crc = (
-        (f"Limit image: {named['limits_words']} words, CRC {named['limits_crc']}.")
-        if named["limits_crc"]
-        else "Limit image: none, this file is refused and cannot run."
-    )
-    return f"{named['file']} ({names}). {crc}"
+    names = "; ".join(f"{layer}: {name}" for layer, name in site["names"].items())
+    image = "none, this file is refused and cannot run"
+    if site["limits_crc"]:
+        image = f"{site['limits_words']} words, CRC {site['limits_crc']}"
+    return f"{site['file']} ({names}). Limit image: {image}."
 
 
-def title(text: str, named: Facts | None) -> Heading:
-    """The title of a document. named: result of `site`, or None."""
-    return Heading(1, f"{text}: {list(named['names'].values())[-1]}" if named else text)
+def title(text: str, site: Facts | None) -> Heading:
+    """The title of a document. site: result of `site_facts`, or None."""
+    return Heading(1, f"{text}: {list(site['names'].values())[-1]}" if site else text)
 
 
 def today() -> str:
@@ -199,40 +195,34 @@ def today() -> str:
     return proof_lines.utc_text(clock.utc_us())[:10]
 
 
-def banner(named: Facts | None) -> list[Banner]:
-    """[Banner with reasons not to energise a cabinet], or []. named: result of `site`, or None."""
-    if named is None:
+def banner(site: Facts | None) -> list[Banner]:
+    """[Banner with reasons not to energise a cabinet], or []. site: as for `title`."""
+    if site is None:
         return [Banner("NOT A SITE'S MATRIX. Nothing may be energised by this document.")]
-    papers = named["hma"], named["not_fitted"]
-    why = [
-        *(
-            ["required equipment is missing: " + "; ".join(named["missing"])]
-            if named["missing"]
-            else []
-        ),
-        *hma.placeholder_lines(*papers),
-        *hma.ahead_lines(*papers, today()),
-    ]
-    return [Banner(f"MUST NOT BE ENERGISED: {'; '.join(why)}.")] if why else []
+    analysis = site["hma"], site["not_fitted"]
+    reasons = [*hma.placeholder_lines(*analysis), *hma.ahead_lines(*analysis, today())]
+    if site["missing"]:
+        reasons.insert(0, f"required equipment is missing: {'; '.join(site['missing'])}")
+    return [Banner(f"MUST NOT BE ENERGISED: {'; '.join(reasons)}.")] if reasons else []
 
 
-def site_blocks(named: Facts) -> Blocks:
+def site_blocks(site: Facts) -> Blocks:
     """The head of every document about a site."""
-    blocks: Blocks = [*banner(named), Text(identity(named))]
-    if named["longer_by_tick"]:
-        blocks.append(Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
-    if named["missing"]:
-        missing = [(Mark("missing", line),) for line in named["missing"]]
+    blocks: Blocks = [*banner(site), Text(identity(site))]
+    if site["longer_by_tick"]:
+        blocks.append(Text(matrix_words.longer_by_tick(site["longer_by_tick"])))
+    if site["missing"]:
+        missing = [(Mark("missing", line),) for line in site["missing"]]
         title = "Required and missing: no energisation"
         blocks += section(title, Table(("what",), missing))
-    papers = [(key, _plain(value)) for key, value in named["hma"].items()]
-    blocks += section("Hazard mitigation analysis", Table(("fact", "value"), papers))
-    return blocks + not_fitted("Not fitted", named)
+    analysis = [(key, _plain(value)) for key, value in site["hma"].items()]
+    blocks += section("Hazard mitigation analysis", Table(("fact", "value"), analysis))
+    return blocks + not_fitted("Not fitted", site)
 
 
-def not_fitted(title: str, named: Facts) -> Blocks:
-    """A table of the equipment that is not fitted. named: result of `site`."""
-    return filled(title, ("equipment", "accepted by"), list(named["not_fitted"].items()))
+def not_fitted(title: str, site: Facts) -> Blocks:
+    """A table of the equipment that is not fitted. site: result of `site_facts`."""
+    return filled(title, ("equipment", "accepted by"), list(site["not_fitted"].items()))
 
 
 def _plain(value: bool | int | str | Sequence) -> str:

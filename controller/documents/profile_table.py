@@ -20,10 +20,10 @@ def blocks(arguments: Namespace) -> Blocks:
     page: Blocks = [Heading(1, f"Every key of a profile{f' ({family})' if family else ''}")]
     for prefix, form in profile_form.every_table().items():
         owners, _, name = prefix.removesuffix(".").partition(".")
-        own = profile_form.SENSORS if owners == "sensors" else owners.split(",")
-        if not name or family in (None, *own):
-            of = "" if family or not name else f" ({', '.join(own)})"
-            page += [Heading(2, f"{name or owners or 'top'}{of}".replace(".NAME", ""))]
+        families = profile_form.SENSORS if owners == "sensors" else owners.split(",")
+        if not name or family in (None, *families):
+            suffix = "" if family or not name else f" ({', '.join(families)})"
+            page += [Heading(2, f"{name or owners or 'top'}{suffix}".replace(".NAME", ""))]
             rows = [(key, *_cells(prefix + key, field)) for key, field in form.items()]
             page += [Table(HEADERS, rows)]
     return page

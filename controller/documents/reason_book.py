@@ -48,16 +48,16 @@ def _stage(stage: tuple) -> Facts:
 
 def blocks(handbook: Facts) -> Blocks:
     """The handbook as a document."""
-    out: Blocks = [
+    page: Blocks = [
         Heading(1, "Reasons: what a code says and what to do"),
         Text(
             "A code never changes its name. `firebreak why` and `firebreak alarms` print these "
             "texts. This page is the output of `firebreak document reasons`."
         ),
     ]
-    for title, first, after in GROUPS:
-        codes = [code for code in handbook["codes"] if first <= code["code"] < after]
-        out += section(title, table(codes, {"code": "label", **WORDS}))
+    for title, first, end in GROUPS:
+        codes = [code for code in handbook["codes"] if first <= code["code"] < end]
+        page += section(title, table(codes, {"code": "label", **WORDS}))
     columns: Columns = {
         "stage": "stage",
         "code": lambda stage: reasons.label(stage["code"]),
@@ -66,7 +66,7 @@ def blocks(handbook: Facts) -> Blocks:
         "danger": "danger",
         "reset": "reset",
     }
-    return out + section(
+    return page + section(
         "Stages of the rows: what the pages say when one is active",
         table(handbook["stages"], columns),
         "The stage that is most dangerous to people is first, as on every page.",

@@ -70,11 +70,9 @@ def facts(config: Config) -> Facts:
 def _sources(config: Config) -> list[Facts]:
     """{device, what, rated_W, words} of each device that feeds energy."""
     feeds = {name: (role.text, role.feed.words) for name, role in ROLES.items() if role.feed}
-    feeds["load_ups"] = (
-        ROLES["load_ups"].text,
-        "its battery feeds the load, also without the grid",
-    )
-    feeds["ups"] = ("UPS", "its battery feeds fan, detectors and controller")
+    load_ups = ROLES["load_ups"].text
+    feeds["load_ups"] = load_ups, "its battery feeds the load, also without the grid"
+    feeds["ups"] = "UPS", "its battery feeds fan, detectors and controller"
     return [
         {
             "device": device.name,
@@ -87,15 +85,14 @@ def _sources(config: Config) -> list[Facts]:
     ]
 
 
-def _fed(source: Facts) -> str:
+def _source_text(source: Facts) -> str:
     rated = f", {source['rated_W'] / 1000:g} kW" if source["rated_W"] else ""
     return f"{source['what']} {source['device']}{rated}: {source['words']}."
 
 
 def blocks(page: Facts) -> Blocks:
     """The page as a document."""
-    energy, answers = _energy(page), page["places"]
-    places = [(label, answers[key] or NOT_GIVEN) for key, label in PLACES.items()]
+    places = [(label, page["places"][key] or NOT_GIVEN) for key, label in PLACES.items()]
     return [
         Heading(1, f"For the fire service: {page['cabinet']}, {page['site']}"),
         Banner(
@@ -111,7 +108,7 @@ def blocks(page: Facts) -> Blocks:
             f"{page['dc_V_max']} V DC in each rack."
         ),
         *section("What the lamps say", Table(("lamp", "means"), LAMPS)),
-        *section("What is off, and what is not", Table(("after a stop", "state"), energy)),
+        *section("What is off, and what is not", Table(("after a stop", "state"), _energy(page))),
         *section("Gas, fan and agent", Table(("what", "does"), _air(page))),
         *section("Call, and where things are", Table(("what", "this site"), places)),
         Text(
@@ -131,12 +128,12 @@ def _not_given(page: Facts) -> Blocks:
 
 def _energy(page: Facts) -> list[tuple[str, str]]:
     opened_s = matrix_words.plain(round(page["open_latest_ms"] / 1000, 1))
-    fuse_s = matrix_words.after(page["fuse_wait_ms"])
+    fuse_wait = matrix_words.after(page["fuse_wait_ms"])
     return [
         (
             "Emergency stop",
             f"Stops the converter and opens the DC contactors within {opened_s} s. In gas: "
-            f"{page['in_gas']}. In a short circuit: up to {fuse_s}, for the fuse. The red lamp "
+            f"{page['in_gas']}. In a short circuit: up to {fuse_wait}, for the fuse. The red lamp "
             "comes on when the cabinet has accepted the stop.",
         ),
         ("OFF", "The DC cables from the racks to the converter, once the contactors are open."),
@@ -146,7 +143,7 @@ def _energy(page: Facts) -> list[tuple[str, str]]:
             "DC. No switch turns it off. A contactor may be welded closed.",
         ),
         ("NOT OFF", "The grid cable up to the AC disconnect, until it is open and locked."),
-        *[("NOT OFF", _fed(source)) for source in page["sources"]],
+        *[("NOT OFF", _source_text(source)) for source in page["sources"]],
         ("NOT OFF", "Fan, detectors and this controller, on mains or UPS. Leave them on."),
         (
             "Can close again",
@@ -163,8 +160,8 @@ def _air(page: Facts) -> list[tuple[str, str]]:
         if page["has_fan"]
         else "This site does not monitor its airflow."
     )
-    hold_s = matrix_words.after(page["agent_hold_off_ms"])
-    wait = f"waits {hold_s} after the release" if page["agent_hold_off_ms"] else "keeps running"
+    hold_off = matrix_words.after(page["agent_hold_off_ms"])
+    wait = f"waits {hold_off} after the release" if page["agent_hold_off_ms"] else "keeps running"
     agent = (
         "The release of the agent does not end the danger: unburnt gas stays in the cabinet. "
         f"The fan {wait}."

@@ -6,7 +6,7 @@ from controller.config import time_chain
 from controller.config.bus_times import Schedule
 from controller.config.cabinet_config import Config
 from controller.documents.document import Blocks, Heading, Table, Text
-from controller.documents.hazard_log import site
+from controller.documents.hazard_log import example_site
 from controller.rows import matrix_words, records
 from safety import matrix as m
 
@@ -36,7 +36,7 @@ def blocks() -> Blocks:
 
 def times() -> Table:
     """One line for each stage that stops the converter, with the parts of its time in seconds."""
-    config, schedule = site()
+    config, schedule = example_site()
     rows = [
         (str(stage[m.S_ID]), *cells(config, schedule, stage))
         for stage in sorted(m.STAGES, key=lambda stage: (stage[m.S_ROW], stage[m.S_ID]))
@@ -65,7 +65,7 @@ def _seconds(duration_ms: float) -> str:
 
 def sources() -> Table:
     """A table of the parts of the time that many stages have in common."""
-    config, schedule = site()
+    config, schedule = example_site()
     rows = [
         (name, matrix_words.after(last_ms), f"a: {why}")
         for name, last_ms, why in time_chain.ASSUMED

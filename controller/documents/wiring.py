@@ -128,14 +128,15 @@ def _contact(config: Config, row: int) -> Facts:
 
 
 def _bus(config: Config, bus: Bus) -> Facts:
-    places = {"rtu": bus.port, "tcp": bus.address, "can": f"{bus.interface} {bus.channel}"}
-    speed = {"bitrate_bps": bus.bitrate_bps, "baud_Bd": bus.baud_Bd, "characters": bus.characters}
-    keys = {"rtu": ("baud_Bd", "characters"), "tcp": (), "can": ("bitrate_bps",)}[bus.kind]
+    lines = {
+        "rtu": {"place": bus.port, "baud_Bd": bus.baud_Bd, "characters": bus.characters},
+        "tcp": {"place": bus.address},
+        "can": {"place": f"{bus.interface} {bus.channel}", "bitrate_bps": bus.bitrate_bps},
+    }
     return {
         "bus": bus.name,
         "kind": bus.kind,
-        "place": places[bus.kind],
-        **{key: speed[key] for key in keys},
+        **lines[bus.kind],
         "devices": [
             {"device": device.name, "address": device.address, "profile": device.profile.path.stem}
             for device in config.topology.on_bus(bus.name)
@@ -167,11 +168,12 @@ def blocks(wiring: Facts) -> Blocks:
 
 def _module_blocks(module: Facts) -> Blocks:
     where = f"bus {module['bus']}, unit {module['unit_id']}, {module['profile']}"
-    inputs = {"terminal": lambda terminal: f"  in  {terminal['terminal']}", "contact": _input_words}
+    inputs = {"terminal": lambda contact: f"  in  {contact['terminal']}", "contact": _input_words}
     outputs = {"terminal": lambda output: f"  out {output['terminal']}", "coil": _output_words}
     return [
         Heading(2, f"{module['device']} ({where})"),
-        *[table(module[side], form) for side, form in (("inputs", inputs), ("outputs", outputs))],
+        table(module["inputs"], inputs),
+        table(module["outputs"], outputs),
     ]
 
 
@@ -204,12 +206,11 @@ def _order(wiring: Facts) -> list[tuple[str, str]]:
 
 
 def _bus_blocks(bus: Facts) -> Blocks:
-    speed = {
-        "rtu": lambda: f"RS-485, Modbus RTU, {bus['baud_Bd']} Bd, {bus['characters']}",
-        "tcp": lambda: "Modbus TCP",
-        "can": lambda: f"CAN, {bus['bitrate_bps']} bit/s",
-    }[bus["kind"]]()
-    word = "node" if bus["kind"] == "can" else "unit"
+    speed, word = "Modbus TCP", "unit"
+    if bus["kind"] == "rtu":
+        speed = f"RS-485, Modbus RTU, {bus['baud_Bd']} Bd, {bus['characters']}"
+    elif bus["kind"] == "can":
+        speed, word = f"CAN, {bus['bitrate_bps']} bit/s", "node"
     columns: Columns = {
         "device": lambda device: f"  {device['device']}",
         "address": lambda device: f"{word} {device['address'] or '-'}",

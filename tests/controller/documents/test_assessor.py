@@ -129,7 +129,7 @@ def test_what_is_unconfirmed_says_so():
 
 
 def test_the_times_are_those_of_the_chain_and_add_up():
-    found, schedule = hazard_log.site()
+    found, schedule = hazard_log.example_site()
     for stage in m.STAGES:
         *parts, decided, zero, opened = time_table.cells(found, schedule, stage)
         assert sum([float(each) for each in parts]) == pytest.approx(float(decided), abs=0.021)
@@ -138,7 +138,7 @@ def test_the_times_are_those_of_the_chain_and_add_up():
 
 
 def test_the_scan_of_the_image():
-    found, schedule = hazard_log.site()
+    found, schedule = hazard_log.example_site()
     assert len(found.safety_image) == len(default_image(racks=found.racks))
     stage = next(each for each in m.STAGES if each[m.S_ID] == "44a")
     parts = {part.what: part.time_ms for part in time_chain.decision(found, schedule, stage)}

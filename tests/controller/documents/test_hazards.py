@@ -113,6 +113,6 @@ def test_the_page_has_all_fields_of_a_hazard():
     text = document.markdown(hazard_page.blocks(FACTS))
     part = text.partition("## H12: ")[2].partition("## H13: ")[0]
     hazard = next(each for each in FACTS["hazards"] if each["id"] == "H12")
-    for words in (*[hazard[word] for word in hazard_log.WORDS], *hazard["tests"], "10 s"):
+    for words in (*[hazard[key] for key in hazard_log.TEXT_KEYS], *hazard["tests"], "10 s"):
         assert words in part
     assert "| 4 | 4 | yes | 4.36 s | 4: 4.04 s contactors open; 4 heat: 4.12 s" in part

@@ -267,7 +267,9 @@ def listed_and_marked(files):
         for stage in m.STAGES
         if any(each["kind"] == "missing" for each in matrix_tables.states(stage, found))
     }
-    assert lines and all([line in matrix_tables.site(found, lines)["missing"] for line in lines])
+    assert lines and all(
+        [line in matrix_tables.site_facts(found, lines)["missing"] for line in lines]
+    )
     return listed, marked
 
 
@@ -429,7 +431,7 @@ def test_the_checklist_has_all_hard_wired_rows_of_a_site(files, named):
         assert f"| {key} | {records.WIRED[row].inject} |" in text
     planned, allowed_ms = proof_plan.plan(loaded), proof_plan.allowed_ms(loaded)
     assert {key for key in planned if key.endswith("w")} == set(keys) <= set(allowed_ms)
-    assert matrix_tables.site(loaded)["hard_wired_rows"] == rows
+    assert matrix_tables.site_facts(loaded)["hard_wired_rows"] == rows
 
 
 def test_the_time_of_every_stage(example, schedule):

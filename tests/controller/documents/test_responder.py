@@ -41,7 +41,7 @@ def test_the_ups_of_the_load_is_named_because_it_feeds_without_the_grid():
     ups = SimpleNamespace(name="backed", role="load_ups", settings=settings)
     (source,) = responder._sources(SimpleNamespace(devices=[ups]))
     words = "UPS of the load backed, 80 kW: its battery feeds the load, also without the grid."
-    assert responder._fed(source) == words
+    assert responder._source_text(source) == words
 
 
 def test_each_row_of_the_red_lamp_is_in_the_words_of_the_sheet():
