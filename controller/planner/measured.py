@@ -8,7 +8,7 @@ from typing import Any
 from controller.planner import able
 from controller.planner.books import Quarter
 from controller.planner.exact import J_PER_WH
-from controller.planner.inputs import Given
+from controller.planner.inputs import FeedValues
 from controller.planner.planning import SLOT_S, Site, adder_per_kWh
 from controller.recorder import quarters
 from controller.system.local_days import day_before, number_of
@@ -37,7 +37,7 @@ class Measured:
             if seen == self._seen:
                 return False
             rows = map(quarters.wanted, quarters.read(self._path))
-            self._rows = {row.at: row for row in rows}
+            self._rows = {row.number: row for row in rows}
         except (OSError, quarters.QuartersError) as error:
             problem = why(error).removeprefix(f"{self._path}: ")
             remedy = "is firebreak-record running, and may this user read it?"
@@ -73,13 +73,13 @@ class Measured:
                 return soc_permille / 1000
         return None
 
-    def quarter(self, number: int, feeds: Given, slot: Mapping[str, Any]) -> Quarter:
+    def quarter(self, number: int, feeds: FeedValues, slot: Mapping[str, Any]) -> Quarter:
         """A finished quarter with its price. slot: this quarter in the plan made before it, in the
         form of plan.json. The stored energy is that of the site file's battery at the same state of
         charge.
         """
-        own, price = self._rows[number], slot.get("price_per_kWh")
-        soc = own.soc_permille
+        measured, price = self._rows[number], slot.get("price_per_kWh")
+        soc = measured.soc_permille
         time = datetime.fromtimestamp(number * SLOT_S, self._zone)
         if price is not None:
             price -= adder_per_kWh(self._site, time)
@@ -88,10 +88,10 @@ class Measured:
             price = feeds.past_price_per_kWh[-ago]
         return Quarter(
             at=time,
-            load_W=own.load_W,
-            pv_W=own.pv_W,
-            grid_W=own.grid_W,
-            battery_W=own.battery_W,
+            load_W=measured.load_W,
+            pv_W=measured.pv_W,
+            grid_W=measured.grid_W,
+            battery_W=measured.battery_W,
             stored_Wh=None if soc is None else soc / 1000 * self._site.full_J / J_PER_WH,
             price_per_kWh=None if price is None or price != price else round(price, 6),
             planned_battery_W=slot.get("battery_W"),
@@ -99,5 +99,5 @@ class Measured:
             forecast_load_W=slot.get("load_W"),
             yesterday_load_W=self._rows.get(day_before(self._zone, number), UNKNOWN).load_W,
             carbon_g_per_kWh=slot.get("carbon_g_per_kWh"),
-            lowered_W=own.lowered_W,
+            lowered_W=measured.lowered_W,
         )

@@ -39,30 +39,29 @@ class Able:
         layout, health, out = self._layout, self._health, self._seen.out
         if health is None:
             return UNKNOWN
-        for rack, soh_permille in enumerate(self._words(s.SOH_PERMILLE)):
+        for rack, soh_permille in enumerate(self._of_racks(s.SOH_PERMILLE)):
             is_known = self._known(layout.rack_group(rack, s.G_BMS_CHARGE))
             health.step(rack, soh_permille if is_known else None)
         if out[s.STATE] != s.RUNNING:
             return UNKNOWN
         racks = range(layout.racks)
         closed = [out[layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED for rack in racks]
-        by_rack = health.rack_energies_Wh(), health.lowest(), self._words(s.SOC_PERMILLE)
-        energies_Wh, lowest, charges = [[*compress(values, closed)] for values in by_rack]
-        may_charge = max(charges, default=0) <= HIGH_PERMILLE
-        may_give = min(charges, default=1000) >= LOW_PERMILLE
+        by_rack = health.rack_energies_Wh(), health.lowest(), self._of_racks(s.SOC_PERMILLE)
+        energies_Wh, lowest, socs_permille = [[*compress(values, closed)] for values in by_rack]
+        is_high = max(socs_permille, default=0) > HIGH_PERMILLE
+        is_low = min(socs_permille, default=1000) < LOW_PERMILLE
         return (
             sum(energies_Wh) if all(lowest) else None,
-            self._power_W(health, s.CHARGE_W_MAX) if may_charge else None,
-            self._power_W(health, s.DISCHARGE_W_MAX) if may_give else None,
+            None if is_high else self._power_W(health, s.CHARGE_W_MAX),
+            None if is_low else self._power_W(health, s.DISCHARGE_W_MAX),
         )
 
-    def _words(self, index: int) -> list[int]:
+    def _of_racks(self, index: int) -> list[int]:
         """The value of one input for each rack."""
         layout = self._layout
         return [self._seen.inp[layout.rack_input(rack, index)] for rack in range(layout.racks)]
 
-    def _power_W(self, health: Health, way: int) -> int:
+    def _power_W(self, health: Health, limit: int) -> int:
         layout, out = self._layout, self._seen.out
-        return min(
-            health.power_W, sum(out[layout.unit_output(unit, way)] for unit in range(layout.units))
-        )
+        permitted_W = sum(out[layout.unit_output(unit, limit)] for unit in range(layout.units))
+        return min(health.power_W, permitted_W)

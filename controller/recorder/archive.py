@@ -61,10 +61,10 @@ class Archive:
         self._trips = TripLog(state_directory)
         self.lean, self.left_out = False, 0
         # the newest meta values, which are published with the head
-        self._beside: dict[str, Any] = dict(head.read(run_directory).get("meta", {}))
+        self._published_meta: dict[str, Any] = dict(head.read(run_directory).get("meta", {}))
         self._first: list[Row] = []  # rows with which the next transaction begins
-        self._lost: str | None = None  # why there is no database, if none could be begun
-        self._told: dict[str, str | None] = {}  # {what fails: the reason last reported}
+        self._why_lost: str | None = None  # why there is no database, if none could be begun
+        self._reported: dict[str, str | None] = {}  # {what fails: the reason last reported}
         self.database = self._open()
         self._reserve.lay()
         self._copy_trips()
@@ -75,21 +75,19 @@ class Archive:
         rescue.settle(self.path)
         if rescue.is_cut_short(self.path):
             return self._begin_anew(f"{self.path}: its rescue was cut short")
-        database: Database | None = None
-        try:
-            # opening an old database may add a table to it
-            database = self._with_reserve(lambda: Database(self.path, self._bytes_max))
-            why = self._lack_of(database)
-            if why is None:
-                return database
-        except DatabaseError as error:
-            if not error.damaged:
-                if database is not None:
-                    database.close()
-                raise
-            why = str(error)
-        if database is not None:
-            database.close()
+        with contextlib.ExitStack() as closes:
+            try:
+                # opening an old database may add a table to it
+                database = self._with_reserve(lambda: Database(self.path, self._bytes_max))
+                closes.callback(database.close)
+                why = self._lack_of(database)
+                if why is None:
+                    closes.pop_all()
+                    return database
+            except DatabaseError as error:
+                if not error.damaged:
+                    raise
+                why = str(error)
         return self._begin_anew(why)
 
     def _with_reserve(self, make: Callable[[], Database]) -> Database:
@@ -116,7 +114,7 @@ class Archive:
 
     def _begin_anew(self, why: str) -> Database:
         known = rescue.Known(
-            self._trips.entries(), self.published(), self._beside, self._captures()
+            self._trips.entries(), self.published(), self._published_meta, self._captures()
         )
         rescue.put_aside(self.path)
         database = self._with_reserve(
@@ -150,7 +148,7 @@ class Archive:
         # the next write detects the damage
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
             value = self.database.meta(key)
-        return self._beside.get(key) if value is None else value
+        return self._published_meta.get(key) if value is None else value
 
     # -- writing
 
@@ -163,22 +161,24 @@ class Archive:
         minutes: Sequence[tuple] = (),
     ) -> Stored:
         """Store all this durably; return the stored events. DatabaseError: nothing was stored."""
-        if self._lost or not self.database.is_there():
-            self._reopen(self._lost or f"{self.path}: was removed")
+        if self._why_lost or not self.database.is_there():
+            self._reopen(self._why_lost or f"{self.path}: was removed")
         for is_again in (False, True):
-            kept: tuple[Sequence, Sequence] = ((), ()) if self.lean else (seconds, minutes)
+            history: tuple[Sequence, Sequence] = ((), ()) if self.lean else (seconds, minutes)
             try:
-                stored = self.database.write([*self._first, *rows], kept[0], meta, also, kept[1])
+                stored = self.database.write(
+                    [*self._first, *rows], history[0], meta, also, history[1]
+                )
                 break
             except DatabaseError as error:
                 if error.damaged and not is_again:
                     self._reopen(str(error))
                 elif is_again or not self._make_room(error):
                     raise
-        self.left_out += len(seconds) - len(kept[0])
+        self.left_out += len(seconds) - len(history[0])
         self._first = []
         self._copy_trips()
-        self._beside.update(meta or {})
+        self._published_meta.update(meta or {})
         self._publish()
         return stored
 
@@ -189,12 +189,12 @@ class Archive:
     def _reopen(self, why: str) -> None:
         """Begin a new database. If that raises DatabaseError, the next write tries it again."""
         self.database.close()
-        self._lost = why
+        self._why_lost = why
         try:
             self.database = self._begin_anew(why)
         except OSError as error:
             raise DatabaseError(self.path, error) from None
-        self._lost = None
+        self._why_lost = None
 
     def _make_room(self, error: DatabaseError) -> bool:
         """True if another try may succeed: rows were removed, or the reserve was given up."""
@@ -225,7 +225,9 @@ class Archive:
             why = f"{self._trips.path}: {error.strerror}"
         except DatabaseError as error:
             why = str(error)
-        self._tell("trips", why, f"{why}: the second copy of the trips is late and is tried again")
+        self._report(
+            "trips", why, f"{why}: the second copy of the trips is late and is tried again"
+        )
 
     def _uncopied(self) -> list[tuple[tuple, bytes, bytes]]:
         """Trips for the second copy, in the form for TripLog.append. Raises DatabaseError."""
@@ -242,23 +244,27 @@ class Archive:
         """Publish the head for the systems upstream. A failure is reported once."""
         why: str | None = None
         database = self.database
-        content = {"id": database.head_id, "hash": database.head.hex(), "meta": self._beside}
+        content = {
+            "id": database.head_id,
+            "hash": database.head.hex(),
+            "meta": self._published_meta,
+        }
         try:
             head.publish(self._run_directory, content)
         except OSError as error:
             why = error.strerror
-        self._tell(
+        self._report(
             "head",
             why,
             f"{os.path.join(self._run_directory, head.FILE)}: {why}: the head of the chain is not "
             "published; allowed is a --run-dir that the controller made and this user may write",
         )
 
-    def _tell(self, part: str, why: str | None, line: str) -> None:
+    def _report(self, part: str, why: str | None, line: str) -> None:
         """Report a line when something starts to fail or the reason changes. why None: it works."""
-        if why and why != self._told.get(part):
+        if why and why != self._reported.get(part):
             self._say(line)
-        self._told[part] = why
+        self._reported[part] = why
 
     # -- keeping it small
 

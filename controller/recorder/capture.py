@@ -216,17 +216,17 @@ class Folder:
 
     def drop_oldest(self) -> list[str]:
         """Remove the oldest finished capture, unless it is the only one. Returns removed names."""
-        gone = [name for _, name in self.kept()][:-1][:1]
-        for name in gone:
+        removed = [name for _, name in self.kept()][:-1][:1]
+        for name in removed:
             os.unlink(os.path.join(self.path, name))
-        return gone
+        return removed
 
     def trim(self, bytes_max: int) -> list[str]:
         """Remove the oldest captures until all fit, never the newest. Returns removed names."""
-        gone: list[str] = []
+        removed: list[str] = []
         while self._used_bytes() > bytes_max and (oldest := self.drop_oldest()):
-            gone += oldest
-        return gone
+            removed += oldest
+        return removed
 
     def _used_bytes(self) -> int:
         paths = [os.path.join(self.path, name) for _, name in self.kept()]

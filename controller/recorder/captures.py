@@ -9,16 +9,19 @@ import sqlite3
 from collections.abc import Iterator
 
 from controller.journal.frame import KEYFRAME, Frame
+from controller.recorder import events
 from controller.recorder.archive import Archive
 from controller.recorder.capture import Before, Capture, Folder, event_number
 from controller.recorder.database import Also, DatabaseError, Stored
 from controller.recorder.follow import Run
 from controller.recorder.limits import Limits
+from controller.store import chain
 from controller.system.paths import Say
 from safety import parameters as p
 
 SYNC_US = RETRY_US = 1_000_000
 INSERT = "INSERT INTO captures(event_id, first_sequence, last_sequence, file) VALUES (?, ?, ?, ?)"
+KIND = chain.COLUMNS.index("kind")
 UPDATE = "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file = ?"
 
 
@@ -30,14 +33,14 @@ class Captures:
         self._folder, self._archive, self._limits, self._say = folder, archive, limits, say
         self._run: Run | None = None
         self._before, self._after_ticks = Before(0), 0
-        self._noted: tuple[str, int] | None = None  # (name, end) in the present transaction
+        self._committing: tuple[str, int] | None = None  # (name, end) in the present transaction
         self._synced_us = 0
         self._retry_us: int | None = None  # set while the growing capture cannot be written
         # (file, first, last) that are not in the table yet
-        self._complete: list[tuple[str, int | None, int | None]] = []
-        self._drop()
+        self._unrecorded: list[tuple[str, int | None, int | None]] = []
+        self._set_idle()
 
-    def _drop(self) -> None:
+    def _set_idle(self) -> None:
         """Note that no capture grows."""
         self._capture: Capture | None = None
         self._name, self._end = "", 0  # of the growing capture: file name, last sequence
@@ -49,11 +52,8 @@ class Captures:
     def open(self, run: Run, goes_on: bool) -> int | None:
         """Begin a run. Returns the number of the first frame that a resumed capture needs."""
         self._run = run
-        before_ticks, self._after_ticks = (
-            p.ticks(seconds * 1000, run.tick_ms)
-            for seconds in (self._limits.capture_before_s, self._limits.capture_after_s)
-        )
-        self._before = Before(before_ticks)
+        self._before = Before(p.ticks(self._limits.capture_before_s * 1000, run.tick_ms))
+        self._after_ticks = p.ticks(self._limits.capture_after_s * 1000, run.tick_ms)
         pending = self._archive.meta("capture") if goes_on else None
         if pending:
             first = run.reader.begin_at(pending["first"])
@@ -73,7 +73,7 @@ class Captures:
         try:
             span = self._folder.adopt(name)
             if span:
-                self._complete.append((name, *span))
+                self._unrecorded.append((name, *span))
         except OSError as error:
             self._say(f"capture {name} could not be finished: {error.strerror}")
 
@@ -89,17 +89,17 @@ class Captures:
 
     def note(self, trips: list[int]) -> Also | None:
         """The argument `also` for Database.write, which stores the capture of these trips."""
-        self._noted = None
+        self._committing = None
         if not trips:
             return None
 
         def also(connection: sqlite3.Connection, stored: Stored) -> None:
-            numbers = [values[0] for values, _ in stored if values[6] == "trip"]
+            numbers = [values[0] for values, _ in stored if values[KIND] == events.TRIP]
             name = self._name or f"trip_{numbers[0]}.journal"
             known = (self._resumed, self._capture and self._capture.first, self._before.first)
             first = next((sequence for sequence in known if sequence is not None), None)  # may be 0
             end = max(max(trips) + self._after_ticks, self._end)
-            self._noted = name, end
+            self._committing = name, end
             connection.executemany(INSERT, [(number, first, end, name) for number in numbers])
             connection.execute(
                 "INSERT OR REPLACE INTO meta VALUES "
@@ -111,9 +111,9 @@ class Captures:
 
     def begin(self, trips: list[int]) -> None:
         """Begin the capture or prolong it, after the transaction has become durable."""
-        if not trips or self._noted is None or self._run is None:
+        if not trips or self._committing is None or self._run is None:
             return
-        self._name, self._end = self._noted
+        self._name, self._end = self._committing
         if self._capture is None:
             self._capture = self._folder.new(self._name, self._run.reader)
             for sequence, raw in self._before.frames():
@@ -126,9 +126,9 @@ class Captures:
         with self._trying(now_us):
             if self._capture is not None:
                 self._grow(self._capture, now_us)
-            while self._complete:
-                self._update(*self._complete[0])
-                self._complete.pop(0)
+            while self._unrecorded:
+                self._update(*self._unrecorded[0])
+                self._unrecorded.pop(0)
             self._retry_us = None
 
     @contextlib.contextmanager
@@ -144,7 +144,7 @@ class Captures:
             self._retry_us = now_us + RETRY_US
             if error.errno in (errno.ENOSPC, errno.EDQUOT) and not self._gave_way:
                 self._gave_way = True  # only once, because another program may fill the disk
-                self._complete += [(gone, None, None) for gone in self._folder.drop_oldest()]
+                self._unrecorded += [(gone, None, None) for gone in self._folder.drop_oldest()]
 
     def _grow(self, capture: Capture, now_us: int) -> None:
         if not self._archive.has_room(capture.waiting_bytes):
@@ -162,12 +162,12 @@ class Captures:
         if self._capture is not None:
             with self._trying(now_us):
                 self._finish(self._capture)
-            self._drop()
+            self._set_idle()
 
     def _finish(self, capture: Capture) -> None:
         capture.finish()
-        self._complete.append((self._name, capture.first, capture.last))
-        self._drop()
+        self._unrecorded.append((self._name, capture.first, capture.last))
+        self._set_idle()
 
     def _update(self, name: str, first: int | None, last: int | None) -> None:
         """Store in the table that a capture is complete, or gone (first: None). Then trim."""
@@ -180,8 +180,8 @@ class Captures:
 
         meta = {"capture": None} if self._capture is None else {}
         self._archive.write((), meta=meta, also=also)
-        gone = self._folder.trim(self._limits.captures_MB << 20)
-        self._complete += [(name, None, None) for name in gone]
+        removed = self._folder.trim(self._limits.captures_MB << 20)
+        self._unrecorded += [(name, None, None) for name in removed]
 
     def close(self) -> None:
         """End. The frames of a growing capture become durable."""

@@ -184,44 +184,36 @@ class Database:
 
         also: makes further statements in it. DatabaseError: nothing of it is stored.
         """
+        run, run_many = self._connection.execute, self._connection.executemany
         head_id, head = self.head_id, self.head
         stored: Stored = []
         for head_id, row in enumerate(rows, self.head_id + 1):
             head = chain.link(head, (head_id, *row))
             stored.append(((head_id, *row), head))
+        new_meta = {**(meta or {}), "head": (head_id, head.hex())}
         try:
-            whole = {**(meta or {}), "head": (head_id, head.hex())}
-            self._transaction(stored, seconds, minutes, whole, also)
+            run("BEGIN IMMEDIATE")
+            newest = run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone()
+            if stored and self.head_id and not newest:
+                run("INSERT OR REPLACE INTO links VALUES (?, ?)", (self.head_id + 1, self.head))
+            run_many(
+                INSERT_EVENT.format("INSERT"), [(*values, digest) for values, digest in stored]
+            )
+            run_many(INSERT_SECOND, seconds)
+            run_many(INSERT_MINUTE, minutes)
+            run_many(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [(key, json.dumps(value)) for key, value in new_meta.items()],
+            )
+            if also is not None:
+                also(self._connection, stored)
+            run("COMMIT")
         except sqlite3.Error as error:
             raise DatabaseError(self.path, error) from None
         finally:
             self._roll_back()
         self.head_id, self.head = head_id, head
         return stored
-
-    def _transaction(
-        self,
-        stored: Stored,
-        seconds: Iterable[tuple],
-        minutes: Iterable[tuple],
-        meta: Mapping[str, Any],
-        also: Also | None,
-    ) -> None:
-        run, run_many = self._connection.execute, self._connection.executemany
-        run("BEGIN IMMEDIATE")
-        newest = run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone()
-        if stored and self.head_id and not newest:
-            run("INSERT OR REPLACE INTO links VALUES (?, ?)", (self.head_id + 1, self.head))
-        run_many(INSERT_EVENT.format("INSERT"), [(*values, head) for values, head in stored])
-        run_many(INSERT_SECOND, seconds)
-        run_many(INSERT_MINUTE, minutes)
-        run_many(
-            "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-            [(key, json.dumps(value)) for key, value in meta.items()],
-        )
-        if also is not None:
-            also(self._connection, stored)
-        run("COMMIT")
 
     def _roll_back(self) -> None:
         """End a transaction that has not ended. If this fails, the next one detects it."""

@@ -4,7 +4,7 @@ A row of the cause-and-effect matrix that stops power is a trip; any other row i
 Binding limit and start inhibit become events only after they have lasted for HELD_MS.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from controller.core import image
@@ -48,6 +48,7 @@ class Event(NamedTuple):
 
 
 Events = list[Event]
+NewEvents = Iterator[Event]
 
 
 def event(kind: str, text: str, scope: str = CABINET, code: str = "") -> Event:
@@ -98,7 +99,7 @@ class EventFinder:
         self._source_names = header.get("source_names", ())
         self._quantities = quantities(seen.output_names, self._source_names)
         names = (image.OPERATOR[0], image.REST[0], image.VOID_RESET[0], image.APPROVED_BY[0])
-        self._operator_at, self._rest_at, self._void_at, self._approved_at = map(
+        self._operator_at, self._standby_at, self._void_at, self._approved_at = map(
             places(header["input_names"]), names
         )
         outputs = "hint_control_source", OUTPUTS[0], "mode_reason", grid_contact.OUTPUTS[0]
@@ -113,13 +114,13 @@ class EventFinder:
             *self._rows(),
             *self._resets(),
             *self._run_state(),
-            *self._slow(frame.elapsed_ticks),
+            *self._held(frame.elapsed_ticks),
             *_of(self._mode, self._mode_at),
             *(self._key_switch() if frame.fresh[s.G_IO_1] else ()),
             *_of(self._operator, self._operator_at),
             *_of(self._approval, self._approved_at),
             *self._test(),
-            *_of(self._rest, self._rest_at),
+            *_of(self._standby, self._standby_at),
             *self._hints(),
             *_of(self._control, self._control_at),
             *_of(self._schedule, self._schedule_at),
@@ -128,28 +129,27 @@ class EventFinder:
         return [new_event._replace(sequence=frame.sequence) for new_event in events]
 
     def _before(self, name: object, now: Any, first: Any = None) -> Any:
-        """The last value, or `first` if there was none. None if it equals `now`."""
+        """Keep `now`. Returns the last value (or `first`), or None if it equals `now`."""
         before, self._values[name] = self._values.get(name, first), now
         return before if before != now else None
 
-    def _rows(self) -> Events:
+    def _rows(self) -> NewEvents:
         standing_words = self.seen.standing_words
         if self._before("rows", standing_words, ()) is None:
-            return []
+            return
         names, first_out = self.seen.stage_names, self.seen.first_out
         standing = frozenset(names_of(names, standing_words))
         came, went = standing - self.standing, self.standing - standing
         stayed = standing & self.standing if self._new_run else frozenset()
         self.standing, self._new_run = standing, False
         first = names[first_out] if first_out >= 0 else None
-        return [
-            *[
-                row_event(name, True, " First out." if name == first else "", self._behind(name))
-                for name in sorted(came, key=lambda name: (name != first, name))
-            ],
-            *[row_event(name, True, STAYED)._replace(kind=LATCH) for name in sorted(stayed)],
-            *[row_event(name, False) for name in sorted(went)],
-        ]
+        for name in sorted(came, key=lambda name: (name != first, name)):
+            remark = " First out." if name == first else ""
+            yield row_event(name, True, remark, self._behind(name))
+        for name in sorted(stayed):
+            yield row_event(name, True, STAYED)._replace(kind=LATCH)
+        for name in sorted(went):
+            yield row_event(name, False)
 
     def _behind(self, name: str) -> Sequence[str]:
         stage = BY_ID.get(name.partition(".")[0])
@@ -170,19 +170,19 @@ class EventFinder:
             if answer
         ]
 
-    def _run_state(self) -> Events:
+    def _run_state(self) -> NewEvents:
         now = self.seen.out[s.STATE]
         before = self._before("state", now)
-        return [] if before is None else [event(STATE, f"{s.STATES[before]} -> {s.STATES[now]}")]
+        if before is not None:
+            yield event(STATE, f"{s.STATES[before]} -> {s.STATES[now]}")
 
-    def _slow(self, elapsed_ticks: int) -> Events:
+    def _held(self, elapsed_ticks: int) -> NewEvents:
+        """Events of a binding limit and a start inhibit that have lasted for HELD_MS."""
         binding, inhibit = self._binding_reason(), self.seen.out[s.INHIBIT_REASON]
-        events = []
         if self._binding.step(binding, elapsed_ticks):
-            events.append(_reason_event(LIMIT, binding))
+            yield _reason_event(LIMIT, binding)
         if self._inhibit.step(inhibit, elapsed_ticks) and inhibit:
-            events.append(_reason_event(STATE, reasons.inhibit_code(inhibit)))
-        return events
+            yield _reason_event(STATE, reasons.inhibit_code(inhibit))
 
     def _binding_reason(self) -> int:
         """The reason of the binding limit. If no power may flow, it is the reason of the stop."""
@@ -195,99 +195,96 @@ class EventFinder:
             return reported
         return binding if binding in stops else reasons.NONE
 
-    def _mode(self, index: int) -> Events:
+    def _mode(self, index: int) -> NewEvents:
         now = self.seen.out[index]
-        return [_reason_event(STATE, now)] if self._before("mode", now, reasons.MODE) else []
+        if self._before("mode", now, reasons.MODE):
+            yield _reason_event(STATE, now)
 
-    def _key_switch(self) -> Events:
+    def _key_switch(self) -> NewEvents:
         now = self.seen.inp[s.KEY_RUN_OK]
-        is_new = self._before("key", now) is not None
-        return [event(KEY, f"key switch: {'' if now else 'not '}in RUN")] if is_new else []
+        if self._before("key", now) is not None:
+            yield event(KEY, f"key switch: {'' if now else 'not '}in RUN")
 
-    def _operator(self, index: int) -> Events:
+    def _operator(self, index: int) -> NewEvents:
         """Lock-outs and their ends, with the name of the person, and lamp tests."""
         lamp_test_ms, *name = self.seen.inp[index : index + len(image.OPERATOR)]
         now = (image.name_of(name), lamp_test_ms > 0)
         before = self._before("operator", now, ("", False))
         if before is None:
-            return []
+            return
         is_other = now[0] != before[0]
         texts = (
             (is_other and before[0], f"the lock-out by {before[0]} has ended"),
             (is_other and now[0], f"locked out by {now[0]}"),
             (now[1] and not before[1], "lamp test"),
         )
-        return [event(NOTE, text) for is_told, text in texts if is_told]
+        yield from [event(NOTE, text) for is_new, text in texts if is_new]
 
-    def _approval(self, index: int) -> Events:
+    def _approval(self, index: int) -> NewEvents:
         """An event when a person has approved the limit image."""
         name = image.name_of(self.seen.inp[index : index + len(image.APPROVED_BY)])
         now = (name, self.seen.inp[s.IMAGE_APPROVED_OK])
-        before = self._before("approval", now)
-        if before is None or not now[1]:
-            return []
-        crc = f"{self.seen.out[s.IMAGE_CRC]:08X}"
-        return [event(NOTE, f"limit image {crc} approved by {name}, the key out of RUN")]
+        if self._before("approval", now) is not None and now[1]:
+            crc = f"{self.seen.out[s.IMAGE_CRC]:08X}"
+            yield event(NOTE, f"limit image {crc} approved by {name}, the key out of RUN")
 
-    def _test(self) -> Events:
+    def _test(self) -> NewEvents:
         """Events when TEST mode begins and ends."""
         now = self.seen.inp[s.TEST_REQUEST]
-        if self._before("test", now, 0) is None:
-            return []
         begun = "TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"
         over = "TEST mode is over: standby until a person starts it"
-        return [event(NOTE, begun if now else over)]
+        if self._before("test", now, 0) is not None:
+            yield event(NOTE, begun if now else over)
 
-    def _rest(self, index: int) -> Events:
+    def _standby(self, index: int) -> NewEvents:
         """An event when a person has started or stopped the cabinet."""
         now = self.seen.inp[index]
         texts = {
             0: "a person has started it",
             standby.PERSON: "a person has stopped it: standby until a person starts it",
         }
-        is_new = self._before("rest", now, 0) is not None
-        return [event(NOTE, texts[now])] if is_new and now in texts else []
+        if self._before("standby", now, 0) is not None and now in texts:
+            yield event(NOTE, texts[now])
 
-    def _hints(self) -> Events:
+    def _hints(self) -> NewEvents:
         """Events of hints whose value or state has changed."""
-        out, events = self.seen.out, []
+        out = self.seen.out
         for key, value_at, state_at in self._quantities:
             state = out[state_at]
             value_W = out[value_at] if state else 0
             if self._before(key, (state, value_W), (0, 0)) is not None:
                 name, quantity = key
                 value = f" = {value_W} W" if state else ""
-                events.append(event(HINT, f"{name} {quantity}{value}: {HINT_STATES[state]}", name))
-        return events
+                yield event(HINT, f"{name} {quantity}{value}: {HINT_STATES[state]}", name)
 
-    def _schedule(self, index: int) -> Events:
+    def _schedule(self, index: int) -> NewEvents:
         """An event when another source's schedule comes into force, or its state changes."""
         now = self.seen.out[index + O_SOURCE], self.seen.out[index + O_STATE]
-        if self._before("schedule", now, (0, 0)) is None:
-            return []
-        name = self._source_names[now[0] - 1] if now[0] else CABINET
-        return [event(HINT, f"schedule: {STATES[now[1]]}", name)]
+        if self._before("schedule", now, (0, 0)) is not None:
+            name = self._source_names[now[0] - 1] if now[0] else CABINET
+            yield event(HINT, f"schedule: {STATES[now[1]]}", name)
 
-    def _contacts(self, index: int) -> Events:
+    def _contacts(self, index: int) -> NewEvents:
         """An event when a contact of the grid operator has closed or opened."""
-        seen = self.seen.out[index : index + len(grid_contact.OUTPUTS)]
-        is_new = self._before("contacts", seen[0], 0) is not None
-        return [event(LIMIT, grid_contact.words(*seen))] if is_new else []
+        outputs = self.seen.out[index : index + len(grid_contact.OUTPUTS)]
+        if self._before("contacts", outputs[0], 0) is not None:
+            yield event(LIMIT, grid_contact.words(*outputs))
 
-    def _control(self, index: int) -> Events:
+    def _control(self, index: int) -> NewEvents:
         """An event when another source gets control."""
         now = self.seen.out[index]
         if self._before("control", now, 0) is None:
-            return []
-        if not now:
-            return [event(SOURCE, "in control: the cabinet itself")]
-        name = self._source_names[now - 1]
-        return [event(SOURCE, f"in control: {name}", name)]
+            return
+        if now:
+            name = self._source_names[now - 1]
+            yield event(SOURCE, f"in control: {name}", name)
+        else:
+            yield event(SOURCE, "in control: the cabinet itself")
 
 
-def _of(events: Callable[[int], Events], index: int | None) -> Events:
-    """The events of the value at this index; [] if an older journal lacks the value."""
-    return [] if index is None else events(index)
+def _of(events: Callable[[int], NewEvents], index: int | None) -> Iterable[Event]:
+    """The events of the value at this index; none if an older journal lacks the value."""
+    return () if index is None else events(index)
 
 
 def _reason_event(kind: str, code: int) -> Event:

@@ -58,23 +58,23 @@ class Fast:
         self._folder, self.days, self._say = os.path.join(state_directory, FOLDER), days, say
         self._has_room = has_room
         self._rows = array("i")
-        self._told = ""
+        self._reported = ""
         self._number, self._previous = -1, START
-        self._last = -1, -1  # (inode of the journal, sequence) of the newest stored frame
+        self._last_frame = -1, -1  # (inode of the journal, sequence) of the newest stored frame
         if days:
-            with self._telling():
+            with self._reporting():
                 self._begin()
 
     def _begin(self) -> None:
         """Go on after the newest block. Cut off an incomplete block that a power cut has left."""
         os.makedirs(self._folder, mode=0o750, exist_ok=True)
-        newest = files(self._folder)[-2:]  # the last file may contain no whole block
-        self._number = number_of(newest[0]) - 1 if newest else -1
-        for name in newest:
+        names = files(self._folder)[-2:]  # the last file may contain no whole block
+        self._number = number_of(names[0]) - 1 if names else -1
+        for name in names:
             path, end = os.path.join(self._folder, name), 0
             for block in blocks_of(path):
                 end, self._number, self._previous = block.end, block.header["number"], block.digest
-                self._last = block.header["inode"], block.header["sequence"]
+                self._last_frame = block.header["inode"], block.header["sequence"]
             if not end:
                 os.unlink(path)
             elif end < os.path.getsize(path):
@@ -87,7 +87,7 @@ class Fast:
 
     def has(self, inode: int, sequence: int) -> bool:
         """True if an earlier process stored this frame of this journal."""
-        return inode == self._last[0] and sequence <= self._last[1]
+        return inode == self._last_frame[0] and sequence <= self._last_frame[1]
 
     def take(self, row: tuple[int, ...]) -> None:
         """Take a row of COLUMNS."""
@@ -107,13 +107,13 @@ class Fast:
             return
         number = self._number + 1
         content, digest = self._block({"number": number, **header}, rows)
-        with self._telling():
+        with self._reporting():
             if not self._has_room(len(content)):
                 self._drop_oldest(files(self._folder))
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._append(number, content)
             self._number, self._previous = number, digest
-            self._last = header["inode"], header["sequence"]
+            self._last_frame = header["inode"], header["sequence"]
             self._trim()
 
     def _block(self, header: Facts, rows: "array[int]") -> tuple[bytes, bytes]:
@@ -126,10 +126,9 @@ class Fast:
         return HEAD.pack(MAGIC, len(head), len(packed), digest) + head + packed, digest
 
     def _append(self, number: int, content: bytes) -> None:
-        newest = files(self._folder)[-1:]
-        first = [number_of(name) for name in newest]
-        is_new = not first or number - first[0] >= BLOCKS_A_FILE
-        name = f"fast_{number:010d}.ticks" if is_new else newest[0]
+        names = files(self._folder)
+        is_new = not names or number - number_of(names[-1]) >= BLOCKS_A_FILE
+        name = f"fast_{number:010d}.ticks" if is_new else names[-1]
         path = os.path.join(self._folder, name)
         with durable.opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640) as descriptor:
             size = os.fstat(descriptor).st_size
@@ -154,16 +153,16 @@ class Fast:
             os.unlink(os.path.join(self._folder, names[0]))
 
     @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _reporting(self) -> Iterator[None]:
         """Context of a write. A failure loses the block. Start and end of failures are reported."""
         try:
             yield
         except OSError as error:
             why = error.strerror or "no file"
-            if why != self._told:
+            if why != self._reported:
                 self._say(f"{self._folder}: {why}: the ticks of the last minute are not kept")
-            self._told = why
+            self._reported = why
             return
-        if self._told:
+        if self._reported:
             self._say(f"{self._folder}: ticks are kept again")
-        self._told = ""
+        self._reported = ""

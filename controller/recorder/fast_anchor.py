@@ -10,10 +10,10 @@ also the blocks after the last event with an anchor. If the recorder runs meanwh
 shows the gap.
 """
 
+import contextlib
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from controller.recorder import events
@@ -21,14 +21,16 @@ from controller.recorder.events import Event, event
 
 CODE, META = "TICKS", "ticks"
 BLOCKS_A_DAY = 1440
-Newest = Sequence[int | str]  # number and hash of a block
+Newest = tuple[int, str]  # number and hash of a block
 _SCOPE, _HASH = re.compile(r"minute (-?\d+)"), re.compile(r"[0-9a-f]{64}")
 
 
 class Anchor(NamedTuple):
-    """A block that must be in the ring unless it is too old. who: part of the record with it."""
+    """A block that must be in the ring unless it is too old. where: the part of the record that
+    names it.
+    """
 
-    who: str
+    where: str
     number: int
     digest: str
 
@@ -36,8 +38,8 @@ class Anchor(NamedTuple):
 def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
     """The daily event, or the event at an orderly end. None if neither is due, or without block."""
     number, digest = newest
-    is_day = newest != before and int(number) % BLOCKS_A_DAY == 0
-    if int(number) < 0 or not (is_day or is_end):
+    is_day = newest != before and number % BLOCKS_A_DAY == 0
+    if number < 0 or not (is_day or is_end):
         return None
     text = f"the ring of ticks has minute {number}: {digest}"
     return event(events.NOTE, text, f"minute {number}", CODE)
@@ -46,10 +48,8 @@ def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
 def lost(stored: object, newest: Newest) -> Event | None:
     """The event of a ring that ends before the block that was stored last, or None."""
     known = _anchor(stored)
-    number, digest = newest
-    if known is None or (known.number, known.digest) == (number, digest):
-        return None
-    if int(number) > known.number:
+    number, _ = newest
+    if known is None or (known.number, known.digest) == newest or number > known.number:
         return None
     text = (
         f"the ring of ticks had minute {known.number}; it ends at minute {number}: the rest is lost"
@@ -59,25 +59,22 @@ def lost(stored: object, newest: Newest) -> Event | None:
 
 def anchors(connection: sqlite3.Connection) -> list[Anchor]:
     """The blocks that the record names. Raises sqlite3.Error."""
-    named: list[Anchor] = []
+    known_anchors: list[Anchor] = []
     for number, kind, scope, text in connection.execute(
         "SELECT id, kind, scope, text FROM events WHERE code = ? ORDER BY id", (CODE,)
     ):
         scope_match, digest = _SCOPE.fullmatch(str(scope)), _HASH.search(str(text))
         if scope_match and kind == events.LOSS:
-            named = [anchor for anchor in named if anchor.number <= int(scope_match[1])]
+            known_anchors = [
+                anchor for anchor in known_anchors if anchor.number <= int(scope_match[1])
+            ]
         elif scope_match and digest:
-            named.append(Anchor(f"event {number}", int(scope_match[1]), digest[0]))
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (META,)).fetchone()
-    known = _anchor(_value(row[0])) if row else None
-    return [*named, known] if known else named
-
-
-def _value(text: object) -> object:
-    try:
-        return json.loads(str(text))
-    except ValueError:
-        return None
+            known_anchors.append(Anchor(f"event {number}", int(scope_match[1]), digest[0]))
+    for (text,) in connection.execute("SELECT value FROM meta WHERE key = ?", (META,)):
+        with contextlib.suppress(ValueError):
+            if known := _anchor(json.loads(str(text))):
+                known_anchors.append(known)
+    return known_anchors
 
 
 def _anchor(value: object) -> Anchor | None:

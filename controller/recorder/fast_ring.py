@@ -50,15 +50,15 @@ class Block(NamedTuple):
         content = zlib.decompressobj().decompress(self.packed, size * len(names))
         if len(content) != size * len(names):
             raise ValueError("its columns are short")
-        return {name: _mixed(content[index * size :][:size]) for index, name in enumerate(names)}
+        return {name: _joined(content[index * size :][:size]) for index, name in enumerate(names)}
 
 
-def _mixed(content: bytes) -> bytes:
+def _joined(content: bytes) -> bytes:
     """The differences as u32, with the four bytes of each put together again."""
-    count, mixed = len(content) // 4, bytearray(len(content))
+    count, joined = len(content) // 4, bytearray(len(content))
     for index in range(4):
-        mixed[index::4] = content[index * count : (index + 1) * count]
-    return bytes(mixed)
+        joined[index::4] = content[index * count : (index + 1) * count]
+    return bytes(joined)
 
 
 def unpacked(column: bytes) -> array:
@@ -135,21 +135,22 @@ def placed(folder: str) -> Iterator[Placed]:
     more regular than the wall clock, which is read once per block. If both differ by more than
     SET_US, the clock was set, and the block has the new time.
     """
-    end_us, follows = 0, (0, -1)
+    end_us, last_frame = 0, (0, -1)
     for name in files(folder):
         for block in blocks_of(os.path.join(folder, name)):
             try:
-                placed_block = _placed(block, end_us, follows)
+                placed_block = _placed(block, end_us, last_frame)
             except (KeyError, TypeError, IndexError, ValueError, zlib.error) as error:
                 number = block.header.get("number")
                 raise ValueError(f"{name}: block {number} is damaged: {error}") from None
             ticks = sum(placed_block.elapsed) - placed_block.elapsed[0]
             end_us = placed_block.begin_us + ticks * block.header["tick_ms"] * 1000
-            follows = block.header["inode"], block.header["sequence"]
+            last_frame = block.header["inode"], block.header["sequence"]
             yield placed_block
 
 
-def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
+def _placed(block: Block, end_us: int, last_frame: tuple[int, int]) -> Placed:
+    """The block with its columns and time. end_us, last_frame: of the block before."""
     header, columns = block.header, block.columns()
     lacks = [name for name in COLUMNS if name not in columns]
     wrong = [name for name, (low, most) in BOUNDS.items() if not low <= header[name] <= most]
@@ -160,10 +161,11 @@ def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
         raise ValueError("its time goes back")
     step_us = header["tick_ms"] * 1000
     before = header["inode"], header["sequence"] - header["count"]
-    on_us = end_us + elapsed[0] * step_us
+    continued_us = end_us + elapsed[0] * step_us
     by_clock_us = header["utc_us"] - (sum(elapsed) - elapsed[0]) * step_us
-    is_next, is_set = before == follows, abs(by_clock_us - on_us) > SET_US
-    return Placed(block, columns, elapsed, by_clock_us if is_set or not is_next else on_us, is_next)
+    follows, is_set = before == last_frame, abs(by_clock_us - continued_us) > SET_US
+    begin_us = continued_us if follows and not is_set else by_clock_us
+    return Placed(block, columns, elapsed, begin_us, follows)
 
 
 class Ring(NamedTuple):
@@ -187,7 +189,7 @@ def verify(folder: str, anchors: Sequence[Anchor] = ()) -> Ring:
     """Check the chain of a ring, and the blocks that the record names. Raises OSError."""
     count, stored, breaks = 0, 0, list[str]()
     times_us: list[int] = []
-    named, oldest, newest = {anchor.number for anchor in anchors}, None, -1
+    anchored, oldest, newest = {anchor.number for anchor in anchors}, None, -1
     digests: dict[int, str] = {}
     before: tuple[int, str] | None = None  # (number, hash) to which the next block must refer
     for name in files(folder):
@@ -203,14 +205,14 @@ def verify(folder: str, anchors: Sequence[Anchor] = ()) -> Ring:
             before, end = (number + 1, block.digest.hex()), block.end
             times_us, count = [*times_us[:1], block.header["utc_us"]], count + 1
             oldest, newest = number if oldest is None else oldest, number
-            if number in named:
+            if number in anchored:
                 digests[number] = block.digest.hex()
         stored += end
         if end < os.path.getsize(path):
             breaks.append(f"{name}: is damaged from byte {end} on")
-    for who, number, digest in anchors:
+    for where, number, digest in anchors:
         if number > newest:
-            breaks.append(f"{who} names minute {number}; the ring ends at minute {newest}")
+            breaks.append(f"{where} names minute {number}; the ring ends at minute {newest}")
         elif number >= (oldest or 0) and digests.get(number) != digest:
-            breaks.append(f"{who} names another minute {number}")
+            breaks.append(f"{where} names another minute {number}")
     return Ring(count, times_us, stored, breaks)

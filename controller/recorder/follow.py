@@ -82,8 +82,8 @@ class Run:
 
         earlier: the last frame that an earlier recorder took.
         """
-        taken = [sequence for sequence in (self.seen.sequence, earlier) if sequence is not None]
-        return max(0, (self.reader.newest() or 0) - max(taken, default=-1))
+        sequences = [sequence for sequence in (self.seen.sequence, earlier) if sequence is not None]
+        return max(0, (self.reader.newest() or 0) - max(sequences, default=-1))
 
     def close(self) -> None:
         """Unmap the file."""

@@ -19,20 +19,14 @@ BYTES_MAX = 1 << 20
 def read(run_directory: str) -> dict:
     """The published {"id", "hash", "meta"}; {} if the file is missing or not valid."""
     try:
-        with open(
-            os.path.join(run_directory, FILE), encoding="ascii", opener=regular_file.opener
-        ) as file:
-            content = json_text.loads(file.read(BYTES_MAX))
+        text = regular_file.read(os.path.join(run_directory, FILE), BYTES_MAX).decode("ascii")
+        content = json_text.loads(text)
         number, digest, meta = content["id"], bytes.fromhex(content["hash"]), content["meta"]
     except (OSError, ValueError, TypeError, KeyError):
         return {}
-    well_formed = (
-        type(number) is int
-        and 0 <= number < 1 << 62
-        and len(digest) == HASH_BYTES
-        and type(meta) is dict
-    )
-    return content if well_formed else {}
+    is_number = type(number) is int and 0 <= number < 1 << 62
+    is_valid = is_number and len(digest) == HASH_BYTES and type(meta) is dict
+    return content if is_valid else {}
 
 
 def publish(run_directory: str, content: dict) -> None:

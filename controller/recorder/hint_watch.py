@@ -10,7 +10,7 @@ from typing import Any
 
 from controller.core.base import hint_codes
 from controller.hints import hint_statistics
-from controller.recorder.events import CABINET, HINT, NOTE, Events, event
+from controller.recorder.events import CABINET, HINT, NOTE, Events, NewEvents, event
 
 LOOK_US, REPEAT_US = 1_000_000, 60_000_000
 STRANGE = ("wrong_length", "wrong_magic", "unknown_source")
@@ -23,18 +23,19 @@ class Tally:
     """
 
     _seen: int | None = None
-    _told_us: int | None = None
-    _untold = 0
+    _reported_us: int | None = None
+    _unreported = 0
 
     def due(self, count: int, now_us: int) -> int:
         """Number of new counts to report now, or 0. The first call only stores the counter."""
         if self._seen is not None:
-            self._untold += count - self._seen if count >= self._seen else count
+            self._unreported += count - self._seen if count >= self._seen else count
         self._seen = count
-        if not self._untold or self._told_us is not None and now_us - self._told_us < REPEAT_US:
+        is_soon = self._reported_us is not None and now_us - self._reported_us < REPEAT_US
+        if not self._unreported or is_soon:
             return 0
-        untold, self._untold, self._told_us = self._untold, 0, now_us
-        return untold
+        due, self._unreported, self._reported_us = self._unreported, 0, now_us
+        return due
 
 
 class HintWatch:
@@ -70,18 +71,16 @@ class HintWatch:
     def _due(self, name: str, count: int, now_us: int) -> int:
         return self._tallies.setdefault(name, Tally()).due(count, now_us)
 
-    def _of_source(self, source: dict[str, Any], now_us: int) -> Events:
+    def _of_source(self, source: dict[str, Any], now_us: int) -> NewEvents:
         name: str = source["name"]
-        events: Events = []
         count = self._due(name, source["refused"] + source["bad_mac"], now_us)
         if count:
             # a smaller code means that a hint was accepted after the refusal
             is_why = source["last_code"] >= hint_codes.WRONG_LENGTH
             why = f" {hint_codes.text(source['last_code'])[1]}" if is_why else ""
-            events.append(event(HINT, f"refused: {count} of {name}.{why}", name, "REFUSED"))
+            yield event(HINT, f"refused: {count} of {name}.{why}", name, "REFUSED")
         key = source["key_fingerprint"]
         if self._fingerprints.setdefault(name, key) != key:
             self._fingerprints[name] = key
             now = f"now {key:08x}" if key else "removed"
-            events.append(event(NOTE, f"key of {name}: {now}", name, "KEYS"))
-        return events
+            yield event(NOTE, f"key of {name}: {now}", name, "KEYS")

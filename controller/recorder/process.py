@@ -92,17 +92,17 @@ class Recorder:
             self._proof_tests.hold(self._now_us, header)
         if self._retry_us is not None and self._now_us < self._retry_us:
             return False
-        more = False
+        is_more = False
         if self._retry_us is None:
             self._watch(header)
-            more = self._collect()
+            is_more = self._collect()
         is_late = self._now_us - self._stored_us >= SECONDS_EVERY_US
         if self.batch.rows or self.batch.seconds and is_late:
             self._store()
         if self._retry_us is None:
             with self._last:
                 self.captures.work(self._now_us)
-        return more and self._retry_us is None
+        return is_more and self._retry_us is None
 
     def _watch(self, header: dict[str, Any] | None) -> None:
         """Take events that are in no frame: actions of persons, hints, proof tests."""
@@ -161,8 +161,8 @@ class Recorder:
     def _store_ticks(self, reading: Reading, is_end: bool = False) -> None:
         before = self.fast.newest
         self.fast.write(reading.fast_header(self.wall.utc(reading.fast_moment_us)))
-        if named := fast_anchor.due(before, self.fast.newest, is_end):
-            self.batch.add(named, self._now_us)
+        if anchor_event := fast_anchor.due(before, self.fast.newest, is_end):
+            self.batch.add(anchor_event, self._now_us)
 
     def _notice_silence(self, reading: Reading, taken: int) -> None:
         quiet_us = reading.timeline.quiet_us(self._now_us)
@@ -201,8 +201,8 @@ class Recorder:
         reading, begin_at = self._begin(run, position["sequence"] if goes_on else None)
         if goes_on:
             before = p.ticks(self.limits.capture_before_s * 1000, run.tick_ms)
-            wanted = position["sequence"] - before if begin_at is None else begin_at
-            if run.reader.begin_at(max(0, wanted)) is None:
+            first_sequence = position["sequence"] - before if begin_at is None else begin_at
+            if run.reader.begin_at(max(0, first_sequence)) is None:
                 run.reader.rewind()
         return reading
 
@@ -241,7 +241,7 @@ class Recorder:
 
     def _store(self) -> bool:
         """Commit the batch. False: it was not stored, and nothing more is read until it is."""
-        batch, meta = self.batch, {**self._meta(), "proof_tests": self._proof_tests.told}
+        batch, meta = self.batch, {**self._meta(), "proof_tests": self._proof_tests.state}
         if self.fast.days:
             meta[fast_anchor.META] = self.fast.newest
         # Another process must not take these acts again before they are removed.

@@ -30,14 +30,14 @@ Exchange = tuple[str | None, str, Facts]  # serial number before, serial number 
 
 
 class ProofWatch:
-    """Finds the events. Call `look` often. told: state for the next process, as JSON."""
+    """Finds the events. Call `look` often. state: for the next recorder, as JSON."""
 
     def __init__(self, state_directory: str, stored: Facts | None = None, run_directory: str = ""):
         """stored: from an earlier recorder. run_directory: has the serial numbers of devices."""
         self._directory = state_directory
         self._links = os.path.join(run_directory, "links.stats")
         self._commands = os.path.join(run_directory, "command.sock")
-        self.told = stored if isinstance(stored, dict) else {}
+        self.state = stored if isinstance(stored, dict) else {}
         self._due_us: int | None = None
         self._hold_us = 0
 
@@ -75,7 +75,7 @@ class ProofWatch:
         rows = proof_state.rows(planned, content.records, label[:2])
         damage = f"the proof-test ledger is {content.lines[0]}" if content.breaks else ""
         wrong = self._lack_of(before) or damage
-        self.told = {**self.told, "head": content.head}
+        self.state = {**self.state, "head": content.head}
         return [*self._trouble(wrong), *(swapped or []), *self._passed(rows)]
 
     def _exchanged(
@@ -147,22 +147,22 @@ class ProofWatch:
 
     def _lack_of(self, content: proof_lines.Found) -> str:
         """A line if the newest record of the last look is missing now, or ""."""
-        head = self.told.get("head")
+        head = self.state.get("head")
         if head in [None, *[record.hash for record in content.records]]:
             return ""
         return f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
 
     def _trouble(self, line: str) -> Events:
         """An event if the line is new and not empty."""
-        before, self.told = self.told.get("trouble", ""), {**self.told, "trouble": line}
+        before, self.state = self.state.get("trouble", ""), {**self.state, "trouble": line}
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 
     def _passed(self, rows: list[Facts]) -> Events:
         """Events of tests whose level has risen since the last report for the same due day."""
-        before = self.told.get("rows", {})
+        before = self.state.get("rows", {})
         new: dict[int, list[str]] = {}
         now = {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}
-        self.told = {**self.told, "rows": now}
+        self.state = {**self.state, "rows": now}
         for row in rows:
             due, level = before.get(row["row"], [row["due"], 0])
             if row["level"] > (level if due == row["due"] else 0):

@@ -7,13 +7,13 @@ is, because the clock may be set by days. A quarter in the future was measured w
 ahead, or the clock is behind now. It stays in the state directory, but is not published. The next
 measurement of the same quarter replaces it.
 
-Columns. PV is load minus battery minus grid, so a generator set counts as PV. If the result is
-negative, there is a load that the load meter does not see but the site pays for; it counts as load.
-Without a load meter the load is grid plus battery. An empty cell is unknown: less than half of the
-quarter was measured. lowered_W: by how much the schedulers report that they have lowered the load
-(role load_cap); unknown while one of them is silent. full_Wh, charge_W, discharge_W: energy and
-powers that the battery can give while the cabinet runs (able.py). ups_Wh: energy that the UPS of
-the load can give (role load_ups). A file of an earlier version lacks the last five or six columns.
+PV is load minus battery minus grid, so a generator set counts as PV. If the result is negative, the
+site has a load behind no meter but that of the grid; it counts as load. Without a load meter the
+load is grid plus battery. An empty cell is unknown: less than half of the quarter was measured.
+lowered_W: power by which schedulers report that they have lowered the load (role load_cap); unknown
+while one of them is silent. full_Wh, charge_W, discharge_W: energy and powers of the battery while
+the cabinet runs (able.py). ups_Wh: energy of the load's UPS (role load_ups). A file of an earlier
+version lacks the last five or six columns.
 """
 
 import os
@@ -32,14 +32,14 @@ NUMBER_MAX = 1e10
 
 
 class Quarter(NamedTuple):
-    """One finished quarter of an hour. at: number of quarters since 1970, UTC. soc: at its end."""
+    """One finished quarter of an hour. number: quarters since 1970, UTC."""
 
-    at: int
+    number: int
     load_W: float | None
     pv_W: float | None
     grid_W: float | None
     battery_W: float | None
-    soc_permille: float | None
+    soc_permille: float | None  # at its end
     lowered_W: float | None = None
     full_Wh: float | None = None
     charge_W: float | None = None
@@ -91,8 +91,8 @@ def _measured(path: str) -> tuple[dict[int, Quarter], str]:
     for number, text in enumerate(lines[1:], 2):
         try:
             quarter = _of_line(text)
-            rows.pop(quarter.at, None)
-            rows[quarter.at] = quarter
+            rows.pop(quarter.number, None)
+            rows[quarter.number] = quarter
         except ValueError:
             odd.append(number)
     if not odd:
@@ -108,16 +108,16 @@ def _of_line(line: str) -> Quarter:
     """The quarter of a line. ValueError: the line is not valid, or begins at another time."""
     time, *cells = line.split(",")
     values = [float(cell) if cell else None for cell in cells]
-    known = [figure for figure in values if figure is not None]
+    known = [value for value in values if value is not None]
     number, late_s = divmod(int(time), QUARTER_S)
-    if late_s or len(values) not in CELLS or not all(abs(v) < NUMBER_MAX for v in known):
+    if late_s or len(values) not in CELLS or not all(abs(value) < NUMBER_MAX for value in known):
         raise ValueError("a wrong number of cells, or a number out of range")
     return Quarter(number, *values)
 
 
 def _line(row: Quarter) -> str:
     cells = ["" if cell is None else f"{cell:.0f}" for cell in row[1:]]
-    return ",".join([str(row.at * QUARTER_S), *cells])
+    return ",".join([str(row.number * QUARTER_S), *cells])
 
 
 class Quarters:
@@ -127,7 +127,7 @@ class Quarters:
         self._paths = [
             os.path.join(directory, FILE) for directory in (state_directory, run_directory)
         ]
-        self._say, self._told = say, ""
+        self._say, self._reported = say, ""
         self._rows = self._kept()
         self._soc_permille: float | None = None
         self._begin(0)
@@ -135,7 +135,7 @@ class Quarters:
             self._publish()
 
     def _kept(self) -> dict[int, Quarter]:
-        """The quarters of an earlier run. A damaged file is reported and will be replaced."""
+        """The quarters of an earlier run. A damaged file is reported, and later replaced."""
         try:
             rows, line = _measured(self._paths[0])
             if line:
@@ -155,7 +155,7 @@ class Quarters:
         if not is_set(utc):
             return
         number = int(utc) // (QUARTER_S * 1_000_000)
-        if number != self._at:
+        if number != self._number:
             self._end()
             self._begin(number)
         grid_W, load_W, battery_W = second[:3]
@@ -164,14 +164,15 @@ class Quarters:
         pv_W = load_W - battery_W - grid_W if both and load_W is not None else None
         if load_W is None and both:
             load_W = grid_W + battery_W
-        for place, value in enumerate((load_W, pv_W, grid_W, battery_W, *beside)):
+        for index, value in enumerate((load_W, pv_W, grid_W, battery_W, *beside)):
             if value is not None:
-                self._sums[place] += value
-                self._counts[place] += 1
-        self._soc_permille = self._soc_permille if soc_permille is None else soc_permille
+                self._sums[index] += value
+                self._counts[index] += 1
+        if soc_permille is not None:
+            self._soc_permille = soc_permille
 
     def _begin(self, number: int) -> None:
-        self._at, self._sums, self._counts = number, [0.0] * 9, [0] * 9
+        self._number, self._sums, self._counts = number, [0.0] * 9, [0] * 9
         self._soc_permille = None
 
     def _end(self) -> None:
@@ -186,16 +187,16 @@ class Quarters:
         if load_W is not None:
             load_W = max(0.0, load_W - min(0.0, pv_W or 0.0))
         pv_W = None if pv_W is None else max(0.0, pv_W)
-        cells = self._at, load_W, pv_W, *means[2:4], self._soc_permille, *means[4:]
-        self._rows.pop(self._at, None)
-        self._rows[self._at] = Quarter._make(cells)
+        fields = self._number, load_W, pv_W, *means[2:4], self._soc_permille, *means[4:]
+        self._rows.pop(self._number, None)
+        self._rows[self._number] = Quarter._make(fields)
         while len(self._rows) > KEPT:
             del self._rows[next(iter(self._rows))]
         self._publish()
 
     def _publish(self) -> None:
         """Write both files. A failure is reported once, and the record goes on."""
-        now = self._at or next(reversed(self._rows))
+        now = self._number or next(reversed(self._rows))
         past = sorted(row for number, row in self._rows.items() if number <= now)
         line = ""
         for path, rows in zip(self._paths, (self._rows.values(), past)):
@@ -204,6 +205,6 @@ class Quarters:
                 durable.put(path, ".new", [text], 0o640)
             except OSError as error:
                 line = f"{path}: {error.strerror}: the planner gets no new quarters of an hour"
-        if line and line != self._told:
+        if line and line != self._reported:
             self._say(line)
-        self._told = line
+        self._reported = line

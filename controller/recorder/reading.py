@@ -32,20 +32,11 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
         timeout=WAIT_S,
         isolation_level=None,
     )
-    with contextlib.closing(connection), _readable():
-        connection.execute("BEGIN")
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise FileNotFoundError(2, os.strerror(2))
-        yield connection
-
-
-@contextlib.contextmanager
-def _readable() -> Iterator[None]:
-    """Context for damaged names that are not UTF-8.
-
-    For those sqlite3 raises UnicodeDecodeError; the context raises sqlite3.DatabaseError instead.
-    """
-    try:
-        yield
-    except UnicodeDecodeError:
-        raise sqlite3.DatabaseError("the names of its tables are damaged") from None
+    with contextlib.closing(connection):
+        try:
+            connection.execute("BEGIN")
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise FileNotFoundError(2, os.strerror(2))
+            yield connection
+        except UnicodeDecodeError:  # from sqlite3, for damaged names that are not UTF-8
+            raise sqlite3.DatabaseError("the names of its tables are damaged") from None

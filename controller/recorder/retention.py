@@ -55,8 +55,8 @@ def drop_events(database: Database, label: Label, trips: bool) -> None:
 
 def _delete(connection: sqlite3.Connection, numbers: list[int]) -> None:
     """Delete events, but keep the hash before each event that follows a gap."""
-    run, gone = connection.execute, set(numbers)
-    ends = [number for number in numbers if number + 1 not in gone]
+    run, deleted = connection.execute, set(numbers)
+    ends = [number for number in numbers if number + 1 not in deleted]
     for last in ends:
         if run("SELECT 1 FROM events WHERE id = ?", (last + 1,)).fetchone():
             (head,) = run("SELECT hash FROM events WHERE id = ?", (last,)).fetchone()

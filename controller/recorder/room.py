@@ -20,7 +20,11 @@ class Reserve:
 
     def lay(self) -> bool:
         """Create the file if there is enough room. Returns `laid`."""
-        if not self.laid and self._free_bytes() >= FREE_BYTES_MIN + RESERVE_BYTES:
+        held_bytes = 0
+        with contextlib.suppress(OSError):
+            held_bytes = os.stat(self._path).st_blocks * 512  # the reserve of an earlier run
+        free_bytes = self._free_bytes() + held_bytes
+        if not self.laid and free_bytes >= FREE_BYTES_MIN + RESERVE_BYTES:
             try:
                 with durable.opened(self._path, os.O_RDWR | os.O_CREAT) as descriptor:
                     os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
@@ -37,13 +41,9 @@ class Reserve:
 
     def has_beside(self, wanted_bytes: int) -> bool:
         """True if this many bytes fit in addition to the reserve, even if it is not laid now."""
-        filesystem = os.statvfs(self._directory)
         kept_bytes = 0 if self.laid else RESERVE_BYTES
-        return filesystem.f_bavail * filesystem.f_frsize >= wanted_bytes + kept_bytes
+        return self._free_bytes() >= wanted_bytes + kept_bytes
 
     def _free_bytes(self) -> int:
         filesystem = os.statvfs(self._directory)
-        held_bytes = 0
-        with contextlib.suppress(OSError):
-            held_bytes = os.stat(self._path).st_blocks * 512  # the reserve of an earlier run
-        return filesystem.f_bavail * filesystem.f_frsize + held_bytes
+        return filesystem.f_bavail * filesystem.f_frsize

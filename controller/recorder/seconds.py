@@ -74,11 +74,11 @@ class Seconds:
         return self._row()
 
     def _known(self, *groups: int) -> bool:
+        """True if no group is old or frozen."""
         heard, most_ticks = self._heard, self._known_ticks
-        is_old = [
-            heard.age_ticks(group) >= most_ticks or heard.is_frozen(group) for group in groups
-        ]
-        return not any(is_old)
+        return all(
+            heard.age_ticks(group) < most_ticks and not heard.is_frozen(group) for group in groups
+        )
 
     def _powers_now(self) -> tuple[list[int], ...]:
         """The values of each power in this frame; [] if the power is not known."""
@@ -96,7 +96,7 @@ class Seconds:
     def _row(self) -> tuple:
         seen, powers = self.seen, self._powers
         self._powers = [[], [], [], []]
-        soc = self._racks(s.G_BMS_CHARGE, s.SOC_PERMILLE)
+        socs_permille = self._racks(s.G_BMS_CHARGE, s.SOC_PERMILLE)
         temperatures = self._racks(
             s.G_BMS_TEMPERATURES, s.MODULE_TEMPERATURE_DDEGC, seen.layout.modules
         )
@@ -104,7 +104,7 @@ class Seconds:
             *map(_mean, powers),
             seen.chain(setpoint.O_AVAILABLE_LOW_W),
             seen.chain(setpoint.O_AVAILABLE_HIGH_W),
-            sum(soc) // len(soc) if soc else None,
+            sum(socs_permille) // len(socs_permille) if socs_permille else None,
             min(self._racks(s.G_BMS_CELLS, s.CELL_VOLTAGE_MV_MIN), default=None),
             max(self._racks(s.G_BMS_CELLS, s.CELL_VOLTAGE_MV_MAX), default=None),
             max(temperatures, default=None),

@@ -85,7 +85,7 @@ def recorder_story(folder, monkeypatch, wrong_s):
     bench.run(6)
     bench.close()
     rows = quarters.read(str(bench.state_dir / quarters.FILE))
-    right = [row.at for row in rows if abs(row.at * 2 - 1_800_000_000) < 60]
+    right = [row.number for row in rows if abs(row.number * 2 - 1_800_000_000) < 60]
     (count,) = bench.query("SELECT count(*) FROM seconds")[0]
     assert bench.verdict().breaks == [] and len(right) >= 4
     return count, bench.events("trip"), right[0]

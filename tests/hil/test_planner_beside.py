@@ -36,7 +36,7 @@ def planned(folder, now_s):
 
 def test_a_plan_exists_at_once(tmp_path):
     rows, caps_W, plan = planned(tmp_path, NOW_S)
-    assert len(rows) == 14 * 96 and rows[-1].at == NOW_S // 900 - 1
+    assert len(rows) == 14 * 96 and rows[-1].number == NOW_S // 900 - 1
     loads_W = [each.load_W for each in rows]
     assert sum(loads_W) / len(loads_W) == pytest.approx(200e3) and rows[-1].soc_permille == 500
     assert len(plan.rows) == 96 and caps_W[0] < max(loads_W)

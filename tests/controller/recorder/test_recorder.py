@@ -124,7 +124,7 @@ def test_a_capture_goes_on_after_the_recorder_was_killed(bench, record_after_s):
 
 
 def test_a_capture_goes_on_after_an_old_one_was_dropped_beside_it(bench):
-    bench.run(3.1).recorder.captures._complete.append(("trip_1.journal", None, None))
+    bench.run(3.1).recorder.captures._unrecorded.append(("trip_1.journal", None, None))
     bench.run(0.1).kill_recorder().start_recorder().run(4)
     assert bench.replayed() == (True, 50)
 

@@ -113,13 +113,13 @@ def test_a_restart_goes_on_and_28_days_are_kept(places):
     fed(places, (900, dict(load_W=1)), (1, {}))
     os.unlink(os.path.join(places[0], quarters.FILE))  # a new boot
     fed(places)
-    assert [each.at for each in published(places)] == [FIRST]
+    assert [each.number for each in published(places)] == [FIRST]
     path = os.path.join(places[1], quarters.FILE)
     rows = [f"{(FIRST + at) * QUARTER_S},1,,,," for at in range(2688)]  # 28 days
     with open(path, "w", encoding="ascii") as file:
         file.write("\n".join([OLD, *rows, ""]))
     fed(places, (900, dict(load_W=2)), (1, {}), first=FIRST + 2688)
-    assert [each.at - FIRST for each in published(places)] == [*range(1, 2689)]
+    assert [each.number - FIRST for each in published(places)] == [*range(1, 2689)]
 
 
 @pytest.mark.parametrize("grid_W, load_W, pv_W", [(115, 105, 0), (110, 100, 0), (90, 100, 20)])
@@ -134,19 +134,19 @@ def test_a_wrong_clock_costs_no_measured_quarter(places, days):
     day, wrong = range(FIRST, FIRST + 96), FIRST + 96 + days * 96
     fed(places, *[(900, dict(load_W=1))] * 96, (1, {}))
     fed(places, *[(900, dict(load_W=7))] * 2, (1, {}), first=wrong)
-    assert {wrong, wrong + 1} <= {each.at for each in found_in(places[0])}
+    assert {wrong, wrong + 1} <= {each.number for each in found_in(places[0])}
     fed(places, *[(900, dict(load_W=2))] * 2, (1, {}), first=FIRST + 98)
     right = [*day, FIRST + 98, FIRST + 99]
     before = [wrong, wrong + 1] if days < 0 else []
-    assert [each.at for each in found_in(places[0])] == before + right
+    assert [each.number for each in found_in(places[0])] == before + right
     assert len(found_in(places[1])) == 100
-    assert {each.load_W for each in found_in(places[0]) if each.at in day} == {1}
+    assert {each.load_W for each in found_in(places[0]) if each.number in day} == {1}
 
 
 def test_a_measurement_replaces_the_quarter_of_a_clock_that_was_ahead(places):
     fed(places, (900, dict(load_W=7)), (1, {}), first=FIRST + 2)
     fed(places, *[(900, dict(load_W=1))] * 3, (1, {}))
-    assert [(each.at - FIRST, each.load_W) for each in published(places)] == [
+    assert [(each.number - FIRST, each.load_W) for each in published(places)] == [
         (0, 1),
         (1, 1),
         (2, 1),
@@ -156,7 +156,7 @@ def test_a_measurement_replaces_the_quarter_of_a_clock_that_was_ahead(places):
 def test_a_day_that_is_none_leaves_no_quarter(places):
     fed(places, (900, dict(load_W=1)), (1, {}))
     fed(places, (900, dict(load_W=1)), (1, {}), first=0)
-    assert [each.at for each in published(places)] == [FIRST]
+    assert [each.number for each in published(places)] == [FIRST]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_damaged_file_is_one_line_and_is_replaced(places, content):
     assert str(refused.value).isprintable() and str(refused.value).startswith(path)
     said = []
     fed(places, (900, dict(load_W=1)), (1, {}), said=said)
-    assert len(said) == 1 and [each.at for each in published(places)] == [FIRST]
+    assert len(said) == 1 and [each.number for each in published(places)] == [FIRST]
 
 
 def test_an_odd_line_costs_that_line_and_is_named(places):
@@ -195,13 +195,15 @@ def test_an_odd_line_costs_that_line_and_is_named(places):
                 file.write(text)
         doubts = []
         found = quarters.read(os.path.join(places[0], quarters.FILE), doubts)
-        assert [(each.at - FIRST, each.load_W) for each in found] == [(0, 7), (3, 3), (9, 9)], odd
+        assert [(each.number - FIRST, each.load_W) for each in found] == [(0, 7), (3, 3), (9, 9)], (
+            odd
+        )
         (line,) = doubts
         assert "1 lines are left out, the first is line 4" in line
         said = []
         fed(places, (900, dict(load_W=1)), (1, {}), first=FIRST + 20, said=said)
         assert said == [line.replace(places[0], places[1])]
-        assert [each.at - FIRST for each in published(places)] == [0, 3, 9, 20]
+        assert [each.number - FIRST for each in published(places)] == [0, 3, 9, 20]
 
 
 def test_the_quarter_that_was_measured_first_gives_way_after_a_restart_too(places, monkeypatch):
@@ -211,7 +213,7 @@ def test_the_quarter_that_was_measured_first_gives_way_after_a_restart_too(place
         with open(os.path.join(place, quarters.FILE), "w", encoding="ascii") as file:
             file.write("\n".join([quarters.HEADER, *lines, ""]))
     fed(places, (900, dict(load_W=9)), (1, {}), first=FIRST + 9)
-    assert [each.at - FIRST for each in published(places)] == [1, 3, 9]
+    assert [each.number - FIRST for each in published(places)] == [1, 3, 9]
 
 
 def test_a_disk_that_takes_nothing_is_said_once(places):

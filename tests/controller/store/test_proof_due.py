@@ -318,7 +318,7 @@ def test_the_recorder_commissions_a_new_cabinet_and_reports_each_limit_once(tmp_
         for line in made.look(DAY + timedelta(days=passed_d)):
             told[365 - passed_d] = line
         if passed_d % 50 == 0:
-            made = Watching(tmp_path, made.watch.told)  # another recorder goes on
+            made = Watching(tmp_path, made.watch.state)  # another recorder goes on
     when = {60: "within 60 d", 30: "within 30 d", 7: "within 7 d", 0: "now"}
     assert told == {left_d: f"proof test due {words}: rows 1, 15" for left_d, words in when.items()}
     made.test("1", DAY + timedelta(days=367), pl.FAILED)
@@ -350,7 +350,7 @@ def test_a_removed_newest_record_is_reported(tmp_path):
     made.look(DAY)
     path, head = Path(pt.path_of(str(tmp_path))), pt.read(str(tmp_path)).head
     whole = path.read_bytes()
-    made = Watching(tmp_path, made.watch.told)
+    made = Watching(tmp_path, made.watch.state)
     for left in (whole.splitlines(keepends=True)[0], b""):
         path.write_bytes(left)
         lost = f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
