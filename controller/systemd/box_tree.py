@@ -57,12 +57,16 @@ class Box:
         durable.sync_directory(self.path(OPT))
 
     def asked(
-        self, release: str, *words: str, program: str = "firebreak", timeout_s: float | None = None
+        self,
+        release: str,
+        *arguments: str,
+        program: str = "firebreak",
+        timeout_s: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of a release in the tree, and return its result. Raises cli.Ended, and
         subprocess.TimeoutExpired after timeout_s.
         """
-        line = [f"/{OPT}/releases/{release}/bin/{program}", *words]
+        line = [f"/{OPT}/releases/{release}/bin/{program}", *arguments]
         if self.root != "/":
             line = ["chroot", self.root, *line]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -86,9 +90,9 @@ class Box:
         return copies
 
 
-def say(word: str, text: str) -> None:
+def say(label: str, text: str) -> None:
     """Print a line in the form of the installer."""
-    print(ascii_only(f"{word:<11} {text}"), flush=True)
+    print(ascii_only(f"{label:<11} {text}"), flush=True)
 
 
 class Busy(cli.Ended):

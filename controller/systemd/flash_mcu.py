@@ -21,9 +21,9 @@ from controller.config import configuration
 from controller.forms.refusal import ConfigError
 from controller.system import programs
 from controller.system.output import guarded
+from controller.system.paths import DONE, NO_START, WRONG_INPUT
 from safety import parameters, second_image as si
 
-DONE, WRONG_INPUT, NO_START = 0, 2, 3
 ROOT = Path(__file__).resolve().parents[2]
 BOARDS = {"rp2": "pico", "pyboard": "stm32"}  # sys.platform of MicroPython's port -> board file
 LIMIT_S = 60.0

@@ -105,16 +105,17 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--wheels", help="build without a network, from this folder")
     parser.add_argument("out", type=cli.output_file, metavar="OUT.tar", help="a new file")
     arguments = parser.parse_args(argv)
-    if not os.path.isfile(arguments.key) or os.path.lexists(arguments.out):
-        wrong = f"{arguments.out}: exists already"
-        say(wrong if os.path.isfile(arguments.key) else f"{arguments.key}: no such key")
+    if not os.path.isfile(arguments.key):
+        say(f"{arguments.key}: no such key")
+        return WRONG_INPUT
+    if os.path.lexists(arguments.out):
+        say(f"{arguments.out}: exists already")
         return WRONG_INPUT
     with tempfile.TemporaryDirectory() as folder:
-        script = [str(TREE / "controller/systemd/install.sh"), "wheels", folder]
-        code = programs.ran(
-            ["bash", *script, *([arguments.wheels] if arguments.wheels else [])]
-        ).returncode
-        if code:
+        line = ["bash", str(TREE / "controller/systemd/install.sh"), "wheels", folder]
+        if arguments.wheels:
+            line.append(arguments.wheels)
+        if code := programs.ran(line).returncode:
             return code
         wheels = {
             f"wheels/{wheel.name}": wheel.read_bytes() for wheel in pathlib.Path(folder).iterdir()

@@ -180,10 +180,10 @@ def _release(path: str, files: Files) -> Release:
 
 def _check_fit(release: Release, path: str) -> None:
     """Compare Python and machine with those of the wheels. Raises BundleError."""
-    own = python_version(), platform.machine()
-    if (release["python"], release["machine"]) != own:
+    python, machine = python_version(), platform.machine()
+    if (release["python"], release["machine"]) != (python, machine):
         target = f"for Python {release['python']} on {release['machine']}"
-        raise BundleError(f"{path}: is made {target}, but this is Python {own[0]} on {own[1]}")
+        raise BundleError(f"{path}: is made {target}, but this is Python {python} on {machine}")
 
 
 def python_version() -> str:
@@ -204,11 +204,11 @@ def _check_newer(release: Release, path: str, root: str) -> None:
     match = VERSION.match(os.path.basename(os.readlink(current)))
     version, made_utc_s = match[0] if match else "0", 0
     with contextlib.suppress(FileNotFoundError):  # it was not installed from a bundle
-        own = message.loaded(pathlib.Path(current, RELEASE).read_bytes(), LIST_BYTES_MAX)
-        if isinstance(own, str) or not message.is_whole(FORM, own):
+        installed = message.loaded(pathlib.Path(current, RELEASE).read_bytes(), LIST_BYTES_MAX)
+        if isinstance(installed, str) or not message.is_whole(FORM, installed):
             line = f"the {RELEASE} of the installed release is damaged; --older installs anyway"
             raise BundleError(f"{path}: {line}")
-        made_utc_s = own["made_utc_s"]
+        made_utc_s = installed["made_utc_s"]
     if (_numbers(release["version"]), release["made_utc_s"]) < (_numbers(version), made_utc_s):
         line = f"{path}: release {release['version']} is older than what is installed ({version})"
         raise BundleError(f"{line}: firebreak box rollback goes back; --older installs it anyway")
@@ -218,7 +218,7 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
-def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
+def _unpacked(bundle: Bundle, root: str, options: list[str]) -> int:
     """Write the files into a folder of root, and start the installer of the bundle."""
     with tempfile.TemporaryDirectory(prefix="firebreak-", dir="/var/tmp") as folder:
         stamp = {f"tree/{RELEASE}": bundle.files[RELEASE]}  # for the installer
@@ -230,7 +230,7 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
         arguments = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
         # flash.sh sets PYTHONPATH; the commands of the installed release must not see it
         environment = {key: setting for key, setting in os.environ.items() if key != "PYTHONPATH"}
-        code = programs.ran(["bash", script, *arguments, *more], env=environment).returncode
+        code = programs.ran(["bash", script, *arguments, *options], env=environment).returncode
     if code == DONE:  # the installer of an older bundle writes no release.json
         current = os.path.realpath(os.path.join(root, OPT, "current"))
         durable.put(os.path.join(current, RELEASE), ".part", [bundle.files[RELEASE]], 0o644)

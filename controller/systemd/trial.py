@@ -1,14 +1,14 @@
-"""`firebreak box trial`: whether the release that was installed last controls as well as the one
-before. If it does not, the one before comes back by itself.
+"""`firebreak box trial` finds out whether a new release controls as well as the old release, which
+was installed before. If it does not, the old release comes back by itself.
 
-    begin    the installation notes the release before the link `current` changes
-    count    each start of the service is counted. The fourth one without a minute of ticks
-             starts the release before in place of the new one
-    judge    once a minute: how it controls. After TRIAL_MIN minutes of control it stays, or it goes
+    begin    the installation notes both releases before the link `current` changes
+    count    counts each start of the service. The fourth start without a minute of ticks
+             starts the old release
+    judge    runs once a minute. After TRIAL_MIN minutes of control the new release stays or goes
 
-The release before runs this program, because the new one may be broken. Only the figures come from
-the release that runs, since another one cannot read its journal. A power cut at any moment leaves
-one whole release: the note is written before the link changes, and is removed after that.
+The old release runs this program, because the new one may be broken. Only the figures come from the
+release that runs, since another one cannot read its journal. A power cut at any moment leaves one
+whole release: the note is written before the link changes, and is removed after that.
 """
 
 import json
@@ -28,37 +28,14 @@ NOTE, LAST = f"{OPT}/trial.json", f"{OPT}/trial.last"
 SERVICE = "firebreak.service"
 COMPANIONS = ("firebreak-record", "firebreak-upstream", "firebreak-planner", "firebreak-doors@*")
 ASKED_S = 60  # longest time for the figures
-# States in which the judge may go back. In the others the next start does, or a person has stopped
-# the service.
+# States of the service in which the judge may go back. In other states, the next start may.
 ENDS = "active", "failed"
-STEPS = ("begin", "count", "judge", "start")
-
-
-@cli.command(
-    "box trial",
-    cli.option("step", nargs="?", choices=STEPS, help="for the installation and the service"),
-    cli.option("--release", default="", metavar="NAME", help="with begin: the new release"),
-    cli.option("--root", default="/", metavar="DIR", help="the tree of another box"),
-)
-def _trial(arguments: Namespace) -> int:
-    box = Box(arguments.root)
-    if arguments.step is None:
-        with cli.ends(NO_START, OSError):
-            return _shown(box)
-    if os.geteuid() != ROOT:
-        raise cli.Ended(NO_START, "trial needs root: sudo firebreak box trial")
-    os.umask(0o022)
-    with cli.ends(NO_START, OSError):
-        return {"begin": _begin, "count": _count, "judge": _judge, "start": _start}[arguments.step](
-            box, arguments
-        )
-
 
 # -- the note
 
 
 def noted(box: Box) -> Trial | None:
-    """The trial that is going on; None: there is none, or its note cannot be read."""
+    """The trial that is going on. None: there is none, or its note cannot be read."""
     try:
         return trial_verdict.of_note(json_text.loads(box.content(NOTE) or b"null"))
     except ValueError:
@@ -77,10 +54,8 @@ def _ended(box: Box, outcome: str) -> None:
 
 
 def _shown(box: Box) -> int:
-    trial, last = (
-        noted(box),
-        printable((box.content(LAST) or b"").decode("ascii", "replace").strip()),
-    )
+    trial = noted(box)
+    last = printable((box.content(LAST) or b"").decode("ascii", "replace").strip())
     if trial is None:
         print(f"no release is on trial{f'; the last one: {last}' if last else ''}")
         return DONE
@@ -93,8 +68,9 @@ def _shown(box: Box) -> int:
 # -- the steps
 
 
-def _begin(box: Box, arguments: Namespace) -> int:
-    before, name = _linked(box, "current"), arguments.release
+def _begin(box: Box, name: str) -> int:
+    """Note the trial of the new release of this name."""
+    before = _linked(box, "current")
     if not name or name != os.path.basename(name):
         raise cli.Ended(WRONG_INPUT, "--release: allowed is the name of a release")
     if before != name:
@@ -104,7 +80,7 @@ def _begin(box: Box, arguments: Namespace) -> int:
     return DONE
 
 
-def _count(box: Box, arguments: Namespace) -> int:
+def _count(box: Box, _: str) -> int:
     trial = _current(box)
     if trial is None:
         return DONE
@@ -115,11 +91,11 @@ def _count(box: Box, arguments: Namespace) -> int:
     return DONE
 
 
-def _judge(box: Box, arguments: Namespace) -> int:
+def _judge(box: Box, _: str) -> int:
     trial = _current(box)
     if trial is None:
         if box.content(NOTE) is not None:
-            with locked(box):  # it is damaged, or of an installation that was cut off or taken back
+            with locked(box):  # the note is damaged or left over
                 box.remove(NOTE)
         return DONE
     if not trial.has_started:
@@ -146,8 +122,8 @@ def _judge(box: Box, arguments: Namespace) -> int:
     return DONE
 
 
-def _start(box: Box, arguments: Namespace) -> int:
-    """Start the new release if nobody misses the cabinet meanwhile."""
+def _start(box: Box, _: str) -> int:
+    """Start the new release if the cabinet can be without control meanwhile."""
     figures = _figures(box, _linked(box, "current")) or _figures(box, _linked(box, "previous"))
     if figures is None and _systemctl("is-active", SERVICE).stdout.strip() == "active":
         line = f"not started: how the cabinet controls is unknown. systemctl restart {SERVICE}"
@@ -162,8 +138,8 @@ def _start(box: Box, arguments: Namespace) -> int:
 
 
 def _current(box: Box) -> Trial | None:
-    """The trial of the release that is installed; another note is of an installation that was cut
-    off, or that a person has taken back.
+    """The trial of the installed release. A note of another release is left from an installation
+    that was cut off or taken back.
     """
     trial = noted(box)
     return trial if trial and trial.release == _linked(box, "current") else None
@@ -175,7 +151,7 @@ def _linked(box: Box, name: str) -> str:
 
 
 def _goes_back(box: Box, trial: Trial, why: str) -> bool:
-    """True if the release before is back. Else the release stays, and the note says why; while
+    """True if the old release is back. Otherwise the new one stays, and a note says why. While
     another command changes the releases, the next start or look tries again.
     """
     try:
@@ -193,7 +169,7 @@ def _goes_back(box: Box, trial: Trial, why: str) -> bool:
 
 
 def _figures(box: Box, release: str) -> dict[str, Any] | None:
-    """The figures of a release that runs; None: it gives none."""
+    """The figures of a running release. None: it gives none."""
     try:
         done = box.asked(release, "box", "figures", timeout_s=ASKED_S)
         figures = json_text.loads(done.stdout or "null")
@@ -210,3 +186,26 @@ def _restarts() -> int:
 
 def _systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
     return programs.ran(["systemctl", *arguments], capture_output=True, text=True)
+
+
+STEPS = {"begin": _begin, "count": _count, "judge": _judge, "start": _start}
+
+
+@cli.command(
+    "box trial",
+    cli.option(
+        "step", nargs="?", choices=tuple(STEPS), help="for the installation and the service"
+    ),
+    cli.option("--release", default="", metavar="NAME", help="with begin: the new release"),
+    cli.option("--root", default="/", metavar="DIR", help="the tree of another box"),
+)
+def _trial(arguments: Namespace) -> int:
+    box = Box(arguments.root)
+    if arguments.step is None:
+        with cli.ends(NO_START, OSError):
+            return _shown(box)
+    if os.geteuid() != ROOT:
+        raise cli.Ended(NO_START, "trial needs root: sudo firebreak box trial")
+    os.umask(0o022)
+    with cli.ends(NO_START, OSError):
+        return STEPS[arguments.step](box, arguments.release)

@@ -1,5 +1,5 @@
-"""`firebreak box figures`: how the running release controls, from its own pages and counters, in a
-few figures. The release before judges them (trial.py).
+"""`firebreak box figures` prints a few figures of how well the running release controls. The old
+release judges them (trial.py).
 """
 
 from argparse import Namespace
@@ -14,7 +14,7 @@ from controller.system.paths import DONE
 from safety import signals as s
 
 SPAN_S = 600
-# figures that forbid a start now: their words
+# {figure that forbids a start now: its words}
 NO_START = {
     "is_closed": "the cabinet is closed: firebreak stop",
     "is_off_grid": "the site is off the grid, and the cabinet may carry it",
@@ -30,10 +30,10 @@ def _print(arguments: Namespace) -> int:
 
 
 def _figures(seen: watch.Watch, state_directory: str) -> Facts:
-    """Raises JournalError, OSError, sqlite3.Error.
+    """The figures. Raises JournalError, OSError, sqlite3.Error.
 
-    late_us: the slowest tick of 1000. trips: number of the newest trip. links: devices that do not
-    answer. apart_permille: mean of power beside its set-point, of the rated power, over SPAN_S.
+    late_us: lateness of the slowest tick of 1000. trips: number of the newest trip. links: devices
+    that do not answer. apart_permille: mean over SPAN_S, see the function.
     """
     status, links = seen.facts("status"), seen.facts("links")["devices"]
     quantities = seen.facts("trend", span_s=SPAN_S)["quantities"]
@@ -57,7 +57,7 @@ def _figures(seen: watch.Watch, state_directory: str) -> Facts:
 
 
 def apart_permille(trend: dict[str, list[Any]], rated_W: int) -> float | None:
-    """Mean of power beside its set-point, permille of the rated power; None: no value."""
+    """Mean distance of power and set-point, permille of the rated power; None: no value."""
     pairs = zip(trend["battery_W"], trend["setpoint_W"])
-    apart_W = [abs(power - asked) for power, asked in pairs if None not in (power, asked)]
+    apart_W = [abs(power - setpoint) for power, setpoint in pairs if None not in (power, setpoint)]
     return 1000 * sum(apart_W) / len(apart_W) / max(1, rated_W) if apart_W else None

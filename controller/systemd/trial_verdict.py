@@ -14,7 +14,8 @@ SETTLED_S = 60
 MISSING_MAX = 3  # looks in a row without figures
 NUMBER_MAX = 1e15
 LOOK_S_MAX = 120  # a longer pause between two looks counts as this
-# figure: (its words, times the figure before, plus this): above it the release is worse
+# {figure: (its words, factor, margin)}. A new release is worse if its figure is above factor times
+# the old figure plus margin.
 WORSE = {
     "missed_permille": ("ticks missed, permille", 1, 1),
     "late_us": ("lateness of the slowest tick of 1000, us", 2, 500),
@@ -25,53 +26,43 @@ WORSE = {
 
 
 MAY_LACK = ("late_us", "apart_permille")
-_POSITIVE, _NONE = number(0, NUMBER_MAX), "the release gives no figures"
+_POSITIVE = number(0, NUMBER_MAX)
+_COUNT = _POSITIVE._replace(unit=(1, "counts"))
+_NONE, _UNKNOWN = (
+    "the release gives no figures",
+    "worse than a known one before; before: not compared",
+)
 FIGURES: Form = {
     **said(_NONE, None, flag(), "is_controlling is_closed is_off_grid is_dangerous"),
     **said(_NONE, None, _POSITIVE, "uptime_s missed_permille"),
-    **said(_NONE, None, _POSITIVE._replace(unit=(1, "counts")), "trips links"),
-    **said("worse than a known one before; before: not compared", None, _POSITIVE, "late_us"),
-    **said(
-        "worse than a known one before; before: not compared", None, _POSITIVE, "apart_permille"
-    ),
+    **said(_NONE, None, _COUNT, "trips links"),
+    **said(_UNKNOWN, None, _POSITIVE, "late_us apart_permille"),
 }
 
 
 class Trial(NamedTuple):
-    """A release on trial. before: the one that comes back. figures: those of `before`, if it ran.
-
-    trips: number of the newest trip at the begin; None: not known yet. has_started: the service has
-    started with the new release. restarts: those that systemd had counted before. starts: in a row
-    without settling. missing: looks in a row without figures. is_off_grid: at the last look that
-    had figures. controlled_s: time in which the new release controlled. looked_s: of the last look,
-    since the boot.
-    """
+    """A release on trial, as the note holds it."""
 
     release: str
-    before: str
-    figures: dict[str, Any] | None
-    trips: int | None
-    has_started: bool = False
-    restarts: int = 0
-    starts: int = 0
-    missing: int = 0
-    is_off_grid: bool = False
-    controlled_s: float = 0.0
-    looked_s: float = 0.0
+    before: str  # the release that may come back
+    figures: dict[str, Any] | None  # of `before`, if it ran
+    trips: int | None  # number of the newest trip at the begin; None: not known yet
+    has_started: bool = False  # the service has started with the new release
+    restarts: int = 0  # counted by systemd before
+    starts: int = 0  # in a row without SETTLED_S of ticks
+    missing: int = 0  # looks in a row without figures
+    is_off_grid: bool = False  # at the last look with figures
+    controlled_s: float = 0.0  # time in which the new release controlled
+    looked_s: float = 0.0  # time of the last look since the boot
 
 
 _NOTE: Form = {
     **said("the note is damaged", None, matching(LINE, "a line"), "release before"),
     **said("nothing is compared", None, table(), "figures"),
-    **said("the first look tells it", None, _POSITIVE._replace(unit=(1, "counts")), "trips"),
+    **said("the first look tells it", None, _COUNT, "trips"),
     **said("the note is damaged", None, flag(), "has_started is_off_grid"),
     **said("the note is damaged", None, _POSITIVE, "controlled_s looked_s"),
-    **said(
-        "the note is damaged",
-        None,
-        _POSITIVE._replace(unit=(1, "counts")),
-        "restarts starts missing",
-    ),
+    **said("the note is damaged", None, _COUNT, "restarts starts missing"),
 }
 
 
@@ -95,16 +86,15 @@ def counted(trial: Trial, restarts: int) -> tuple[Trial, str]:
     """(the trial after one more start, why it ends or ""). restarts: counted by systemd so far."""
     if not trial.has_started:
         trial = trial._replace(has_started=True, restarts=restarts)
-    after = trial._replace(starts=trial.starts + 1)
-    return after, f"{STARTS_MAX} starts without {SETTLED_S} s of control" if (
-        after.starts > STARTS_MAX
-    ) else ""
+    trial = trial._replace(starts=trial.starts + 1)
+    why = f"{STARTS_MAX} starts without {SETTLED_S} s of control"
+    return trial, why if trial.starts > STARTS_MAX else ""
 
 
 def judged(trial: Trial, now: Figures | None, is_active: bool, now_s: float) -> tuple[Trial, str]:
     """(the trial after a look, why it fails or "").
 
-    now: None: the release gave no figures. is_active: its service runs. now_s: since the boot.
+    now: None if the release gave no figures. is_active: its service runs. now_s: since the boot.
     """
     passed_s = min(LOOK_S_MAX, max(0.0, now_s - trial.looked_s))
     trial = trial._replace(looked_s=now_s)
@@ -128,17 +118,17 @@ def is_over(trial: Trial) -> bool:
 
 
 def worse(trial: Trial, now: Figures) -> str:
-    """The first figure that is worse than before, in words; "": none. A figure that was not known
-    before is not compared.
+    """The first figure that is worse than before, in words, or "". A figure that was unknown before
+    is not compared.
     """
-    own = {**now, "trips": now["trips"] - (trial.trips or 0)}
+    figures = {**now, "trips": now["trips"] - (trial.trips or 0)}
     before = {**(trial.figures or {}), "trips": 0}
-    for name, (text, times, plus) in WORSE.items():
+    for name, (text, factor, margin) in WORSE.items():
         if before.get(name) is None:
             continue
-        most = times * before[name] + plus
-        if own.get(name) is None:
+        most = factor * before[name] + margin
+        if figures.get(name) is None:
             return f"{text}: unknown, allowed {most:g}"
-        if own[name] > most:
-            return f"{text}: {own[name]:g}, allowed {most:g}"
+        if figures[name] > most:
+            return f"{text}: {figures[name]:g}, allowed {most:g}"
     return ""
