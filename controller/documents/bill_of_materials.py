@@ -83,13 +83,13 @@ def _library(name: str, text: str, is_run: bool) -> Facts:
 
 def _charts() -> Facts:
     name, version, digest = CHARTS
-    own = _component(name, version, f"pkg:npm/{name.lower()}@{version}", "required")
-    return {**own, "hashes": [{"alg": "SHA-256", "content": digest}]}
+    component = _component(name, version, f"pkg:npm/{name.lower()}@{version}", "required")
+    return {**component, "hashes": [{"alg": "SHA-256", "content": digest}]}
 
 
 def _component(name: str, version: str, purl: str, scope: str) -> Facts:
-    own = {"type": "library", "bom-ref": purl, "name": name, "scope": scope, "purl": purl}
-    return {**own, "version": version} if version else own
+    component = {"type": "library", "bom-ref": purl, "name": name, "scope": scope, "purl": purl}
+    return {**component, "version": version} if version else component
 
 
 def _of_debian() -> list[Facts]:
@@ -114,7 +114,7 @@ def _dependencies(
     such line, the program itself needs it.
     """
     vias = {name: package.via for name, package in packages.items()}
-    own = [
+    direct = [
         name
         for name in sorted(runs)
         if not vias[name] or release.DISTRIBUTION in " ".join(vias[name])
@@ -126,7 +126,7 @@ def _dependencies(
     return [
         {
             "ref": release.DISTRIBUTION,
-            "dependsOn": [refs[name] for name in (*own, CHARTS[0], *DEBIAN)],
+            "dependsOn": [refs[name] for name in (*direct, CHARTS[0], *DEBIAN)],
         },
         *lines,
     ]
@@ -134,12 +134,12 @@ def _dependencies(
 
 def blocks(facts: Facts) -> Blocks:
     """The document as a table."""
-    own = facts["metadata"]["component"]
+    program = facts["metadata"]["component"]
     columns: Columns = {
         "name": "name",
         "version": lambda component: component.get("version", "that of the box"),
         "scope": "scope",
         "purl": "purl",
     }
-    title = f"Software bill of materials: {own['name']} {own['version']}"
+    title = f"Software bill of materials: {program['name']} {program['version']}"
     return [Heading(1, title), Text(HEAD), table(facts["components"], columns)]

@@ -65,9 +65,9 @@ def _form(text: str) -> str:
     cli.JSON,
 )
 def _check(arguments: argparse.Namespace) -> int:
-    asked = ("--keys", arguments.keys), ("--functions", arguments.functions)
+    lists = ("--keys", arguments.keys), ("--functions", arguments.functions)
     chosen = [quoted(arguments.file)] if arguments.file else []
-    chosen += [name for name, is_given in asked if is_given]
+    chosen += [name for name, is_given in lists if is_given]
     if len(chosen) != 1:
         fault = f"{' with '.join(chosen)} is not allowed" if chosen else "nothing is given"
         raise cli.Ended(WRONG_INPUT, f"check: {fault}; {ALLOWED}")

@@ -38,20 +38,20 @@ def drawing() -> str:
     reads the field. A dotted arrow stands for a value of the last tick. An arrow that ends with a
     circle goes from a function to another function that it asks.
     """
-    readers: dict[tuple[str, str], dict[str, None]] = {}
+    targets: dict[tuple[str, str], dict[str, None]] = {}  # {(source, arrow): names in order}
     for reader in functions.in_turn(functions.FUNCTIONS):
-        for arrow, names in ("-->", reader.READS), ("-.->", reader.BEFORE):
-            for name in names:
-                if name in functions.WRITERS:
-                    readers.setdefault((functions.WRITERS[name], arrow), {})[reader.NAME] = None
-    for reader in functions.FUNCTIONS:
-        for asked in reader.ASKS:
-            readers.setdefault((reader.NAME, "--o"), {})[asked] = None
+        for arrow, fields in ("-->", reader.READS), ("-.->", reader.BEFORE):
+            for field in fields:
+                if field in functions.WRITERS:
+                    targets.setdefault((functions.WRITERS[field], arrow), {})[reader.NAME] = None
+    for function in functions.FUNCTIONS:
+        for asked in function.ASKS:
+            targets.setdefault((function.NAME, "--o"), {})[asked] = None
     # Functions whose arrows go to the same functions share a line: A & B --> C.
-    writers: dict[str, list[str]] = {}
-    for (writer, arrow), to in readers.items():
-        writers.setdefault(f"{arrow} {' & '.join(to)}", []).append(writer)
-    arrows = [f"  {' & '.join(names)} {arrow}" for arrow, names in writers.items()]
+    sources: dict[str, list[str]] = {}
+    for (source, arrow), names in targets.items():
+        sources.setdefault(f"{arrow} {' & '.join(names)}", []).append(source)
+    arrows = [f"  {' & '.join(names)} {arrow}" for arrow, names in sources.items()]
     return "\n".join(["flowchart LR", *arrows])
 
 

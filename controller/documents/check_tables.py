@@ -25,7 +25,7 @@ from controller.documents.document import wrapped
 from controller.store import stored_record, two_copies
 from controller.system.paths import ascii_only
 
-# The test of a grid meter's direction was tried beside the swinging load of the example site. It
+# The test of a grid meter's direction was tried with the swinging load of the example site. It
 # came to a result with a meter that has a new value each 250 ms, but not with 500 ms.
 TESTED_MS = 250
 RANGE = "range_5s_W_max"
@@ -50,8 +50,8 @@ def peak_shaving(config: Config) -> Iterator[str]:
         yield "  off: control.peak_import_W_max is not set"
         return
     rated_W = sum(unit_table["rated_W"] for unit_table in config.unit_tables)
-    kept = control["soc_reserve_backup_permille"]
-    usable_Wh = control["energy_Wh"] * (1000 - kept) // 1000
+    reserve_permille = control["soc_reserve_backup_permille"]
+    usable_Wh = control["energy_Wh"] * (1000 - reserve_permille) // 1000
     part = "" if share == 1000 else f"; {share} permille of it is this cabinet's"
     yield (
         f"  import   at most {limit_W / 1000:g} kW as the mean of {control['peak_interval_s']} s "
@@ -59,7 +59,7 @@ def peak_shaving(config: Config) -> Iterator[str]:
     )
     yield (
         f"  battery  {rated_W / 1000:g} kW for {usable_Wh / rated_W:.1f} h, from full down to the "
-        f"backup reserve of {kept} permille"
+        f"backup reserve of {reserve_permille} permille"
     )
 
 
@@ -124,8 +124,8 @@ def devices(config: Config) -> Iterator[str]:
 
 def buses(config: Config, schedule: Schedule) -> Iterator[str]:
     """The cyclic exchanges of each bus and how busy they keep it."""
-    more = "times include turn-around and gaps; a stop is sent first"
-    yield from ("", f"BUSES (cyclic messages; {more})")
+    remark = "times include turn-around and gaps; a stop is sent first"
+    yield from ("", f"BUSES (cyclic messages; {remark})")
     for bus in config.buses:
         busy_pct = bus_times.utilisation_permille(schedule[bus.name]) / 10
         speeds = {
@@ -234,8 +234,8 @@ def _stored_line(control: dict[str, int], measured_ms: int) -> str:
     if not measured_ms:
         return f"  {prefix} no measured delay of this path is stored."
     is_accepted = control[track_path.DELAY_MIN] <= measured_ms <= control[track_path.DELAY_MAX]
-    more = "." if is_accepted else ", outside this range and not used."
-    return f"  {prefix} stored: {measured_ms} ms{more}"
+    remark = "." if is_accepted else ", outside this range and not used."
+    return f"  {prefix} stored: {measured_ms} ms{remark}"
 
 
 def _columns(times_us: Iterable[float]) -> str:
@@ -250,10 +250,10 @@ def network(config: Config) -> Iterator[str]:
         return
     yield from ("", "NETWORK OF THE SERVICE (its unit allows no other address)")
     for name, host in hosts.items():
-        more = (
+        remark = (
             ": THE SERVICE CANNOT LOOK UP A NAME, give its IPv4 address" if name in unknown else ""
         )
-        yield from wrapped(f"  {name}: ", f"{host}{more}")
+        yield from wrapped(f"  {name}: ", f"{host}{remark}")
     yield from wrapped(
         "  ",
         f"sudo ./flash.sh install writes them into {unit_access.DROP_IN}. Without it: firebreak "

@@ -25,7 +25,7 @@ Content = Any  # facts of a document, or the blocks of a document that has only 
 
 class Document(NamedTuple):
     """A document. facts: makes its facts, from the arguments if its command has options. blocks:
-    makes the printed blocks from the facts. is_open: tells from the facts whether a point is open.
+    makes the printed blocks from the facts. is_open: whether a point is open, from the facts.
     """
 
     title: str

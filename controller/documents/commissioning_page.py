@@ -56,14 +56,12 @@ def _approval(report: Facts) -> Blocks:
 
 
 def _plan(plan: Facts | None) -> Blocks:
-    title = "Audit of the site's plan"
-    if plan is None:
-        sentence = "The configuration names no plan ([plan]): distances were not checked here."
-        return [Heading(2, title), Text(sentence)]
-    around = ", ".join(f"rack {number} in {name}" for number, name in enumerate(plan["racks"], 1))
-    result = f" Open: {plan['open']}." if plan["open"] else ""
-    sentence = f"{plan['name']}: {plan['audit']}.{result} {around.capitalize()}."
-    return [Heading(2, title), Text(sentence)]
+    text = "The configuration names no plan ([plan]): distances were not checked here."
+    if plan:
+        racks = [f"rack {number} in {name}" for number, name in enumerate(plan["racks"], 1)]
+        open_rules = f" Open: {plan['open']}." if plan["open"] else ""
+        text = f"{plan['name']}: {plan['audit']}.{open_rules} {', '.join(racks).capitalize()}."
+    return [Heading(2, "Audit of the site's plan"), Text(text)]
 
 
 def _tests(report: Facts) -> Blocks:

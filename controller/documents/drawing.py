@@ -57,9 +57,16 @@ def curves(
 
 def _framed(parts: Iterable[str]) -> str:
     """A whole SVG file. Its background is white, because a browser's background may be dark."""
-    look: dict[str, str | float | None] = {"font_size": 12, "style": "background:white"}
-    box = f"0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}"
-    return tag("svg", "".join(parts), xmlns=XMLNS, viewBox=box, role="img", fill=FAINT, **look)
+    return tag(
+        "svg",
+        "".join(parts),
+        xmlns=XMLNS,
+        viewBox=f"0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}",
+        role="img",
+        fill=FAINT,
+        font_size=12,
+        style="background:white",
+    )
 
 
 def _foot(left: str, middle: str, right: str) -> list[str]:

@@ -37,14 +37,14 @@ def absent(stage: tuple, config: Config | None = None) -> list[dict[str, str]]:
     if not config:
         return []
     demand = stage[m.S_DEMAND]
-    lacking = [
+    pairs = [
         (_WORDS[index][demand[index]], equipment.of_signal(output)[0])
         for index, output in time_chain.OUTPUTS
         if demand[index] and config.topology.driven(output) is None
     ]
     return [
         {"effect": effect, "equipment": name, "accepted_by": config.topology.not_fitted[name]}
-        for effect, name in lacking
+        for effect, name in pairs
     ]
 
 

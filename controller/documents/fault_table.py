@@ -25,7 +25,7 @@ NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
 # The contacts that can make a row of the cause-and-effect matrix active. The faults of other
 # contacts are in faults.toml.
 CONTACTS = tuple(
-    signal[NAME]
+    str(signal[NAME])
     for signal in s.CABINET_INPUTS
     if signal[GROUP] in WIRED_GROUPS and signal[NAME] not in equipment.OPTIONAL
 )
@@ -72,11 +72,11 @@ def facts() -> Facts:
 def missing(faults: Facts) -> list[str]:
     """A line for each value or output without a fault, and for each fault of an unknown signal."""
     pairs = (("values", VALUES), ("outputs", DRIVEN))
-    named = {key: {name for line in faults[key] for name in line["signals"]} for key, _ in pairs}
+    covered = {key: {name for line in faults[key] for name in line["signals"]} for key, _ in pairs}
     return [
         f"faults.toml: {key}: {name}"
         for key, names in pairs
-        for name in sorted(named[key] ^ set(names))
+        for name in sorted(covered[key] ^ set(names))
     ]
 
 
@@ -122,15 +122,15 @@ def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
     if name in read_back:
         yield _acts(name, "wire breaks, or stays closed", read_back[name])
         return
-    own: list[tuple] = [stage for stage in m.STAGES if name in records.feature(stage).contacts]
-    own.sort(key=lambda stage: stage[m.S_GATE] != m.NO_GATE)
-    apart = [stage for stage in own if "discrepancy" in records.feature_name(stage)]
-    yield _acts(name, "wire breaks", [own[0][m.S_ID]])
-    if apart:
-        yield _acts(name, "stays closed", [apart[0][m.S_ID]])
+    stages: list[tuple] = [stage for stage in m.STAGES if name in records.feature(stage).contacts]
+    stages.sort(key=lambda stage: stage[m.S_GATE] != m.NO_GATE)
+    discrepancies = [stage for stage in stages if "discrepancy" in records.feature_name(stage)]
+    yield _acts(name, "wire breaks", [stages[0][m.S_ID]])
+    if discrepancies:
+        yield _acts(name, "stays closed", [discrepancies[0][m.S_ID]])
         return
     intervals_d = [
-        proof_intervals.INTERVALS[proof_intervals.key_of(stage)].interval_d for stage in own
+        proof_intervals.INTERVALS[proof_intervals.key_of(stage)].interval_d for stage in stages
     ]
     days = min(interval_d for interval_d in intervals_d if interval_d is not None)
     how = f"proof test every {days} days"

@@ -53,8 +53,10 @@ def facts(log: Facts, measured: Facts) -> Facts:
     rows = _rows(measured)
     in_order = sorted(log["hazard"], key=lambda hazard: (len(hazard["id"]), hazard["id"]))
     hazards = [_hazard(hazard, rows) for hazard in in_order]
-    named = {row: [hazard["id"] for hazard in hazards if row in hazard["rows"]] for row in rows}
-    gaps = [f"row {row}: no hazard names it" for row in rows if not named[row]]
+    hazard_ids = {
+        row: [hazard["id"] for hazard in hazards if row in hazard["rows"]] for row in rows
+    }
+    gaps = [f"row {row}: no hazard names it" for row in rows if not hazard_ids[row]]
     names = [hazard["id"] for hazard in hazards]
     gaps += [f"{name}: is listed twice" for name in sorted(set(names)) if names.count(name) > 1]
     for hazard in hazards:
@@ -64,7 +66,7 @@ def facts(log: Facts, measured: Facts) -> Facts:
         "is_source_tree": _is_source_tree(),
         "tests_of_every_row": log["tests_of_every_row"],
         "hazards": hazards,
-        "rows": [{**facts, "hazards": named[row]} for row, facts in rows.items()],
+        "rows": [{**facts, "hazards": hazard_ids[row]} for row, facts in rows.items()],
         "tests": _hazards_by(hazards, "tests"),
         "scenarios": _hazards_by(hazards, "scenarios"),
         "outside": log["outside"],
@@ -176,8 +178,10 @@ def _gaps_of_scenarios(hazard: Facts) -> Iterator[str]:
         if not path.is_file():
             yield f"there is no scenario {name}"
             continue
-        asked = toml_text.read(path)["expect"]
-        stages = [expectation["stage"] for expectation in asked if expectation["what"] == "trip"]
+        expectations = toml_text.read(path)["expect"]
+        stages = [
+            expectation["stage"] for expectation in expectations if expectation["what"] == "trip"
+        ]
         if not {int(stage.rstrip("abcdefg")) for stage in stages} & set(hazard["rows"]):
             yield f"scenario {name} expects no trip of its rows"
 

@@ -5,13 +5,6 @@ tests, and the rows of the cause-and-effect matrix.
 from controller.documents.document import Blocks, Columns, Facts, Heading, Mark, Table, Text, table
 from controller.documents.matrix_tables import stages_of
 
-FIELDS = (
-    ("cause", "cause"),
-    ("hurt", "who could be hurt"),
-    ("safety_function", "safety function"),
-    ("process_safety_basis", "basis of this time"),
-    ("open", "open"),
-)
 HEAD = (
     "Allowed time: the process safety time, from the cause to no energy. Latest: the time chain of "
     "the example site, sensor included, worst case. Measured: on the rig in virtual time, from the "
@@ -91,8 +84,14 @@ def _time(time_ms: float | None) -> str:
 
 
 def _hazard(hazard: Facts, facts: Facts) -> Blocks:
-    rows = [(label, hazard[key]) for key, label in FIELDS]
-    rows.insert(3, ("process safety time", _allowed(hazard)))
+    rows = [
+        ("cause", hazard["cause"]),
+        ("who could be hurt", hazard["hurt"]),
+        ("safety function", hazard["safety_function"]),
+        ("process safety time", _allowed(hazard)),
+        ("basis of this time", hazard["process_safety_basis"]),
+        ("open", hazard["open"]),
+    ]
     if "measured_s" in hazard:
         rows.append(("longest of its scenarios", f"{hazard['measured_s']:g} s"))
     rows.append(("scenarios", ", ".join(hazard["scenarios"]) or "only the test cases of its rows"))

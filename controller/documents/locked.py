@@ -39,14 +39,14 @@ def needed(packages: dict[str, Package], roots: Iterable[str]) -> list[str]:
     """Sorted names of `roots` and of all packages that they need. Raises KeyError if a root is not
     in the lock.
     """
-    wanted = {name: packages[name] for name in roots}
+    chosen = {name: packages[name] for name in roots}
     while more := {
         name: package
         for name, package in packages.items()
-        if name not in wanted and wanted.keys() & set(package.via)
+        if name not in chosen and chosen.keys() & set(package.via)
     }:
-        wanted.update(more)
-    return sorted(wanted)
+        chosen.update(more)
+    return sorted(chosen)
 
 
 def run_roots(setup: str, extras: Iterable[str] = ()) -> list[str]:

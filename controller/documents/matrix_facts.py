@@ -87,9 +87,11 @@ def _stage(stage: tuple, config: Config | None, schedule: Schedule) -> Facts:
 
 def _of_site(facts: Facts, stage: tuple, config: Config, schedule: Schedule) -> Facts:
     """The facts of a stage on a site. They have no numbers if no BMS reports the stage's signal."""
-    own, _ = thresholds.levels(stage, config.hma["chemistry"])
-    if facts["set"] != own:
-        facts["numbers_from"] += f"; the site tightened {matrix_words.trips_at(stage, own)}"
+    matrix_level, _ = thresholds.levels(stage, config.hma["chemistry"])
+    if facts["set"] != matrix_level:
+        facts["numbers_from"] += (
+            f"; the site tightened {matrix_words.trips_at(stage, matrix_level)}"
+        )
     if facts["debounce_ms"] < stage[m.S_SET_MS]:
         after = matrix_words.after(stage[m.S_SET_MS])
         facts["numbers_from"] += f"; the site shortened {after}"

@@ -63,8 +63,8 @@ def grid(facts: Facts) -> Table:
 
 
 def _letter(index: int, stage: Facts) -> str:
-    """The letter for what a stage demands from one output. The letter is in brackets if this site
-    has no such output.
+    """The letter for the demand of a stage on one output, in brackets if this site has no such
+    output.
     """
     if not stage["demands"] and stage.get("instead"):
         return ""

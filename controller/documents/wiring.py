@@ -128,7 +128,7 @@ def _contact(config: Config, row: int) -> Facts:
 
 
 def _bus(config: Config, bus: Bus) -> Facts:
-    lines = {
+    lines: dict[str, Facts] = {
         "rtu": {"place": bus.port, "baud_Bd": bus.baud_Bd, "characters": bus.characters},
         "tcp": {"place": bus.address},
         "can": {"place": f"{bus.interface} {bus.channel}", "bitrate_bps": bus.bitrate_bps},
