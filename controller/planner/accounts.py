@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.planner import backtest, exact, foresight, planning
-from controller.planner.backtest import HOUR_SLOTS, Layer, Outcome, Past
+from controller.planner.backtest import HOUR_SLOTS, Outcome, Past, SiteModel
 from controller.planner.books import Series
 from controller.planner.daily import Daily
 from controller.planner.exact import Numbers
@@ -22,25 +22,25 @@ SHARE_DAYS = 28  # days that `share` compares
 # If perfect foresight saves less than this part of the bill, a share of its saving means nothing.
 LEAST_PART = 0.001
 G_PER_KG = 1000.0
-HABITS = planning.HOLDS_CAP, planning.TRADES, planning.TOLD, planning.ENERGY_ONLY
+HABITS = planning.HOLDS_CAP, planning.TRADES, planning.KNOWS_LOAD, planning.ENERGY_ONLY
 
 
 def part(series: Series, first: int, end: int) -> tuple[Past, Outcome]:
     """(quarters of an hour from first to end as a Past, the outcome of the battery in them)."""
     begun_J = series.stored_J[max(0, first - 1)]
-    own = slice(first, end)
+    span = slice(first, end)
     past = Past(
         planning.later(series.start, first),
-        series.load_W[own],
-        series.pv_W[own],
-        series.price_per_kWh[own],
+        series.load_W[span],
+        series.pv_W[span],
+        series.price_per_kWh[span],
         0,
     )
-    given_J = math.fsum([max(0.0, power_W) for power_W in series.battery_W[own]]) * SLOT_S
-    lowered_W = series.lowered_W[own]
+    given_J = math.fsum([max(0.0, power_W) for power_W in series.battery_W[span]]) * SLOT_S
+    lowered_W = series.lowered_W[span]
     hours = sum([power_W > 0 for power_W in lowered_W]) / HOUR_SLOTS
-    more = given_J, math.fsum(lowered_W) * SLOT_S, hours
-    return past, Outcome(series.grid_W[own], series.stored_J[end - 1] - begun_J, *more)
+    gained_J, yielded_J = series.stored_J[end - 1] - begun_J, math.fsum(lowered_W) * SLOT_S
+    return past, Outcome(series.grid_W[span], gained_J, given_J, yielded_J, hours)
 
 
 def month_begin(series: Series) -> int:
@@ -59,10 +59,10 @@ def share(site: Site, series: Series) -> tuple[float | None, int]:
     if not days:
         return None, 0
     first = end - days * SLOTS_PER_DAY
-    past, done = part(series, first, end)
+    past, actual = part(series, first, end)
     best = foresight.optimum(site, past, series.stored_J[max(0, first - 1)])
-    ways = done, best, backtest.without(past)
-    cost, least, without = [backtest.cost(site, past, way) for way in ways]
+    outcomes = actual, best, backtest.without(past)
+    cost, least, without = [backtest.cost(site, past, outcome) for outcome in outcomes]
     if without - least <= LEAST_PART * abs(without):
         return None, days
     return 1000 * (without - cost) / (without - least), days
@@ -71,28 +71,28 @@ def share(site: Site, series: Series) -> tuple[float | None, int]:
 def month(
     site: Site,
     series: Series,
-    of_past: tuple[float | None, int],
+    past_share: tuple[float | None, int],
     shadows: Sequence[Mapping[str, str | float]] = (),
 ) -> dict[str, Any]:
     """`month` of plan.json: this month so far. Costs include wear and the energy gained since its
-    start. of_past: result of `share`; shadows: result of `Shadows.costs`.
+    start. past_share: result of `share`; shadows: result of `Shadows.costs`.
     """
     first, end = month_begin(series), len(series.load_W)
-    past, done = part(series, first, end)
-    none, carbon = backtest.without(past), series.carbon_g_per_kWh[first:]
+    past, actual = part(series, first, end)
+    without_battery, carbon = backtest.without(past), series.carbon_g_per_kWh[first:]
     forecast_W, yesterday_W = errors_W([error_W for error_W in series.errors_W[first:] if error_W])
     return {
         "since": past.start.isoformat(),
-        "cost": backtest.cost(site, past, done),
-        "cost_without": backtest.cost(site, past, none),
-        "peak_W": max(peaks_W(site, past.start, done.grid_W)),
-        "peak_without_W": max(peaks_W(site, past.start, none.grid_W)),
-        "share_permille": of_past[0],
-        "share_days": of_past[1],
-        "CO2_kg": _CO2_kg(done.grid_W, carbon),
-        "CO2_without_kg": _CO2_kg(none.grid_W, carbon),
-        "yielded_kWh": done.yielded_J / exact.J_PER_KWH,
-        "yielded_h": done.yielded_h,
+        "cost": backtest.cost(site, past, actual),
+        "cost_without": backtest.cost(site, past, without_battery),
+        "peak_W": max(peaks_W(site, past.start, actual.grid_W)),
+        "peak_without_W": max(peaks_W(site, past.start, without_battery.grid_W)),
+        "share_permille": past_share[0],
+        "share_days": past_share[1],
+        "CO2_kg": _CO2_kg(actual.grid_W, carbon),
+        "CO2_without_kg": _CO2_kg(without_battery.grid_W, carbon),
+        "yielded_kWh": actual.yielded_J / exact.J_PER_KWH,
+        "yielded_h": actual.yielded_h,
         "forecast_error_W": forecast_W,
         "yesterday_error_W": yesterday_W,
         "shadows": list(shadows),
@@ -164,16 +164,16 @@ class Shadows:
         if self._done == self._first:
             return []
         begin = number_of(series.start)
-        past, done = part(series, self._first - begin, self._done - begin)
-        ways = {"as run": done, "no battery": backtest.without(past)}
-        ways |= {name: shadow.outcome() for name, shadow in self._own.items()}
+        past, actual = part(series, self._first - begin, self._done - begin)
+        outcomes = {"as run": actual, "no battery": backtest.without(past)}
+        outcomes |= {name: shadow.outcome() for name, shadow in self._own.items()}
         return [
-            {"name": name, "cost": backtest.cost(self.site, past, way)}
-            for name, way in ways.items()
+            {"name": name, "cost": backtest.cost(self.site, past, outcome)}
+            for name, outcome in outcomes.items()
         ]
 
 
-class _Shadow(Layer):
+class _Shadow(SiteModel):
     def __init__(self, site: Site, habit: Habit, stored_J: float):
         super().__init__(site, stored_J)
         self._daily = Daily(site, habit)

@@ -58,9 +58,9 @@ def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
     if wanted_W > 0 and stored_J < row.reserve_permille / 1000 * site.full_J:
         wanted_W = 0.0
     wanted_W = min(max(wanted_W, net_W - row.grid_cap_W), net_W + site.export_W)
-    given_W = max(0.0, stored_J - HARD_PART * site.full_J) * store.one_way / SLOT_S
-    taken_W = max(0.0, site.full_J - stored_J) / store.one_way / SLOT_S
-    return max(-store.charge_W, -taken_W, min(store.discharge_W, given_W, wanted_W))
+    most_discharge_W = max(0.0, stored_J - HARD_PART * site.full_J) * store.one_way / SLOT_S
+    most_charge_W = max(0.0, site.full_J - stored_J) / store.one_way / SLOT_S
+    return max(-store.charge_W, -most_charge_W, min(store.discharge_W, most_discharge_W, wanted_W))
 
 
 def unplanned(site: Site, stored_J: float, cap_W: float) -> Row:
@@ -87,15 +87,15 @@ def lowered_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
 def moved_J(power_W: float, site: Site) -> float:
     """Energy that a slot at this power takes from the store, with the losses of idle converters."""
     one_way = site.store.one_way
-    own_W = power_W * one_way if power_W < 0 else power_W / one_way
-    return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
+    cell_W = power_W * one_way if power_W < 0 else power_W / one_way
+    return (cell_W + site.store.idle_W * (power_W == 0)) * SLOT_S
 
 
 def stepped(row: Row, net_W: float, stored_J: float, site: Site) -> tuple[float, float, float]:
     """A slot as the controller follows it: (less load, battery power, energy at its end)."""
     less_W = lowered_W(row, net_W, stored_J, site)
-    own_W = power_W(row, net_W - less_W, stored_J, site)
-    return less_W, own_W, max(0.0, stored_J - moved_J(own_W, site))
+    battery_W = power_W(row, net_W - less_W, stored_J, site)
+    return less_W, battery_W, max(0.0, stored_J - moved_J(battery_W, site))
 
 
 def followed(
@@ -109,44 +109,46 @@ def followed(
     """Plan each hour, and let the modelled controller follow. way: makes the plans, and may keep a
     state. alone_W: highest import while the controller has no schedule.
     """
-    layer, end = Layer(site, stored_J, alone_W), len(past.load_W)
+    model, end = SiteModel(site, stored_J, alone_W), len(past.load_W)
     for slot in range(past.before, end, step_slots):
-        rows = way(layer.known(past, slot))
-        layer.follow(past, slot, min(slot + step_slots, end), rows)
-    return layer.outcome()
+        rows = way(model.known(past, slot))
+        model.follow(past, slot, min(slot + step_slots, end), rows)
+    return model.outcome()
 
 
-class Layer:
+class SiteModel:
     """A model of the controller, its battery and its site. It follows plans slot by slot."""
 
     def __init__(self, site: Site, stored_J: float, alone_W: float = math.inf):
         self._site, self._peaks, self._begun_J, self._alone_W = site, Peaks(site), stored_J, alone_W
         self._stored_J, self._given_J, self._yielded_J = stored_J, 0.0, 0.0
-        self._grid_W, self._yielded = list[float](), 0
+        self._grid_W, self._yielded_slots = list[float](), 0
 
     def known(self, past: Past, slot: int) -> Known:
         """Knowledge of a planner at a slot, with the battery and the peaks of this model."""
-        peaks_W, hours = self._peaks.of(later(past.start, slot)), self._yielded / HOUR_SLOTS
+        peaks_W, hours = self._peaks.of(later(past.start, slot)), self._yielded_slots / HOUR_SLOTS
         return known_at(past, slot, self._stored_J, peaks_W)._replace(yielded_h=hours)
 
     def follow(self, past: Past, first: int, end: int, rows: Sequence[Row]) -> None:
         """Follow a schedule in these slots. Its first row is for the slot `first`."""
         site = self._site
         for slot in range(first, end):
-            is_told = slot - first < len(rows)
-            row = rows[slot - first] if is_told else unplanned(site, self._stored_J, self._alone_W)
+            if slot - first < len(rows):
+                row = rows[slot - first]
+            else:
+                row = unplanned(site, self._stored_J, self._alone_W)
             net_W = past.load_W[slot] - past.pv_W[slot]
-            less_W, own_W, self._stored_J = stepped(row, net_W, self._stored_J, site)
-            self._given_J += max(0.0, own_W) * SLOT_S
+            less_W, battery_W, self._stored_J = stepped(row, net_W, self._stored_J, site)
+            self._given_J += max(0.0, battery_W) * SLOT_S
             self._yielded_J += less_W * SLOT_S
-            self._yielded += less_W > 0
-            self._grid_W.append(net_W - less_W - own_W)
+            self._yielded_slots += less_W > 0
+            self._grid_W.append(net_W - less_W - battery_W)
             self._peaks.see(later(past.start, slot), self._grid_W[-1])
 
     def outcome(self) -> Outcome:
         """The result of all slots so far."""
-        moved_J = self._stored_J - self._begun_J, self._given_J, self._yielded_J
-        return Outcome(self._grid_W, *moved_J, self._yielded / HOUR_SLOTS)
+        gained_J, hours = self._stored_J - self._begun_J, self._yielded_slots / HOUR_SLOTS
+        return Outcome(self._grid_W, gained_J, self._given_J, self._yielded_J, hours)
 
 
 def known_at(past: Past, slot: int, stored_J: float, peaks_W: Numbers) -> Known:
@@ -182,16 +184,17 @@ class Peaks:
                 self._peaks_W[index] = max(self._peaks_W[index], mean_W)
 
 
-def cost(site: Site, past: Past, done: Outcome) -> float:
+def cost(site: Site, past: Past, outcome: Outcome) -> float:
     """The bill with wear. Energy that the battery gained is credited at the mean price. Energy that
     the load did not get is charged at the mean price, because its work is done later.
     """
     start = later(past.start, past.before)
-    price = past.price_per_kWh[past.before : past.before + len(done.grid_W)]
-    bill = tariff.bill(site.tariff, done.grid_W, SLOT_S, price, start)
+    price = past.price_per_kWh[past.before : past.before + len(outcome.grid_W)]
+    bill = tariff.bill(site.tariff, outcome.grid_W, SLOT_S, price, start)
     mean = math.fsum(price) / len(price) + site.tariff["adder_per_kWh"]
-    own = done.given_J * site.store.wear_per_kWh - (done.gained_J - done.yielded_J) * mean
-    return bill.total + own / J_PER_KWH
+    credited_J = outcome.gained_J - outcome.yielded_J
+    battery_cost = outcome.given_J * site.store.wear_per_kWh - credited_J * mean
+    return bill.total + battery_cost / J_PER_KWH
 
 
 def without(past: Past) -> Outcome:

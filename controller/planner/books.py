@@ -65,24 +65,24 @@ class Books:
 
     def __init__(self, state_directory: str, zone: tzinfo):
         self._path, self._zone = os.path.join(state_directory, FILE), zone
-        # _found has the order of the file, which is the order in which quarters were measured
-        *lines, rest = self._lines()
-        self._found = dict(filter(None, map(self._of_line, lines)))
+        *lines, cut_line = self._lines()
+        # {number: quarter} in the order of the file, in which quarters were measured
+        self._measured = dict(filter(None, map(self._of_line, lines)))
         self._early = set[int]()  # numbers of quarters that were later than the clock
-        self.rows, self._is_whole = list[Quarter](), not rest  # with a rest, the last line was cut
+        self.rows, self._is_whole = list[Quarter](), not cut_line
 
     def look(self, now: int) -> None:
         """Fill `rows` with the quarters before `now`. Call this first, in each new quarter. A later
         quarter stays aside: the clock was ahead when it was measured, or the clock is behind now.
         """
-        self._early |= {number for number in self._found if number >= now}
-        self.rows = [self._found[number] for number in sorted(self._found) if number < now]
+        self._early |= {number for number in self._measured if number >= now}
+        self.rows = [self._measured[number] for number in sorted(self._measured) if number < now]
 
     def lacks(self, number: int, powers_W: tuple[float | None, ...]) -> bool:
         """True if the books do not have this quarter, or have other powers in its place that were
         measured while the clock was ahead. powers_W: as measured, the first values of a Quarter.
         """
-        before = self._found.get(number)
+        before = self._measured.get(number)
         is_other = before is not None and before[1 : 1 + len(powers_W)] != powers_W
         return before is None or (is_other and number in self._early)
 
@@ -98,16 +98,16 @@ class Books:
         """
         for row in rows:
             number = number_of(row.at)
-            self._found.pop(number, None)
-            self._found[number] = row
+            self._measured.pop(number, None)
+            self._measured[number] = row
             self._early.discard(number)
         is_whole, self._is_whole = self._is_whole, False
-        is_full = len(self._found) > KEPT + SPARE
+        is_full = len(self._measured) > KEPT + SPARE
         if is_full:
-            self._found = dict(list(self._found.items())[-KEPT:])
+            self._measured = dict(list(self._measured.items())[-KEPT:])
         self.look(now)
         if is_full or not is_whole:
-            durable.put(self._path, ".new", map(_line, self._found.values()), 0o600)
+            durable.put(self._path, ".new", map(_line, self._measured.values()), 0o600)
         else:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             with durable.opened(self._path, flags) as descriptor:
@@ -116,11 +116,8 @@ class Books:
         self._is_whole = True
 
     def _lines(self) -> list[bytes]:
-        with (
-            contextlib.suppress(FileNotFoundError),
-            open(self._path, "rb", opener=regular_file.opener) as file,
-        ):
-            return file.read(BYTES_MAX).split(b"\n")
+        with contextlib.suppress(FileNotFoundError):
+            return regular_file.read(self._path, BYTES_MAX).split(b"\n")
         return [b""]
 
     def _of_line(self, line: bytes) -> tuple[int, Quarter] | None:
@@ -131,11 +128,10 @@ class Books:
             begin = datetime.fromtimestamp(number * SLOT_S, self._zone)
         except (ValueError, OverflowError, OSError):
             return None
-        is_good = not late_s and all(
-            [quantity is None or abs(quantity) < NUMBER_MAX for quantity in values]
-        )
+        are_numbers = all([value is None or abs(value) < NUMBER_MAX for value in values])
         # A line of an earlier version has one cell less.
-        if len(values) not in (len(Quarter._fields) - 2, len(Quarter._fields) - 1) or not is_good:
+        are_whole = len(Quarter._fields) - len(values) in (1, 2)
+        if late_s or not are_numbers or not are_whole:
             return None
         return number, Quarter(begin, *values)
 

@@ -94,7 +94,7 @@ def cheapest(
     span: Span, slot_s: float, store: Store, rates: Numbers, least_W: Numbers
 ) -> list[float]:
     """The caps of the charges that cost least together, each at least least_W. rates: money per kW.
-    The search first lowers the peak that is worth most, by several parts of what is possible. For
+    The search first lowers the peak that is worth most, by several parts of its possible fall. For
     each part it makes the other peaks as low as they can be. Another peak may end higher than
     without a battery.
     """
@@ -107,14 +107,14 @@ def cheapest(
         for charge, (rate, floor_W) in enumerate(zip(rates, least_W))
         if rate
     }
-    first, *rest = sorted(
+    dearest, *cheaper = sorted(
         ends_W, key=lambda charge: rates[charge] * (ends_W[charge][0] - ends_W[charge][1])
     )
-    low_W, high_W = ends_W[first]
+    low_W, high_W = ends_W[dearest]
     candidates = []
-    for part in PARTS if rest else PARTS[:1]:
-        caps_W[first] = low_W + part * (high_W - low_W)
-        candidates.append(each_lowest(span, slot_s, store, rest, least_W, caps_W))
+    for part in PARTS if cheaper else PARTS[:1]:
+        caps_W[dearest] = low_W + part * (high_W - low_W)
+        candidates.append(each_lowest(span, slot_s, store, cheaper, least_W, caps_W))
 
     def cost(caps_W: Numbers) -> float:
         return math.fsum([a * b for a, b in zip(rates, reached_W(span.billed, caps_W)) if a])
@@ -165,20 +165,20 @@ def is_held(span: Span, slot_s: float, store: Store, caps_W: Numbers) -> bool:
     Below the caps the store charges.
     """
     low_J, high_J, stored_J, take_W, give_W, one_way, *_ = store
-    idle_J, yields_W, left, yields_J = store.idle_W * slot_s, *span.yields
+    idle_J, yields_W, slots_left, yields_J = store.idle_W * slot_s, *span.yields
     into, out_of = one_way * slot_s, slot_s / one_way
     bounds_W = caps_W, span.charge_W or [math.inf] * len(caps_W)
     limits, charges = [limits_W(span.billed, bound_W, span.open_W) for bound_W in bounds_W]
-    both = {bills: (limit, min(limit, charges[bills])) for bills, limit in limits.items()}
+    limits_both = {bills: (limit, min(limit, charges[bills])) for bills, limit in limits.items()}
     lows_J = span.lows_J or repeat(low_J)
     for net_W, bills, low_J in zip(span.net_W, span.billed, lows_J):
-        limit_W, to_W = both[bills]
+        limit_W, to_W = limits_both[bills]
         room_W = limit_W - net_W
         if room_W < 0:
-            if left >= 1:
+            if slots_left >= 1:
                 can_W = min(give_W, (stored_J - idle_J - low_J) / out_of)
                 less_W = lowered_W(-room_W, can_W, stored_J <= yields_J, yields_W)
-                left, room_W = left - (less_W > 0), room_W + less_W
+                slots_left, room_W = slots_left - (less_W > 0), room_W + less_W
             stored_J += room_W * out_of - idle_J
             if stored_J < low_J - ROUNDING_J or room_W < -give_W:
                 return False

@@ -63,13 +63,13 @@ class Plan(NamedTuple):
 def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float) -> Plan:
     """The plan of least cost. end_per_kWh: worth of a stored kWh after the last slot."""
     floors_J, high_J = floors(slots, slot_s, store), max(store.high_J, store.now_J)
-    own, idle_J = [_pieces(slot, slot_s, store) for slot in slots], store.idle_W * slot_s
+    slot_costs, idle_J = [_pieces(slot, slot_s, store) for slot in slots], store.idle_W * slot_s
 
     def to_go(first: int, after: Cost, end: int) -> list[Cost]:
         """The cost to go at the end of each slot. after: cost to go after the last slot."""
         costs = [after]
         for index in range(end - 1, first, -1):
-            costs.append(_before(costs[-1], own[index], floors_J[index], high_J, idle_J))
+            costs.append(_before(costs[-1], slot_costs[index], floors_J[index], high_J, idle_J))
         return costs[::-1]
 
     after = floors_J[-1], high_J, [(-end_per_kWh / J_PER_KWH, high_J - floors_J[-1])]
@@ -81,7 +81,9 @@ def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float)
             after = to_go(first - 1, after, end)[0]
     planned, now_J = Plan([], [], []), store.now_J
     for first, after, end in reversed(blocks):
-        now_J = _forward(planned, own[first:end], to_go(first, after, end), slot_s, store, now_J)
+        now_J = _forward(
+            planned, slot_costs[first:end], to_go(first, after, end), slot_s, store, now_J
+        )
     return planned
 
 
@@ -130,9 +132,9 @@ def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
     return lowest_J, highest_J, pieces
 
 
-def _before(after: Cost, own: Cost, low_J: float, high_J: float, idle_J: float) -> Cost:
+def _before(after: Cost, slot_cost: Cost, low_J: float, high_J: float, idle_J: float) -> Cost:
     """The cost to go at the start of a slot. after: cost to go at its end."""
-    (lowest_J, highest_J, later), (least_J, most_J, pieces) = after, own
+    (lowest_J, highest_J, later), (least_J, most_J, pieces) = after, slot_cost
     merged = sorted([*later, *[(-slope, length) for slope, length in pieces]])
     return _cut((lowest_J - most_J + idle_J, highest_J - least_J + idle_J, merged), low_J, high_J)
 
@@ -160,12 +162,12 @@ def _cut(whole: Cost, low_J: float, high_J: float) -> Cost:
 
 
 def _forward(
-    planned: Plan, own: list[Cost], to_go: list[Cost], slot_s: float, store: Store, now_J: float
+    planned: Plan, costs: list[Cost], to_go: list[Cost], slot_s: float, store: Store, now_J: float
 ) -> float:
     """Append the cheapest way from the energy now_J to `planned`. Returns the energy at its end."""
     idle_J = store.idle_W * slot_s
-    for mine, after in zip(own, to_go):
-        moved_J = _cheapest(mine, after, now_J - idle_J)
+    for slot_cost, after in zip(costs, to_go):
+        moved_J = _cheapest(slot_cost, after, now_J - idle_J)
         now_J += moved_J - idle_J
         rate_W = -moved_J / slot_s
         planned.power_W.append(rate_W * store.one_way if rate_W > 0 else rate_W / store.one_way)
@@ -175,7 +177,7 @@ def _forward(
 
 
 def _worth(after: Cost, stored_J: float) -> float:
-    """Money that one more stored J saves; 0 in a full store."""
+    """Saving by one more stored J, money; 0 in a full store."""
     at_J, _, pieces = after
     for slope, length in pieces:
         at_J += length
@@ -184,9 +186,9 @@ def _worth(after: Cost, stored_J: float) -> float:
     return 0.0
 
 
-def _cheapest(own: Cost, after: Cost, begin_J: float) -> float:
+def _cheapest(slot_cost: Cost, after: Cost, begin_J: float) -> float:
     """The energy to move into the store in a slot, J. begin_J: stored energy without a move."""
-    (moved_J, _, pieces), (lowest_J, _, later) = own, after
+    (moved_J, _, pieces), (lowest_J, _, later) = slot_cost, after
     # Start at the lowest energy that a move reaches, and go up while a J costs less than it saves.
     at_J = begin_J + moved_J
     for slope, length in pieces:

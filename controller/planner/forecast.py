@@ -2,8 +2,7 @@
 
 The present difference from yesterday is added to the load, and fades out. If there is a forecast of
 the air temperature, the power of the cooling follows it instead. A study over the loads of clusters
-found nothing better without a job plan. The same weekday of last week, and the present load alone,
-are both far worse.
+found nothing better without a job plan.
 """
 
 import math
@@ -23,10 +22,10 @@ def load(
     and the next ones; empty: unknown.
     """
     if cooling_W:
-        rest_W = [total_W - own for total_W, own in zip(past_W, cooling_W)]
+        other_W = [total_W - cooled_W for total_W, cooled_W in zip(past_W, cooling_W)]
         ahead_W = list(cooling_W[len(past_W) :])
         ahead_W += repeated(cooling_W, before, count - len(ahead_W), len(ahead_W))
-        return [own + more for own, more in zip(load(rest_W, before, count), ahead_W)]
+        return [own + ahead for own, ahead in zip(load(other_W, before, count), ahead_W)]
     repeated_W, yesterday = repeated(past_W, before, count), len(past_W) + before(-1)
     if len(past_W) > SLOTS_PER_DAY and yesterday >= 0:
         gap_W = past_W[-1] - past_W[yesterday]

@@ -65,8 +65,8 @@ class _Foresight:
         self._price = _own_prices(site, past, self._start)
         self._billed = billed_of(site, self._start, 0, len(self._net_W))
         ends = self._start, later(self._start, len(self._net_W) - 1)
-        both = [planning.rates_of(site, end) for end in ends]
-        self._rates = [fsum(rates) / 2 for rates in zip(*both)]
+        end_rates = [planning.rates_of(site, end) for end in ends]
+        self._rates = [fsum(rates) / 2 for rates in zip(*end_rates)]
         self._rated = [charge for charge, rate in enumerate(self._rates) if rate]
         self.count = len(self._rated)
         self._losses: dict[tuple[float, ...], float] = {}
@@ -103,15 +103,15 @@ class _Foresight:
         ]
         mean = fsum(self._price) / len(self._price)
         plan = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))
-        grid_W = [slot.net_W - own_W for slot, own_W in zip(slots, plan.power_W)]
+        grid_W = [slot.net_W - battery_W for slot, battery_W in zip(slots, plan.power_W)]
         given_J = fsum([max(0.0, own_W) for own_W in plan.power_W]) * SLOT_S
-        done = Outcome(grid_W, plan.stored_J[-1] - self._store.now_J, given_J)
+        outcome = Outcome(grid_W, plan.stored_J[-1] - self._store.now_J, given_J)
         broken_J = (
             fsum([max(0.0, import_W - slot.cap_W) for import_W, slot in zip(grid_W, slots)])
             * SLOT_S
         )
-        loss = cost(site, self._past, done) + broken_J * exact.BREAKS_PER_KWH / J_PER_KWH
-        return loss + (self._unused(caps_W, grid_W) if self.count > 1 else 0.0), done
+        loss = cost(site, self._past, outcome) + broken_J * exact.BREAKS_PER_KWH / J_PER_KWH
+        return loss + (self._unused(caps_W, grid_W) if self.count > 1 else 0.0), outcome
 
     def _unused(self, caps_W: Sequence[float], grid_W: Sequence[float]) -> float:
         """Money for the part of each cap that no import reaches. It makes the loss convex."""

@@ -36,8 +36,8 @@ def charge_to_W(
     cap of a dearer charge.
     """
     next_month = day_begin(time.replace(day=1), 31).replace(day=1)
-    left = slots_between(time, next_month)
-    net_W, billed = [*past[0], *job_plan[0][:left]], [*past[1], *job_plan[1][:left]]
+    slots_left = slots_between(time, next_month)
+    net_W, billed = [*past[0], *job_plan[0][:slots_left]], [*past[1], *job_plan[1][:slots_left]]
     begin = len(past[0]) - slots_between(day_begin(time.replace(day=1)), time)  # of the month
     bounds_W = list[float]()
     for index, (charge, peak_W) in enumerate(zip(charges(tariff), peaks_W, strict=True)):
@@ -49,7 +49,9 @@ def charge_to_W(
             if billed[first][index]
         ]
         days_W = [power_W for power_W, bills in zip(*past) if bills[index]]
-        meant_W = [cap_W for cap_W in caps_W[index : index + 1] if cap_W > max(days_W, default=0.0)]
-        most_W = max([peak_W, *paid_W, *(meant_W if len(peaks_W) > 1 else [])])
+        intended_W = [
+            cap_W for cap_W in caps_W[index : index + 1] if cap_W > max(days_W, default=0.0)
+        ]
+        most_W = max([peak_W, *paid_W, *(intended_W if len(peaks_W) > 1 else [])])
         bounds_W.append(most_W if charge.rate(time.month) else math.inf)
     return bounds_W

@@ -11,13 +11,13 @@ from controller.planner.exact import Slot
 from controller.planner.planning import (
     ENERGY_ONLY,
     HOLDS_CAP,
+    KNOWS_LOAD,
     MONTH_SLOTS,
-    TOLD,
     TRADES,
     Habit,
     Known,
     Site,
-    adder_per_kWh,
+    past_costs_per_kWh,
     past_of,
     rates_of,
 )
@@ -38,7 +38,7 @@ def habit_of(site: Site, known: Known) -> Habit:
     if not any(rates):
         return ENERGY_ONLY
     if len(known.load_W) >= SLOTS_PER_DAY:
-        return TOLD
+        return KNOWS_LOAD
     net_W, billed = past_of(site, known)
     new = known._replace(peaks_W=[0.0] * len(rates))
     span = cap.Span(net_W, billed, 0.0)
@@ -54,19 +54,15 @@ def habit_of(site: Site, known: Known) -> Habit:
 
 def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     """Money that the battery earns in a month without a cap, by the prices of the last days."""
-    prices = known.past_price_per_kWh[-min(len(net_W), PRICE_DAYS * SLOTS_PER_DAY) :]
-    net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
-    own = [
-        price + adder_per_kWh(site, known.time, slot)
-        for slot, price in enumerate(prices, -len(prices))
-    ]
+    costs = past_costs_per_kWh(site, known, min(len(net_W), PRICE_DAYS * SLOTS_PER_DAY))
+    feed_in = site.tariff["feed_in_per_kWh"]
     slots = [
-        Slot(power_W, price, min(feed_in, price), site.import_W, site.export_W)
-        for power_W, price in zip(net_W, own)
+        Slot(power_W, cost, min(feed_in, cost), site.import_W, site.export_W)
+        for power_W, cost in zip(net_W[-len(costs) :], costs)
     ]
     if not slots:
         return 0.0
-    mean = math.fsum(own) / len(own)
+    mean = math.fsum(costs) / len(costs)
     store = site.store._replace(now_J=(site.store.low_J + site.store.high_J) / 2)
     plan = exact.plan(slots, SLOT_S, store, max(0.0, mean))
     money = math.fsum(

@@ -109,9 +109,9 @@ class Inputs:
         first, count = now - PAST, PAST + AHEAD
         window = first, count, now_s, now_s if uptime_s is None else uptime_s
         doubts = [line for held in self._held for line in held.update(*window)]
-        known = {kind: self._of_kind(kind, window) for kind in QUANTITIES}
-        load_W, pv_W = known["load"], self._pv_W(known, first)
-        prices = known["prices"] if self._has("prices") else [0.0] * count
+        by_kind = {kind: self._of_kind(kind, window) for kind in QUANTITIES}
+        load_W, pv_W = by_kind["load"], self._pv_W(by_kind, first)
+        prices = by_kind["prices"] if self._has("prices") else [0.0] * count
         columns = {"load": load_W, "pv": pv_W, "prices": prices}
         before = before_of(self._planner.zone, first)
         past = {name: filled(column[:PAST], before) for name, column in columns.items()}
@@ -130,10 +130,10 @@ class Inputs:
             past_pv_W=past["pv"][begin:],
             past_price_per_kWh=past["prices"][_first_known(prices) :],
             price_per_kWh=price_per_kWh,
-            load_W=_ahead(known["jobs"], before),
+            load_W=_ahead(by_kind["jobs"], before),
             pv_W=_ahead(pv_W, before),
-            cooling_W=self._cooling_W(filled(known["air"], before))[begin:],
-            carbon_g_per_kWh=known["carbon"][PAST:],
+            cooling_W=self._cooling_W(filled(by_kind["air"], before))[begin:],
+            carbon_g_per_kWh=by_kind["carbon"][PAST:],
             warned=self._warned(window),
             lacks=lacks,
             doubts=doubts,
@@ -162,13 +162,13 @@ class Inputs:
             return []
         return [per_K * max(0.0, own_degC - from_degC) for own_degC in air_degC]
 
-    def _pv_W(self, known: dict[str, Column], first: int) -> Column:
+    def _pv_W(self, by_kind: dict[str, Column], first: int) -> Column:
         """PV as measured or forecast, else by the irradiance of the weather or of a clear sky."""
-        rated_W, place, pv_W = self._planner.pv_rated_W, self._planner.place, known["pv"]
+        rated_W, place, pv_W = self._planner.pv_rated_W, self._planner.place, by_kind["pv"]
         if not self._has("pv") and not rated_W:
             return [0.0] * len(pv_W)
         measured_W = pv_W[:PAST]
-        pv_W = _or(pv_W, sun.estimated(measured_W, known["weather"], rated_W, sun.USUAL))
+        pv_W = _or(pv_W, sun.estimated(measured_W, by_kind["weather"], rated_W, sun.USUAL))
         if place:
             clear = sun.clear_sky(first * QUARTER_S, len(pv_W), place)
             pv_W = _or(pv_W, sun.estimated(measured_W, clear, rated_W, math.nan))
@@ -184,16 +184,16 @@ def filled(values: Column, before: Before) -> Column:
     neighbour. before: of local_days, counted from the first value on.
     """
     column, indices = list(values), range(len(values))
-    past = [before(index) for index in indices]
+    day_before = [before(index) for index in indices]
     pairs = itertools.chain(
-        zip(past, indices),
-        zip(reversed(indices), reversed(past)),
+        zip(day_before, indices),
+        zip(reversed(indices), reversed(day_before)),
         zip(range(-1, len(column)), indices),
         zip(range(len(column), 0, -1), reversed(indices)),
     )
-    for own, index in pairs:
-        if 0 <= own < len(column) and index >= 0 and math.isnan(column[index]):
-            column[index] = column[own]
+    for source, target in pairs:
+        if 0 <= source < len(column) and target >= 0 and math.isnan(column[target]):
+            column[target] = column[source]
     return column
 
 

@@ -14,8 +14,8 @@ from controller.planner.planning import (
     Habit,
     Known,
     Site,
-    adder_per_kWh,
     open_W,
+    past_costs_per_kWh,
     past_of,
     rates_of,
 )
@@ -33,7 +33,7 @@ def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
         return [open_W(site, net_W)] * len(rates)
     store, part = site.store, habit.part
     room_J = part * (store.high_J - store.low_J)
-    own = store._replace(
+    store_part = store._replace(
         low_J=0.0,
         high_J=room_J,
         now_J=room_J,
@@ -45,7 +45,7 @@ def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
     asked_J = reserve.asked_J(net_W, site.hours, site.hard)
     lows_J = [min(room_J, max(0.0, part * (need_J - store.low_J))) for need_J in asked_J]
     span = cap.Span(net_W, billed, open_W(site, net_W), (), yields, lows_J)
-    caps_W = cap.cheapest(span, SLOT_S, own, rates, known.peaks_W)
+    caps_W = cap.cheapest(span, SLOT_S, store_part, rates, known.peaks_W)
     if _lost(site, known, span, caps_W) > _saved(span, rates, caps_W):
         caps_W = [max(cap_W, span.peak_W(charge)) for charge, cap_W in enumerate(caps_W)]
     return [min(cap_W, most_W) for cap_W in caps_W]
@@ -67,16 +67,13 @@ def _lost(site: Site, known: Known, span: cap.Span, caps_W: Sequence[float]) -> 
     wear. This energy is bought at the mean price instead of the price of its slot.
     """
     limits = cap.limits_W(span.billed, caps_W, math.inf)
-    count = min(len(span.net_W), len(known.past_price_per_kWh))
-    if not count:  # a new feed knows only future prices
+    costs = past_costs_per_kWh(site, known, len(span.net_W))
+    if not costs:  # a new feed knows only future prices
         return 0.0
-    first, prices = len(span.net_W) - count, known.past_price_per_kWh[-count:]
-    own = [
-        price + adder_per_kWh(site, known.time, slot) for slot, price in enumerate(prices, -count)
+    first = len(span.net_W) - len(costs)
+    bought = math.fsum(costs) / len(costs) / site.store.one_way**2 + site.store.wear_per_kWh
+    losses = [
+        max(0.0, net_W - limits[bills]) * (bought - cost)
+        for net_W, bills, cost in zip(span.net_W[first:], span.billed[first:], costs)
     ]
-    bought = math.fsum(own) / count / site.store.one_way**2 + site.store.wear_per_kWh
-    costs = [
-        max(0.0, net_W - limits[bills]) * (bought - price)
-        for net_W, bills, price in zip(span.net_W[first:], span.billed[first:], own)
-    ]
-    return math.fsum(costs) * SLOT_S / exact.J_PER_KWH * MONTH_SLOTS / count
+    return math.fsum(losses) * SLOT_S / exact.J_PER_KWH * MONTH_SLOTS / len(costs)

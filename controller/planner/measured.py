@@ -8,7 +8,7 @@ from typing import Any
 from controller.planner import able
 from controller.planner.books import Quarter
 from controller.planner.exact import J_PER_WH
-from controller.planner.inputs import FeedValues
+from controller.planner.inputs import Given
 from controller.planner.planning import SLOT_S, Site, adder_per_kWh
 from controller.recorder import quarters
 from controller.system.local_days import day_before, number_of
@@ -36,7 +36,7 @@ class Measured:
             seen = os.stat(self._path).st_mtime_ns
             if seen == self._seen:
                 return False
-            rows = map(quarters.wanted, quarters.read(self._path))
+            rows = map(quarters.unlowered, quarters.read(self._path))
             self._rows = {row.number: row for row in rows}
         except (OSError, quarters.QuartersError) as error:
             problem = why(error).removeprefix(f"{self._path}: ")
@@ -61,9 +61,7 @@ class Measured:
     def able(self, now: int) -> able.Values:
         """Energy and powers that the battery had in the quarters of two days."""
         rows = [self._rows.get(number, UNKNOWN).able for number in range(now - KEPT, now)]
-        return [
-            [reported for row in rows if (reported := row[place]) is not None] for place in range(3)
-        ]
+        return [[value for value in column if value is not None] for column in zip(*rows)]
 
     def charge(self, now: int) -> float | None:
         """State of charge, 0 .. 1, at the end of the newest quarter; None if unknown or too old."""
@@ -73,13 +71,15 @@ class Measured:
                 return soc_permille / 1000
         return None
 
-    def quarter(self, number: int, feeds: FeedValues, slot: Mapping[str, Any]) -> Quarter:
+    def quarter(self, number: int, feeds: Given, slot: Mapping[str, Any]) -> Quarter:
         """A finished quarter with its price. slot: this quarter in the plan made before it, in the
         form of plan.json. The stored energy is that of the site file's battery at the same state of
         charge.
         """
         measured, price = self._rows[number], slot.get("price_per_kWh")
-        soc = measured.soc_permille
+        soc_permille, stored_Wh = measured.soc_permille, None
+        if soc_permille is not None:
+            stored_Wh = soc_permille / 1000 * self._site.full_J / J_PER_WH
         time = datetime.fromtimestamp(number * SLOT_S, self._zone)
         if price is not None:
             price -= adder_per_kWh(self._site, time)
@@ -92,7 +92,7 @@ class Measured:
             pv_W=measured.pv_W,
             grid_W=measured.grid_W,
             battery_W=measured.battery_W,
-            stored_Wh=None if soc is None else soc / 1000 * self._site.full_J / J_PER_WH,
+            stored_Wh=stored_Wh,
             price_per_kWh=None if price is None or price != price else round(price, 6),
             planned_battery_W=slot.get("battery_W"),
             planned_grid_W=slot.get("grid_W"),

@@ -40,7 +40,7 @@ class Habit(NamedTuple):
 
 HOLDS_CAP = Habit("holds_cap", 0.7, 0.8, 2 * SLOTS_PER_DAY)
 TRADES = Habit("trades", 0.7, 0.0, 2 * SLOTS_PER_DAY, True)
-TOLD = Habit("told", 0.6, 0.0, 2 * SLOTS_PER_DAY)  # for a job plan of a whole day: load is known
+KNOWS_LOAD = Habit("told", 0.6, 0.0, 2 * SLOTS_PER_DAY)  # with a job plan of a whole day
 ENERGY_ONLY = Habit("energy_only", 1.0, 0.0, 0)
 
 
@@ -187,9 +187,9 @@ def _held_W(
     looks = max(habit.looks, len(known.load_W))  # a job plan is taken as certain
     # If a cap rises, charging still stays below the old cap. Otherwise it would cost money even if
     # the load stays low.
-    is_told = len(known.load_W) >= SLOTS_PER_DAY
+    is_load_known = len(known.load_W) >= SLOTS_PER_DAY
     yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
-    to_W = () if is_told else caps_W
+    to_W = () if is_load_known else caps_W
     span = cap.Span(net_W[:looks], billed[:looks], free_W, to_W, yields, kept_J)
     hard = site.hard._replace(now_J=known.stored_J)
     order = sorted(range(len(rates)), key=lambda charge: -rates[charge])
@@ -197,7 +197,7 @@ def _held_W(
     held_W = [min(lowest_W, max(cap_W, most_W)) for lowest_W, cap_W in zip(lowest_caps_W, caps_W)]
     low, high = [cap.limits_W(billed, bounds_W, free_W) for bounds_W in (caps_W, held_W)]
     return held_W, [
-        high[bills] if is_told or power_W > low[bills] else low[bills]
+        high[bills] if is_load_known or power_W > low[bills] else low[bills]
         for power_W, bills in zip(net_W, billed)
     ]
 
@@ -222,7 +222,7 @@ def later(time: datetime, slots: int) -> datetime:
 
 def net_ahead_W(known: Known, count: int) -> list[float]:
     """Forecast of the load less PV of the next slots."""
-    return [own_W - sun_W for own_W, sun_W in zip(*ahead_W(known, count))]
+    return [load_W - pv_W for load_W, pv_W in zip(*ahead_W(known, count))]
 
 
 def ahead_W(known: Known, count: int) -> tuple[list[float], list[float]]:
@@ -242,9 +242,11 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
     price += forecast.repeated(past, local_days.before_at(known.time), lacks, len(price))
     feed_in, slots = site.tariff["feed_in_per_kWh"], []
     for index, cap_W in enumerate(caps_W):
-        own = price[index] + adder(site, known, index)
+        cost_per_kWh = price[index] + adder(site, known, index)
         most_W = min(cap_W, known.limits_W.get(index, cap_W))
-        slots.append(Slot(net_W[index], own, min(feed_in, own), most_W, site.export_W))
+        slots.append(
+            Slot(net_W[index], cost_per_kWh, min(feed_in, cost_per_kWh), most_W, site.export_W)
+        )
     return slots
 
 
@@ -273,3 +275,12 @@ def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:
         return float(site.tariff["adder_per_kWh"])
     share = tariff.may_set_tag(site.tariff, later(time, ahead)) / tariff.TAG_DAYS
     return float(site.tariff["adder_per_kWh"] + site.tariff["tag_per_kW_year"] * share)
+
+
+def past_costs_per_kWh(site: Site, known: Known, count: int) -> list[float]:
+    """Costs of a bought kWh in the last known slots, at most `count`: price and adder."""
+    prices = known.past_price_per_kWh[-count:]
+    return [
+        price + adder_per_kWh(site, known.time, slot)
+        for slot, price in enumerate(prices, -len(prices))
+    ]

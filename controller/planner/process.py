@@ -47,15 +47,15 @@ class Places(NamedTuple):
     trusts_clock: bool = False
 
 
-class Made(NamedTuple):
+class TimedPlan(NamedTuple):
     """One plan. first: number of its first quarter; known: its inputs."""
 
     planned: Planned
     known: Known
     habit: str
     first: int
-    at_us: int
-    made_s: float
+    uptime_us: int
+    utc_s: float
     slots: list[dict[str, Any]]
     short: list[str]  # at most one line about a reserve that is not reached
 
@@ -66,20 +66,20 @@ class Process:
     def __init__(self, places: Places, say: Say, clocks: Clocks | None = None):
         """Raises ConfigError for a wrong planner.toml, OSError for a state directory."""
         self._places, self._say = places, say
-        self._planner = own = site_file.load(places.site)
-        self._site, self._wall = own.site, WallClock(clocks)
-        self._inputs, self._daily = inputs.Inputs(own), Daily(own.site)
-        self._given: inputs.Given | None = None
-        self._books = books.Books(places.state_directory, own.zone)
-        self._measured = Measured(places.run_directory, own.site, own.zone)
+        self._planner = planner = site_file.load(places.site)
+        self._site, self._wall = planner.site, WallClock(clocks)
+        self._inputs, self._daily = inputs.Inputs(planner), Daily(planner.site)
+        self._feeds: inputs.Given | None = None
+        self._books = books.Books(places.state_directory, planner.zone)
+        self._measured = Measured(places.run_directory, planner.site, planner.zone)
         self._sender = Sender(places.run_directory, places.source, places.key_path)
         self._last = caught.Last("planner: tried again", LINES_MAX, say)
         self._series: books.Series | None = None
-        self._shadows, self._share, self._share_day = Shadows(own.site), NO_SHARE, -1
+        self._shadows, self._share, self._share_day = Shadows(planner.site), NO_SHARE, -1
         self._now_us = self._check_us = self._retry_us = self._hour = 0
         self._written = self._looked = 0  # quarters
         self._now_s = 0.0
-        self._made: Made | None = None
+        self._current: TimedPlan | None = None
         self._expected = dict[int, dict[str, Any]]()  # slot of the plan by number of the quarter
         self._waits, self._by_file = dict[str, str](), list[str]()
         self._rows = list[books.Quarter]()  # of the books, by the usual battery
@@ -90,10 +90,10 @@ class Process:
         self._now_us, step_us = self._wall.poll()
         self._now_s = int(self._wall.utc(self._now_us)) / SECOND_US
         if step_us:  # the slots of a plan count by the clock
-            self._made, self._retry_us, self._hour = None, 0, 0
-        for do in (self._measure, self._plan, self._speak):
+            self._current, self._retry_us, self._hour = None, 0, 0
+        for action in (self._measure, self._plan, self._send):
             with self._last:
-                do()
+                action()
         more = False
         with self._last:
             more = self._shadow()
@@ -132,7 +132,7 @@ class Process:
         ended = self._measured.ended(self._now)
         fresh = [slot for slot in ended if self._books.lacks(slot, self._measured.powers_W(slot))]
         if fresh:
-            self._enter(fresh)
+            self._add_to_books(fresh)
         values = self._measured.able(self._now)
         self._daily.site = able.site_of(self._site, values, itemgetter(-1))
         self._daily.usual = self._shadows.site = usual = able.site_of(self._site, values, median)
@@ -141,7 +141,7 @@ class Process:
         self._series = books.series_of(self._rows)
         self._measured.forget()
 
-    def _enter(self, fresh: list[int]) -> None:
+    def _add_to_books(self, fresh: list[int]) -> None:
         feeds, line = self._read(), ""
         rows = [self._measured.quarter(slot, feeds, self._expected.pop(slot, {})) for slot in fresh]
         try:
@@ -154,7 +154,7 @@ class Process:
     # -- the plan
 
     def _read(self) -> inputs.Given:
-        self._given = feeds = self._inputs.read(self._now_s, self._now_us / SECOND_US)
+        self._feeds = feeds = self._inputs.read(self._now_s, self._now_us / SECOND_US)
         self._check_us = self._now_us + CHECK_US
         return feeds
 
@@ -168,28 +168,28 @@ class Process:
         self._is_changed, plan = True, self._planned(self._read())
         if plan is None:
             return
-        self._hour, self._made = int(self._now_s // HOUR_S), plan
+        self._hour, self._current = int(self._now_s // HOUR_S), plan
         self._expected |= {plan.first + index: slot for index, slot in enumerate(plan.slots)}
         self._sender.renew()
         self._say(report.of_plan(plan.planned, plan.habit, plan.known.time))
 
     def _is_due(self) -> bool:
         is_check = self._now_us >= self._check_us and self._hour >= 0
-        if is_check and self._made and self._is_news(self._made, self._read()):
+        if is_check and self._current and self._is_news(self._current, self._read()):
             return True
         hour, since_s = divmod(self._now_s, HOUR_S)
         if hour == self._hour or self._now_us < self._retry_us:
             return False
         return self._measured.newest(self._now) >= self._now - 1 or since_s >= LATE_S
 
-    def _is_news(self, plan: Made, feeds: inputs.Given) -> bool:
+    def _is_news(self, plan: TimedPlan, feeds: inputs.Given) -> bool:
         """True if prices, jobs or warnings differ from those of the last plan, within its slots."""
         passed, count = self._now - plan.first, len(plan.slots)
         kinds = "price_per_kWh", "load_W", "warned"
         pairs = [(getattr(feeds, kind), getattr(plan.known, kind)) for kind in kinds]
         return any([list(old[passed:count]) != new[: count - passed] for new, old in pairs])
 
-    def _planned(self, feeds: inputs.Given) -> Made | None:
+    def _planned(self, feeds: inputs.Given) -> TimedPlan | None:
         charge = self._measured.charge(self._now)
         missing = [*feeds.lacks, *(["state of charge"] if charge is None else [])]
         self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
@@ -201,7 +201,7 @@ class Process:
         planned = self._daily.planned(known)
         slots = report.slots(self._daily.site, known, planned, feeds.carbon_g_per_kWh)
         short, moment = report.short_of(known, planned), (self._now, self._now_us, self._now_s)
-        return Made(planned, known, self._daily.habit.name, *moment, slots, short)
+        return TimedPlan(planned, known, self._daily.habit.name, *moment, slots, short)
 
     def _month(self) -> tuple[list[float], float]:
         """The month's highest billed imports so far, and hours in which the load was lowered."""
@@ -213,15 +213,15 @@ class Process:
         start = planning.later(series.start, first)
         if (start.year, start.month) != (now.year, now.month):
             return nothing
-        done = accounts.part(series, first, len(series.grid_W))[1]
-        return accounts.peaks_W(self._site, start, done.grid_W), done.yielded_h
+        outcome = accounts.part(series, first, len(series.grid_W))[1]
+        return accounts.peaks_W(self._site, start, outcome.grid_W), outcome.yielded_h
 
     # -- the controller
 
-    def _speak(self) -> None:
+    def _send(self) -> None:
         """Renew heartbeat and schedule, unless the plan is too old or the clock is not sure."""
-        plan = self._made
-        if plan is None or self._now_us - plan.at_us > PLAN_OLD_US or self._is_unsure():
+        plan = self._current
+        if plan is None or self._now_us - plan.uptime_us > PLAN_OLD_US or self._is_unsure():
             return
         rows = plan.planned.rows[self._now - plan.first :]
         if self._sender.step(self._now_us, self._now * SLOT_S // 60, rows):
@@ -243,7 +243,7 @@ class Process:
 
     def _shadow(self) -> bool:
         """Simulate one hour of the habits. Once a night, compute the share of the optimum."""
-        series, feeds = self._series, self._given
+        series, feeds = self._series, self._feeds
         if series is None or feeds is None:
             return False
         now = self._local()
@@ -256,7 +256,7 @@ class Process:
         return self._shadows.step(series, [*before, *feeds.price_per_kWh])
 
     def _write(self) -> None:
-        plan, feeds, sent = self._made, self._given, self._sender.sent
+        plan, feeds, sent = self._current, self._feeds, self._sender.sent
         doubts = [*(plan.short if plan else []), *(feeds.doubts if feeds else []), *self._by_file]
         now, series = self._local(), self._series
         next_s = (self._now_s // HOUR_S + 1) * HOUR_S
@@ -269,7 +269,7 @@ class Process:
             zone=str(self._planner.zone),
             currency=self._site.tariff["currency"],
             site=self._places.site,
-            made_at=plan and _iso(plan.made_s, now),
+            made_at=plan and _iso(plan.utc_s, now),
             next_at=_iso(next_s, now),
             habit=plan and plan.habit,
             cap_W=plan and plan.planned.cap_W,

@@ -51,11 +51,8 @@ def short_of(known: Known, planned: Planned) -> list[str]:
     """A line about the first slot that ends with less energy than the reserve asks for, or []."""
     for slot_end, (stored_J, asked_J) in enumerate(zip(planned.plan.stored_J, planned.asked_J), 1):
         if stored_J < asked_J - J_PER_WH:
-            stored_kWh, asked_kWh, by = (
-                stored_J / J_PER_KWH,
-                asked_J / J_PER_KWH,
-                later(known.time, slot_end),
-            )
+            stored_kWh, asked_kWh = stored_J / J_PER_KWH, asked_J / J_PER_KWH
+            by = later(known.time, slot_end)
             return [f"reserve: {stored_kWh:.0f} of {asked_kWh:.0f} kWh are stored by {by:{TIME}}"]
     return []
 
@@ -63,8 +60,8 @@ def short_of(known: Known, planned: Planned) -> list[str]:
 def rows_of(planned: Planned) -> list[Row]:
     """Rows of the schedule, then rows for the slots after it, with the schedule's last reserve."""
     permille, count = planned.rows[-1].reserve_permille, len(planned.rows)
-    later_ones = zip(planned.slots[count:], planned.plan.power_W[count:])
-    return [*planned.rows, *[rows.row_of(*later_one, permille) for later_one in later_ones]]
+    after = zip(planned.slots[count:], planned.plan.power_W[count:])
+    return [*planned.rows, *[rows.row_of(slot, power_W, permille) for slot, power_W in after]]
 
 
 def bought(site: Site, time: datetime, price_per_kWh: float | None) -> float | None:

@@ -49,10 +49,12 @@ def kept_J(asked_J: Numbers, hard: Store, warned: Sequence[bool]) -> list[float]
     battery keeps the energy for the warned span, because charging in the last hour would rely on
     the forecast.
     """
-    kept = [min(hard.high_J, hard.low_J + MARGIN * (need_J - hard.low_J)) for need_J in asked_J]
-    first = next((slot for slot, is_warned in enumerate(warned[: len(kept)]) if is_warned), 0)
-    now_J = min(hard.now_J, kept[first])
-    return [max(now_J, energy_J) for energy_J in kept[:first]] + kept[first:]
+    energies_J = [
+        min(hard.high_J, hard.low_J + MARGIN * (need_J - hard.low_J)) for need_J in asked_J
+    ]
+    first = next((slot for slot, is_warned in enumerate(warned[: len(energies_J)]) if is_warned), 0)
+    now_J = min(hard.now_J, energies_J[first])
+    return [max(now_J, energy_J) for energy_J in energies_J[:first]] + energies_J[first:]
 
 
 def before_end(warned: Sequence[bool]) -> set[int]:
@@ -70,11 +72,11 @@ def lifted(
     """
 
     def up_to(import_W: float) -> list[Slot]:
-        lifted_slots = list(slots)
+        higher = list(slots)
         for place in places:
             cap_W, to_W = max(slots[place].cap_W, import_W), max(slots[place].charge_to_W, import_W)
-            lifted_slots[place] = slots[place]._replace(cap_W=cap_W, charge_to_W=to_W)
-        return lifted_slots
+            higher[place] = slots[place]._replace(cap_W=cap_W, charge_to_W=to_W)
+        return higher
 
     def lacks(some: list[Slot]) -> bool:
         lows_J = floors(some, SLOT_S, hard)[1:]

@@ -3,8 +3,8 @@
 A heartbeat is renewed each minute. The schedule is sent when it is new, and each minute while it
 waits for something. It is sent again when the controller has restarted, because the new process has
 no schedule. Each exchange is a hello and one signed message over a new socket, so that a late
-answer is never taken for another. An exchange lasts a few seconds at most. After a failure the next
-exchange comes a minute later, or when the controller has opened a new socket.
+answer is never taken for another. After a failure the next exchange comes a minute later, or when
+the controller has opened a new socket.
 """
 
 import os

@@ -151,37 +151,47 @@ def _site(path: str, tables: dict[str, Any]) -> Site:
     """
     settings, import_W = tables["battery"], tables["site"]["import_W_max"]
     energy_Wh, power_W = settings["energy_Wh"], settings["power_W"]
-    low, high = settings["reserve_permille"], settings["high_permille"]
-    kept = 0.0
+    low_permille, high_permille = settings["reserve_permille"], settings["high_permille"]
+    kept_permille = 0.0
     if settings["cabinet"]:
         if energy_Wh is not None or power_W is not None:
             refuse(path, ("battery",), "has cabinet beside energy_Wh or power_W", "one of the two")
-        energy_Wh, power_W, most_W, kept, most = _of_cabinet(path, settings["cabinet"])
+        energy_Wh, power_W, most_W, kept_permille, most_permille = _of_cabinet(
+            path, settings["cabinet"]
+        )
         import_W = most_W if import_W is None else min(import_W, most_W)
-        low, high = max(low, kept), min(high, most)
+        low_permille, high_permille = (
+            max(low_permille, kept_permille),
+            min(high_permille, most_permille),
+        )
     battery = ("battery", "energy_Wh", energy_Wh), ("battery", "power_W", power_W)
     for *key, value in (*battery, ("site", "import_W_max", import_W)):
         if value is None:
             refuse(path, tuple(key), "is missing", "a number, or cabinet = a cabinet.toml")
-    if low >= high:
-        not_allowed(path, ("battery", "reserve_permille"), low, f"below high_permille = {high}")
+    if low_permille >= high_permille:
+        not_allowed(
+            path,
+            ("battery", "reserve_permille"),
+            low_permille,
+            f"below high_permille = {high_permille}",
+        )
     full_J = energy_Wh * J_PER_WH
-    bounds_J = full_J * low / 1000, full_J * high / 1000
+    bounds_J = full_J * low_permille / 1000, full_J * high_permille / 1000
     one_way = math.sqrt(settings["round_trip_permille"] / 1000)
     wear = settings["wear_per_kWh"]
     if wear is None:
         wear = WEAR_OF_EURO * min(money.scales(tables["tariff"]["currency"]), default=1.0)
     more = one_way, wear, settings["idle_W"]
-    yields_W, hours, start = tables["load"].values()
+    yields_W, hours, start_permille = tables["load"].values()
     return Site(
         Store(*bounds_J, bounds_J[0], power_W, power_W, *more),
         full_J,
         import_W,
         export_W=tables["site"]["export_W_max"],
         tariff=tables["tariff"],
-        yields=Agreed(yields_W, hours, start / 1000),
+        yields=Agreed(yields_W, hours, start_permille / 1000),
         hours=Hours(**tables["reserve"]),
-        least_part=max(HARD_PART, kept / 1000),
+        least_part=max(HARD_PART, kept_permille / 1000),
     )
 
 

@@ -40,7 +40,7 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
     series = [
         time_series
         for time_series in _root(data).findall("{*}TimeSeries")
-        if _is_day_ahead(time_series)
+        if _text(time_series, "contract_MarketAgreement.type") in ("", DAY_AHEAD)
     ]
     first = min(map(_sequence, series), default=0)
     kept = [time_series for time_series in series if _sequence(time_series) == first]
@@ -81,23 +81,19 @@ def _root(data: bytes) -> Element:
     return root
 
 
-def _is_day_ahead(series: Element) -> bool:
-    return _text(series, "contract_MarketAgreement.type") in ("", DAY_AHEAD)
-
-
 def _sequence(series: Element) -> int:
     text = _text(series, "classificationSequence_AttributeInstanceComponent.position")
     return int(text) if text.isdecimal() else 1
 
 
-def _text(element: Element, way: str) -> str:
-    return (element.findtext(f"{{*}}{way}") or "").strip()
+def _text(element: Element, path: str) -> str:
+    return (element.findtext(f"{{*}}{path}") or "").strip()
 
 
 def _periods(series: Element, currency: str) -> Iterator[Period]:
-    for name, wanted in (("currency_Unit.name", currency), ("price_Measure_Unit.name", "MWH")):
-        if _text(series, name) != wanted:
-            raise SeriesError(f"{name} = {shown(_text(series, name))}: allowed is {wanted}")
+    for name, allowed in (("currency_Unit.name", currency), ("price_Measure_Unit.name", "MWH")):
+        if _text(series, name) != allowed:
+            raise SeriesError(f"{name} = {shown(_text(series, name))}: allowed is {allowed}")
     for block in series.findall("{*}Period"):
         resolution = _text(block, "resolution")
         step = QUARTERS.get(resolution)
@@ -111,9 +107,9 @@ def _periods(series: Element, currency: str) -> Iterator[Period]:
         yield Period(block, ends[0], step, span // step, _text(series, "curveType"))
 
 
-def _prices(given_by: Period, quantity: Quantity) -> dict[int, float]:
+def _prices(period: Period, quantity: Quantity) -> dict[int, float]:
     """{quarter since 1970: price per kWh}."""
-    block, start, step, count, curve = given_by
+    block, start, step, count, curve = period
     by_position: dict[int, float] = {}
     for point in block.findall("{*}Point"):
         position, text = _text(point, "position"), _text(point, "price.amount")

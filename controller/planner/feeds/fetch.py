@@ -18,7 +18,7 @@ from controller.series.refusal import SeriesError
 from controller.system import deadline, local_days, regular_file
 
 BYTES_MAX, PIECE_BYTES, KEY_BYTES_MAX = 1 << 20, 1 << 16, 4096
-WORDS = {
+REASONS = {
     TimeoutError: "no whole answer in the time of timeout_s",
     ssl.SSLError: "its certificate or encryption is not accepted",
     socket.gaierror: "no address for this name",
@@ -49,19 +49,19 @@ def fetched(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
     """The answer of keys["url"]. SeriesError says why in one line."""
     host = urlsplit(keys["url"]).hostname or ""
     url = _filled(keys, zone, now_s)
-    failed: object
+    cause: object
     try:
         return _answer(url, _is_near(host), keys["timeout_s"])
     except error.HTTPError as refused:
         refused.close()
         raise SeriesError(f"{host}: the server answers {refused.code}: needed is 200") from None
     except error.URLError as problem:
-        failed = problem.reason
+        cause = problem.reason
     except (OSError, http.client.HTTPException) as problem:
-        failed = problem
-    reasons = [reason for kind, reason in WORDS.items() if isinstance(failed, kind)]
-    reached = f"cannot be reached: {getattr(failed, 'strerror', None) or 'no connection'}"
-    raise SeriesError(f"{host}: {[*reasons, reached][0]}")
+        cause = problem
+    reasons = [reason for kind, reason in REASONS.items() if isinstance(cause, kind)]
+    reasons.append(f"cannot be reached: {getattr(cause, 'strerror', None) or 'no connection'}")
+    raise SeriesError(f"{host}: {reasons[0]}")
 
 
 def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
@@ -73,14 +73,14 @@ def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
         url = url.replace(name, quote(time.strftime(keys["time_form"])))
     if keys["key_file"]:
         try:
-            with open(keys["key_file"], "rb", opener=regular_file.link_opener) as file:
-                url = url.replace("{key}", quote(file.read(KEY_BYTES_MAX).strip(), safe=""))
+            key = regular_file.read(keys["key_file"], KEY_BYTES_MAX, regular_file.link_opener)
         except OSError as failed:
             raise SeriesError(f"key_file cannot be read: {failed.strerror}") from None
+        url = url.replace("{key}", quote(key.strip(), safe=""))
     return url
 
 
-class _Ended(request.AbstractHTTPHandler):
+class _Timed(request.AbstractHTTPHandler):
     """A handler whose connections open their socket by `connect`, which ends them in time."""
 
     def __init__(self, connect: deadline.Connect):
@@ -98,15 +98,15 @@ class _Ended(request.AbstractHTTPHandler):
         return super().do_open(link, *arguments, **more)
 
 
-class _Plain(_Ended, request.HTTPHandler):
+class _Plain(_Timed, request.HTTPHandler):
     pass
 
 
-class _Secure(_Ended, request.HTTPSHandler):
+class _Secure(_Timed, request.HTTPSHandler):
     pass
 
 
-class _Stay(request.HTTPRedirectHandler):
+class _NoRedirect(request.HTTPRedirectHandler):
     def redirect_request(self, *arguments: Any) -> None:
         """Return None, so that urllib reports a redirect as an error."""
 
@@ -114,8 +114,8 @@ class _Stay(request.HTTPRedirectHandler):
 def _answer(url: str, is_near: bool, timeout_s: float) -> bytes:
     data = bytearray()
     with deadline.cutting(timeout_s) as connect:
-        ways = _Plain(connect), _Secure(connect), _Stay
-        opener = request.build_opener(request.ProxyHandler({} if is_near else None), *ways)
+        handlers = _Plain(connect), _Secure(connect), _NoRedirect
+        opener = request.build_opener(request.ProxyHandler({} if is_near else None), *handlers)
         with opener.open(url, timeout=timeout_s) as answer:
             while piece := answer.read1(PIECE_BYTES):
                 data += piece

@@ -47,27 +47,27 @@ def _rows(content: Any, time: str, value: str) -> Iterator[Reading]:
     if isinstance(content, dict) and all(map(times.is_time, content)):
         content, time, value = list(content.items()), "0", "1"
     elif isinstance(content, dict):
-        columns = [_at(content, way, f"{FORMS}; the object") for way in (time, value)]
+        columns = [_at(content, path, f"{FORMS}; the object") for path in (time, value)]
         sizes = [len(column) if isinstance(column, list) else None for column in columns]
         if None in sizes or sizes[0] != sizes[1]:
             raise SeriesError(f"{time} and {value}: needed are two lists of equal length; {FORMS}")
         content, time, value = list(zip(*columns)), "0", "1"
     if not isinstance(content, list):
         raise SeriesError(f"{shown(str(content))}: {FORMS}")
-    for number, entry in enumerate(content, 1):
+    for number, row in enumerate(content, 1):
         where = f"entry {number}"
-        yield where, _text(_at(entry, time, where)), _text(_at(entry, value, where))
+        yield where, _text(_at(row, time, where)), _text(_at(row, value, where))
 
 
-def _at(node: Any, way: str, where: str = "the text") -> Any:
+def _at(node: Any, path: str, where: str = "the text") -> Any:
     """The value at the end of a dotted path; a number is the place in a list."""
-    for name in way.split(".") if way else ():
+    for name in path.split(".") if path else ():
         if isinstance(node, dict) and name in node:
             node = node[name]
         elif isinstance(node, (list, tuple)) and name.isdecimal() and int(name) < len(node):
             node = node[int(name)]
         else:
-            raise SeriesError(f"{where} has no {shown(way)}")
+            raise SeriesError(f"{where} has no {shown(path)}")
     return node
 
 

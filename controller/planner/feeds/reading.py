@@ -57,16 +57,16 @@ def _newest(folder: str, endings: tuple[str, ...]) -> list[str]:
 
 
 def _of_file(feed: Feed, path: str, span: Span) -> Points:
-    most = BYTES_MAX[feed.format]
+    bytes_max = BYTES_MAX[feed.format]
     try:
         with open(path, "rb", opener=regular_file.link_opener) as file:
             size, made_s = os.fstat(file.fileno()).st_size, os.fstat(file.fileno()).st_mtime
-            data = file.read(most if feed.format in TREES and size <= most else 0)
+            data = file.read(bytes_max if feed.format in TREES and size <= bytes_max else 0)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", "") or "its name has a character that no file has"
         raise SeriesError(f"{path}: cannot be read: {why}") from None
-    if not 0 < size <= most:
-        raise SeriesError(f"{path}: has {size} bytes: allowed are 1..{most}")
+    if not 0 < size <= bytes_max:
+        raise SeriesError(f"{path}: has {size} bytes: allowed are 1..{bytes_max}")
     if feed.format == "jobs":
         return job_plan.read(path, feed, span, made_s)
     if feed.format == "csv":

@@ -24,7 +24,7 @@ def read(path: str, kind: str, span: Span) -> Points:
     except quarters.QuartersError as error:
         raise SeriesError(str(error)) from None
     first, end = [time_s // QUARTER_S for time_s in (max(span.start_s, span.since_s), span.now_s)]
-    rows = [quarters.wanted(row) for row in rows]
+    rows = [quarters.unlowered(row) for row in rows]
     known = [(row.number, row[VALUES[kind]]) for row in rows if first <= row.number < end]
     powers_W = {
         float(quarter) * QUARTER_S: power_W for quarter, power_W in known if power_W is not None

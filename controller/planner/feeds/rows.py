@@ -61,11 +61,11 @@ def _is_cut(path: str) -> bool:
 
 def _column(csv_file: table.Table, feed: Feed, time_columns: tuple[int, ...]) -> tuple[int, Unit]:
     """Index and unit of the values: of the named column, else of the only one with such a unit."""
-    named, unit_name = feed.keys["column"], feed.keys["unit"]
+    column_name, unit_name = feed.keys["column"], feed.keys["unit"]
     columns = [place for place in range(len(csv_file.names)) if place not in time_columns]
     fits = [place for place in columns if unit_of(feed.kind, csv_file.names[place])]
-    if named:
-        fits = [csv_file.at(named)]
+    if column_name:
+        fits = [csv_file.at(column_name)]
     elif not fits and unit_name:
         fits = columns
     unit = unit_of(feed.kind, unit_name or csv_file.names[fits[0]]) if len(fits) == 1 else None

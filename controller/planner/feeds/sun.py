@@ -23,14 +23,16 @@ def clear_W_per_m2(at_s: float, latitude_deg: float, longitude_deg: float) -> fl
     """
     days = (at_s - J2000_S) / DAY_S
     mean, anomaly = 280.460 + 0.9856474 * days, radians(357.528 + 0.9856003 * days)
-    way = radians(mean + 1.915 * sin(anomaly) + 0.020 * sin(2 * anomaly))
+    ecliptic = radians(mean + 1.915 * sin(anomaly) + 0.020 * sin(2 * anomaly))
     tilt = radians(23.439 - 4e-7 * days)
-    declination = asin(sin(tilt) * sin(way))
-    ascension = atan2(cos(tilt) * sin(way), cos(way))
-    turn = radians(280.46062 + 360.98564737 * days + longitude_deg)
+    declination = asin(sin(tilt) * sin(ecliptic))
+    ascension = atan2(cos(tilt) * sin(ecliptic), cos(ecliptic))
+    sidereal = radians(280.46062 + 360.98564737 * days + longitude_deg)
     latitude = radians(latitude_deg)
-    up = sin(latitude) * sin(declination) + cos(latitude) * cos(declination) * cos(turn - ascension)
-    return 1098.0 * up * exp(-0.057 / up) if up > 1e-3 else 0.0
+    sin_height = sin(latitude) * sin(declination) + cos(latitude) * cos(declination) * cos(
+        sidereal - ascension
+    )
+    return 1098.0 * sin_height * exp(-0.057 / sin_height) if sin_height > 1e-3 else 0.0
 
 
 def clear_sky(start_s: float, count: int, place: tuple[float, float]) -> list[float]:

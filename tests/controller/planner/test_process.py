@@ -32,7 +32,7 @@ def test_a_plan_knows_the_hours_of_less_load_and_the_load_without_it(bench):
         "\n".join([*lines[:-4], *[each.replace(",,", ",5000,") for each in lines[-4:]], ""])
     )
     bench.start()
-    known = bench.step().planner._made.known
+    known = bench.step().planner._current.known
     assert known.yielded_h == 1.0
     wanted_W = [load_W(bench.now - 5), load_W(bench.now - 4) + 5000]
     assert known.past_load_W[-5:-3] == pytest.approx(wanted_W, abs=1)
@@ -71,7 +71,7 @@ def test_a_plan_counts_on_the_battery_that_is_measured_at_most_on_the_file(bench
     powers_W = [[slot["battery_W"] for slot in each["slots"]] for each in (new, worn)]
     assert max(powers_W[0]) > 110e3 and max(powers_W[1]) <= 100e3
     assert worn["doubts"] == []
-    assert bench.planner._made.known.stored_J == pytest.approx(0.55 * 516e3 * 3600)
+    assert bench.planner._current.known.stored_J == pytest.approx(0.55 * 516e3 * 3600)
     assert bench.planner._shadows.site.full_J == 516e3 * 3600
     assert max(slot["stored_Wh"] for slot in worn["slots"]) <= 516e3
     assert planned(bench, "700000,300000,300000") == new
