@@ -30,7 +30,7 @@ from controller.store.trips import TripLog
 from controller.system.paths import Say
 
 FILE = "record.db"
-TRIM_PIECES_MAX = 8  # most pieces that one write removes
+TRIM_PIECES_MAX = 8  # pieces that one write removes at most
 
 
 class Archive:
@@ -113,12 +113,12 @@ class Archive:
         return None
 
     def _begin_anew(self, why: str) -> Database:
-        known = rescue.Known(
+        backups = rescue.Backups(
             self._trips.entries(), self.published(), self._published_meta, self._captures()
         )
         rescue.put_aside(self.path)
         database = self._with_reserve(
-            lambda: rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
+            lambda: rescue.begin_anew(self.path, self._bytes_max, backups, self._damage)
         )
         rescued = retention.count(database, "1") - 1
         self._say(
@@ -143,7 +143,7 @@ class Archive:
         return (content["id"], bytes.fromhex(content["hash"])) if content else None
 
     def meta(self, key: str) -> Any:
-        """A value kept beside the events, or its published copy if the database has lost it."""
+        """A value of the table `meta`, or its published copy if the database has lost it."""
         value = None
         # the next write detects the damage
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):

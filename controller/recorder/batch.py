@@ -75,12 +75,12 @@ class Batch:
         return True
 
     def history(
-        self, second: tuple | None, minute: tuple | None, moment_us: int, beside: Seconds
+        self, second: tuple | None, minute: tuple | None, moment_us: int, measured: Seconds
     ) -> None:
         """Take the rows of the two histories that are due at this moment."""
         if second is not None:
-            utc, health_permille = self._wall.utc(moment_us), beside.health_permille()
-            self._quarters.feed(second, utc, beside.lowered_W, *beside.able(), beside.ups_Wh)
+            utc, health_permille = self._wall.utc(moment_us), measured.health_permille()
+            self._quarters.feed(second, utc, measured.lowered_W, *measured.able(), measured.ups_Wh)
             battery_W, is_running = second[BATTERY], second[STATE] == RUNNING
             self.lifetime.second(battery_W, is_running, utc, health_permille)
         for rows, values in ((self.seconds, second), (self.minutes, minute)):

@@ -35,7 +35,7 @@ def event_number(name: str) -> int:
     return int(name.removeprefix("trip_").removesuffix(".journal"))
 
 
-class Before:
+class RecentFrames:
     """The frames of the last seconds, bounded by time and by bytes, beginning at a keyframe."""
 
     def __init__(self, before_ticks: int):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from controller.journal.frame import KEYFRAME, Frame
 from controller.recorder import events
 from controller.recorder.archive import Archive
-from controller.recorder.capture import Before, Capture, Folder, event_number
+from controller.recorder.capture import Capture, Folder, RecentFrames, event_number
 from controller.recorder.database import Also, DatabaseError, Stored
 from controller.recorder.follow import Run
 from controller.recorder.limits import Limits
@@ -32,7 +32,7 @@ class Captures:
         """archive: keeps the table of captures. say: gives a line to the operator."""
         self._folder, self._archive, self._limits, self._say = folder, archive, limits, say
         self._run: Run | None = None
-        self._before, self._after_ticks = Before(0), 0
+        self._before, self._after_ticks = RecentFrames(0), 0
         self._committing: tuple[str, int] | None = None  # (name, end) in the present transaction
         self._synced_us = 0
         self._retry_us: int | None = None  # set while the growing capture cannot be written
@@ -52,7 +52,7 @@ class Captures:
     def open(self, run: Run, goes_on: bool) -> int | None:
         """Begin a run. Returns the number of the first frame that a resumed capture needs."""
         self._run = run
-        self._before = Before(p.ticks(self._limits.capture_before_s * 1000, run.tick_ms))
+        self._before = RecentFrames(p.ticks(self._limits.capture_before_s * 1000, run.tick_ms))
         self._after_ticks = p.ticks(self._limits.capture_after_s * 1000, run.tick_ms)
         pending = self._archive.meta("capture") if goes_on else None
         if pending:

@@ -117,6 +117,7 @@ class Database:
 
     def _open(self, bytes_max: int) -> None:
         _close_to_others(self.path)
+        self._pages_max = bytes_max // PAGE_BYTES
         self._connection = sqlite3.connect(
             self.path, timeout=1.0, isolation_level=None, check_same_thread=False
         )
@@ -130,7 +131,7 @@ class Database:
             f"journal_size_limit = {LOG_BYTES}",
             "cache_size = -2048",
             "temp_store = MEMORY",
-            f"max_page_count = {bytes_max // PAGE_BYTES}",
+            f"max_page_count = {self._pages_max}",
         ):
             run(f"PRAGMA {pragma}")
         if not run("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -148,7 +149,6 @@ class Database:
         self.inode = os.stat(self.path).st_ino
         number, head = self.meta("head") or (0, chain.START.hex())
         self.head_id, self.head = int(number), bytes.fromhex(head)
-        self._pages_max = bytes_max // PAGE_BYTES
 
     def meta(self, key: str) -> Any:
         """The value of a key, or None."""

@@ -40,7 +40,7 @@ def _packed(values: "array[int]") -> bytes:
     return b"".join(content[byte::4] for byte in range(4))
 
 
-class Fast:
+class RingWriter:
     """Writes the ring."""
 
     def __init__(

@@ -1,8 +1,8 @@
 """Reads and writes `record.head`, a file in the run directory about the newest event.
 
 The file has number (`id`) and hash (hex) of this event, which systems upstream read. It also has
-`meta`, a copy of the values that the record keeps beside the events. If the database is lost, the
-recorder goes on with this copy.
+`meta`, a copy of that table of the record. If the database is lost, the recorder goes on with this
+copy.
 """
 
 import json

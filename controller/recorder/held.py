@@ -7,7 +7,7 @@ class Held:
     def __init__(self, wanted_ticks: int):
         self.value: int | None = None
         self._candidate: int | None = None
-        self._ticks, self._wanted = 0, wanted_ticks
+        self._ticks, self._least_ticks = 0, wanted_ticks
 
     def step(self, value: int, elapsed_ticks: int) -> bool:
         """True in the tick in which a new value begins to count."""
@@ -16,7 +16,7 @@ class Held:
             return False
         self._ticks = self._ticks + elapsed_ticks if value == self._candidate else 0
         self._candidate = value
-        is_held = self.value is None or self._ticks >= self._wanted
+        is_held = self.value is None or self._ticks >= self._least_ticks
         if is_held:
             self.value, self._candidate = value, None
         return is_held

@@ -1,7 +1,6 @@
 """Makes a row per minute for the record: rms power in each frequency band (state/bands.py).
 
-A band that could not be observed is None. `observable_mHz` is the highest frequency that could be
-observed.
+A band above the observable frequencies is None. `observable_mHz` is the highest of these.
 """
 
 from controller.journal.frame import Frame

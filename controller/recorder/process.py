@@ -15,13 +15,13 @@ from controller.recorder.capture import Folder
 from controller.recorder.captures import Captures
 from controller.recorder.database import DatabaseError, Row
 from controller.recorder.events import event
-from controller.recorder.fast import Fast
+from controller.recorder.fast import RingWriter
 from controller.recorder.follow import Follower, Run
 from controller.recorder.hint_watch import HintWatch
 from controller.recorder.limits import Limits
 from controller.recorder.proof_watch import ProofWatch
 from controller.recorder.quarters import Quarters
-from controller.recorder.run_reading import Reading, begun
+from controller.recorder.run_reading import Reading, begin_events
 from controller.recorder.timeline import Timeline, boot_id
 from controller.store import spool
 from controller.system import caught
@@ -52,12 +52,13 @@ class Recorder:
         self.batch = Batch(self.wall, Quarters(run_directory, state_directory, say))
         self._last = caught.Last("a frame or event is not recorded", LINES_MAX, self._lost)
         folder = Folder(state_directory)
-        bounds = run_directory, state_directory, limits
-        self.archive = Archive(*bounds, self._label_now, say, folder.kept)
+        self.archive = Archive(
+            run_directory, state_directory, limits, self._label_now, say, folder.kept
+        )
         meta = self.archive.meta
         self.batch.lifetime.take(meta("lifetime"))
         self.captures = Captures(folder, self.archive, limits, say)
-        self.fast = Fast(state_directory, limits.fast_days, say, self.archive.has_room)
+        self.fast = RingWriter(state_directory, limits.fast_days, say, self.archive.has_room)
         self._follower, self._hints = Follower(run_directory), HintWatch(run_directory)
         self._proof_tests = ProofWatch(state_directory, meta("proof_tests"), run_directory)
         self._inbox = spool.Inbox(run_directory, meta("acts") or [])
@@ -65,7 +66,7 @@ class Recorder:
         self._standing = meta("standing") or []
         self._stored_us = self._tidied_us = self._now_us
         self._retry_us: int | None = None  # set while the disk takes nothing
-        self._waits, self._boot = False, boot_id()
+        self._is_waiting, self._boot = False, boot_id()
         self._note("the recorder has started")
         self._compare_ticks()
 
@@ -139,15 +140,15 @@ class Recorder:
         frame_events = reading.finder.feed(frame)
         second, minute = reading.seconds.feed(frame), reading.minutes.feed(frame)
         self.captures.take(frame, reading.run.tick)
-        is_again = reading.silent_until is not None  # an earlier process has read part of the run
+        is_again = reading.taken_until is not None  # an earlier process has read part of the run
         if self.fast.days and not (is_again and self.fast.has(reading.run.inode, sequence)):
             self.fast.take(reading.ticks.row(frame))
             reading.fast_moment_us = moment[0]
             if self.fast.is_due(reading.run.tick_ms):
                 self._store_ticks(reading)
-        if reading.silent_until is not None and sequence <= reading.silent_until:
+        if reading.taken_until is not None and sequence <= reading.taken_until:
             return
-        for new_event in [*begun(reading, sequence), *frame_events]:
+        for new_event in [*begin_events(reading, sequence), *frame_events]:
             self.batch.add(new_event, *moment)
         self.batch.history(second, minute, moment[0], reading.seconds)
 
@@ -191,9 +192,9 @@ class Recorder:
         position = self.archive.meta("position")
         run, goes_on = self._follower.first(position)
         if run is None:
-            if not self._waits:
+            if not self._is_waiting:
                 self._say(f"{no_answer.NEVER_RAN}; waiting")
-            self._waits = True
+            self._is_waiting = True
             return None
         if position and not goes_on and not position.get("over"):
             read = f"the journal that was read up to frame {position['sequence']} is gone"
@@ -206,22 +207,22 @@ class Recorder:
                 run.reader.rewind()
         return reading
 
-    def _begin(self, run: Run, silent_until: int | None) -> tuple[Reading, int | None]:
+    def _begin(self, run: Run, taken_until: int | None) -> tuple[Reading, int | None]:
         """Begin to read a run. Returns (its Reading, the result of Captures.open)."""
         anchor = self.archive.meta("anchor")
         over_us = self.wall.moment_us(run.changed_utc_us)
         ended_us = None if self._follower.is_newest(run) else over_us
         is_of_boot = anchor and anchor.get("boot") == self._boot
         timeline = Timeline(run, anchor if is_of_boot else None, ended_us)
-        self._reading = Reading(run, timeline, silent_until, self._standing)
-        return self._reading, self.captures.open(run, silent_until is not None)
+        self._reading = Reading(run, timeline, taken_until, self._standing)
+        return self._reading, self.captures.open(run, taken_until is not None)
 
     def _next(self, reading: Reading) -> bool:
         """Go to the next run if this one has ended and was read. Its end becomes an event."""
         run = self._follower.after(reading.run)
         if run is None:
             return False
-        if lost := reading.run.unread(reading.silent_until):
+        if lost := reading.run.unread(reading.taken_until):
             reason = "at the end of the run were not read: a later start took their room"
             self._note(f"{lost} frames {reason}", "JOURNAL", events.LOSS)
         newest = reading.run.seen.sequence
@@ -275,7 +276,7 @@ class Recorder:
         if reading is None or reading.run.seen.sequence is None:
             return {}
         position = reading.run.position
-        if reading.silent_until is not None and position["sequence"] < reading.silent_until:
+        if reading.taken_until is not None and position["sequence"] < reading.taken_until:
             return {}  # not yet at the position that the earlier process had reached
         anchor = reading.timeline.anchor(position["sequence"])
         is_over = reading.run.seen.ended_in_order and reading.quiet

@@ -134,16 +134,16 @@ class ProofWatch:
             serials = (link_statistics.read(self._links) or {}).get("serials", {})
         except OSError:
             return {}
-        places = {
+        names = {
             (device["bus"], device["address"]): device["name"]
             for device in header.get("devices", [])
+            if device["name"] in header.get("places", {})
         }
-        known = {
-            places[address]: serial
+        return {
+            names[address]: serial
             for address, serial in serials.items()
-            if serial and address in places
+            if serial and address in names
         }
-        return {name: serial for name, serial in known.items() if name in header.get("places", {})}
 
     def _lack_of(self, content: proof_lines.Found) -> str:
         """A line if the newest record of the last look is missing now, or ""."""

@@ -57,7 +57,7 @@ HEADERS = [",".join(["utc_s", *Quarter._fields[1 : count + 1]]) for count in CEL
 HEADER = HEADERS[0]
 
 
-def wanted(row: Quarter) -> Quarter:
+def unlowered(row: Quarter) -> Quarter:
     """The row with the load as it would be if no scheduler had lowered it.
 
     While lowered_W is unknown, the load stays as measured.
@@ -147,10 +147,10 @@ class Quarters:
             self._say(f"{error}; quarters of an hour begin anew")
             return {}
 
-    def feed(self, second: Sequence, utc: SupportsInt, *beside: int | None) -> None:
+    def feed(self, second: Sequence, utc: SupportsInt, *last_fields: int | None) -> None:
         """Take a second. second: as in seconds.COLUMNS. utc: its time, us since 1970.
 
-        beside: values of the last five fields of Quarter.
+        last_fields: values of the last five fields of Quarter.
         """
         if not is_set(utc):
             return
@@ -164,7 +164,7 @@ class Quarters:
         pv_W = load_W - battery_W - grid_W if both and load_W is not None else None
         if load_W is None and both:
             load_W = grid_W + battery_W
-        for index, value in enumerate((load_W, pv_W, grid_W, battery_W, *beside)):
+        for index, value in enumerate((load_W, pv_W, grid_W, battery_W, *last_fields)):
             if value is not None:
                 self._sums[index] += value
                 self._counts[index] += 1

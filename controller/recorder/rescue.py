@@ -60,7 +60,7 @@ def put_aside(path: str) -> None:
 
 
 def begin_anew(
-    path: str, bytes_max: int, known: "Known", damage: Callable[[int], db.Row]
+    path: str, bytes_max: int, backups: "Backups", damage: Callable[[int], db.Row]
 ) -> db.Database:
     """A new database with all rows that can be rescued.
 
@@ -72,11 +72,11 @@ def begin_anew(
         with contextlib.closing(_old(path + UNDER_WAY)) as old:
             database.write(
                 (),
-                meta=_state(old, known),
-                also=lambda connection, _: _fill(connection, old, known, bytes_max),
+                meta=_state(old, backups),
+                also=lambda connection, _: _fill(connection, old, backups, bytes_max),
             )
         newest = database.query("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1")
-        heads = [*newest, (0, chain.START), *([known.published] if known.published else [])]
+        heads = [*newest, (0, chain.START), *([backups.published] if backups.published else [])]
         database.head_id, database.head = max(heads, key=lambda head: head[0])
         database.write([damage(database.head_id)])
         # after this the file is complete and durable without a log file
@@ -89,7 +89,7 @@ def begin_anew(
     return db.Database(path, bytes_max)
 
 
-class Known(NamedTuple):
+class Backups(NamedTuple):
     """Data from outside the database. published: (number, hash). captures: [(number, file)]."""
 
     trips: list
@@ -122,7 +122,7 @@ def _readable(connection: sqlite3.Connection, statement: str) -> Iterator[tuple]
         return
 
 
-def _state(old: sqlite3.Connection, known: Known) -> Facts:
+def _state(old: sqlite3.Connection, backups: Backups) -> Facts:
     """Meta of the old database, or the published meta if the published head is newer."""
     meta = {}
     for key, value in _readable(old, "SELECT key, value FROM meta"):
@@ -131,13 +131,13 @@ def _state(old: sqlite3.Connection, known: Known) -> Facts:
     state = {key: meta[key] for key in STATE_KEYS if key in meta}
     head = meta.get("head")
     newest = head[0] if isinstance(head, list) and head and isinstance(head[0], int) else 0
-    if known.published and newest < known.published[0]:
-        state.update((key, known.meta[key]) for key in PUBLISHED_KEYS if key in known.meta)
+    if backups.published and newest < backups.published[0]:
+        state.update((key, backups.meta[key]) for key in PUBLISHED_KEYS if key in backups.meta)
     return state
 
 
 def _fill(
-    connection: sqlite3.Connection, old: sqlite3.Connection, known: Known, bytes_max: int
+    connection: sqlite3.Connection, old: sqlite3.Connection, backups: Backups, bytes_max: int
 ) -> None:
     """Fill the new tables with all known rows. A trip that was rescued twice is stored once."""
     run, insert = connection.execute, db.INSERT_EVENT.format("INSERT OR IGNORE")
@@ -147,13 +147,13 @@ def _fill(
             if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):
                 run(insert, row)
     links = dict(_readable(old, "SELECT id, previous FROM links"))
-    for values, head, previous in known.trips:
+    for values, head, previous in backups.trips:
         run(insert, (*values, head))
         links.setdefault(values[0], previous)
     for number, previous in links.items():
         if not run("SELECT 1 FROM events WHERE id = ?", (number - 1,)).fetchone():
             run("INSERT OR REPLACE INTO links VALUES (?, ?)", (number, previous))
-    connection.executemany("INSERT INTO captures(event_id, file) VALUES (?, ?)", known.captures)
+    connection.executemany("INSERT INTO captures(event_id, file) VALUES (?, ?)", backups.captures)
     seconds = min(SECONDS_MAX, bytes_max // BYTES_A_SECOND)
     for table, count, statement in (
         ("seconds", seconds, db.INSERT_SECOND),

@@ -15,10 +15,10 @@ from controller.system.clock import Utc
 class Reading:
     """One run of the controller, with the objects that make events and rows from its frames."""
 
-    def __init__(self, run: Run, timeline: Timeline, silent_until: int | None, standing: list[str]):
-        """silent_until: sequence up to which an earlier recorder has taken the frames, or None."""
-        self.run, self.timeline, self.silent_until = run, timeline, silent_until
-        self.finder = EventFinder(run.seen, standing, new_run=silent_until is None)
+    def __init__(self, run: Run, timeline: Timeline, taken_until: int | None, standing: list[str]):
+        """taken_until: sequence up to which an earlier recorder has taken the frames, or None."""
+        self.run, self.timeline, self.taken_until = run, timeline, taken_until
+        self.finder = EventFinder(run.seen, standing, new_run=taken_until is None)
         self.seconds, self.minutes = Seconds(run.seen), Minutes(run.seen)
         self.ticks, self.fast_moment_us = Ticks(self.seconds), 0
         self._meter_ms, self._meters = meters_of(run.reader.header)
@@ -37,15 +37,15 @@ class Reading:
         }
 
 
-def begun(reading: Reading, sequence: int) -> Events:
+def begin_events(reading: Reading, sequence: int) -> Events:
     """The event that a run was found (once), and an event for frames that were not read."""
     new_events: Events = []
     lost = reading.run.take_lost()
-    if not reading.began and reading.silent_until is None:
+    if not reading.began and reading.taken_until is None:
         lost = 0  # frames that were overwritten before the recorder started do not count
         new_events.append(event(events.START, f"the controller runs, frame {sequence}"))
-    elif reading.silent_until is not None and not reading.began:
-        lost = sequence - reading.silent_until - 1
+    elif reading.taken_until is not None and not reading.began:
+        lost = sequence - reading.taken_until - 1
     if lost:
         text = f"{lost} frames before frame {sequence} were overwritten before they were read"
         new_events.append(event(events.LOSS, text, code="JOURNAL"))

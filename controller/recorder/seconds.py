@@ -1,6 +1,6 @@
 """Makes a row per second for the record. Powers are means, other values those at its end.
 
-Old values, and values of a frozen meter, are None.
+Old values and values of a frozen meter are None.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ class Seconds:
         tick_ms = seen.reader.header["safety_image"][p.H_TICK_MS]
         self._second_ticks = p.ticks(SECOND_MS, tick_ms)
         self._known_ticks = p.ticks(KNOWN_MS, tick_ms)
-        self._ticks, self._row_ticks = 0, self._second_ticks
+        self._ticks, self._due_ticks = 0, self._second_ticks
         self._heard = OfFrames(seen.reader.header["safety_image"], seen.layout)
         self.site = _site_of(seen, tick_ms)
         self._load_caps = self.site.of_role("load_cap")
@@ -67,10 +67,10 @@ class Seconds:
         self.now = self._powers_now()
         for powers, now in zip(self._powers, self.now):
             powers += now
-        late_ticks = self._ticks - self._row_ticks
+        late_ticks = self._ticks - self._due_ticks
         if late_ticks < 0:
             return None
-        self._row_ticks = self._ticks + self._second_ticks - late_ticks % self._second_ticks
+        self._due_ticks = self._ticks + self._second_ticks - late_ticks % self._second_ticks
         return self._row()
 
     def _known(self, *groups: int) -> bool:

@@ -56,7 +56,7 @@ class Box:
         os.rename(new_link, self.path(f"{OPT}/{name}"))
         durable.sync_directory(self.path(OPT))
 
-    def asked(
+    def run(
         self,
         release: str,
         *arguments: str,

@@ -150,10 +150,10 @@ def flash(
         return
     clear(device, board.files)
     # main.py starts the other files, so it is copied after they are verified
-    for part in (files.keys() - {"main.py"}, {"main.py"}):
-        chosen = {name: path for name, path in files.items() if name in part}
-        copy(device, chosen)
-        verify(device, chosen)
+    started_last = {"main.py": files["main.py"]}
+    for part in ({name: files[name] for name in files if name != "main.py"}, started_last):
+        copy(device, part)
+        verify(device, part)
     loaded = f"{len(files)} files, limit image {parameters.image_crc(image):08x}"
     print(f"done       {loaded}; remove the service jumper and switch the board off and on")
 
@@ -161,8 +161,8 @@ def flash(
 def probe(device: Mpremote) -> Board:
     """Read the kind of the board. FlashError: channel B has no pin table for this kind."""
     printed = device.call("exec", PROBE)
-    parts = next((line.split() for line in printed.splitlines() if line.startswith("board ")), None)
-    if parts is None or len(parts) < 3 or not parts[2].isdecimal():
+    parts = next((line.split() for line in printed.splitlines() if line.startswith("board ")), [])
+    if len(parts) < 3 or not parts[2].isdecimal():
         raise FlashError(f"{device.port}: no MicroPython answers")
     kind = BOARDS.get(parts[1])
     if kind is None:
@@ -179,8 +179,8 @@ def bytecode_of(compiler: str) -> tuple[int, ...]:
         printed = _ran([compiler, "--version"]).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    match = re.search(r"mpy v(\d+)\.(\d+)", printed) or re.search(r"mpy v(\d+)", printed)
-    return tuple(int(number) for number in (*match.groups(), 0)[:2]) if match else ()
+    match = re.search(r"mpy v(\d+)(?:\.(\d+))?", printed)
+    return tuple(int(number or 0) for number in match.groups()) if match else ()
 
 
 def sources(kind: str) -> dict[str, Path]:

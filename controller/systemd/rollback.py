@@ -83,15 +83,15 @@ def _releases(box: Box) -> tuple[str, str]:
 
 def _check(box: Box, now: str, before: str) -> None:
     """Refuse, before anything is changed, if the old release cannot start or read the files."""
-    done = box.asked(before, "--help")
+    done = box.run(before, "--help")
     if done.returncode:
         raise cli.Ended(NO_START, f"release {before} does not start: {_last(done)}")
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, box.path(TRIAL), ignore_errors=True)
         if os.path.exists(box.path(CABINET)):
             _try_configuration(box, now, before)
-            _give(box)
-            done = box.asked(before, "check", f"/{TRIAL}/cabinet/cabinet.toml")
+            _change_owner(box)
+            done = box.run(before, "check", f"/{TRIAL}/cabinet/cabinet.toml")
             if done.returncode:
                 line = _last(done).replace(f"/{TRIAL}/", f"/{ETC}/")
                 raise cli.Ended(WRONG_INPUT, f"nothing changed: release {before} refuses {line}")
@@ -132,7 +132,7 @@ def _no_files(above: str, names: list[str]) -> list[str]:
     ]
 
 
-def _give(box: Box) -> None:
+def _change_owner(box: Box) -> None:
     """Give the copy to the service's user, who owns the state folder and runs the old release."""
     with contextlib.suppress(FileNotFoundError):
         owner = os.stat(box.path(STATE_DIRECTORY[1:]))
@@ -143,18 +143,18 @@ def _give(box: Box) -> None:
 
 def _check_state(box: Box, now: str, before: str) -> None:
     arguments = "migrate", "--readable", "--state-dir", STATE_DIRECTORY
-    done = box.asked(before, "box", *arguments)
+    done = box.run(before, "box", *arguments)
     if done.returncode == WRONG_INPUT:  # an old release has no group `box`
-        done = box.asked(before, *arguments)
+        done = box.run(before, *arguments)
     if done.returncode == WRONG_INPUT:  # an older release has no --readable
-        done = box.asked(before, "-P", "-c", READER, STATE_DIRECTORY, program="python3")
+        done = box.run(before, "-P", "-c", READER, STATE_DIRECTORY, program="python3")
         lines = (
             ['its store: see "Back to the release before" in INSTALLATION.md']
             if done.returncode
             else []
         )
     else:
-        known = box.asked(now, "box", *arguments).stdout.splitlines() if done.returncode else []
+        known = box.run(now, "box", *arguments).stdout.splitlines() if done.returncode else []
         lines = [line for line in done.stdout.splitlines() if line not in known]
         if done.returncode == NO_START:
             lines = [_last(done)]
@@ -211,7 +211,7 @@ def _addresses(box: Box, before: str) -> None:
     """Write the drop-in that the old release makes from the present configuration."""
     if not os.path.exists(box.path(CABINET)):
         return
-    done = box.asked(before, "check", "--drop-in", f"/{CABINET}")
+    done = box.run(before, "check", "--drop-in", f"/{CABINET}")
     if done.returncode:
         return
     if done.stdout:

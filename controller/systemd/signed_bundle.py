@@ -148,7 +148,7 @@ def _digests(path: str, listed: bytes) -> dict[str, str]:
     """{name: SHA-256} of the signed list."""
     matches = [LINE.fullmatch(line) for line in listed.decode("ascii", "replace").splitlines()]
     digests = {match[2]: match[1] for match in matches if match and NAME.fullmatch(match[2])}
-    folders = {name[:end] for name in digests for end, letter in enumerate(name) if letter == "/"}
+    folders = {str(folder) for name in digests for folder in pathlib.PurePath(name).parents}
     if len(digests) != len(matches) or RELEASE not in digests or folders & digests.keys():
         raise BundleError(f"{path}: its {LIST} has lines that are no digest with a name")
     if SCRIPT not in digests:

@@ -35,7 +35,7 @@ ENDS = "active", "failed"
 
 
 def noted(box: Box) -> Trial | None:
-    """The trial that is going on. None: there is none, or its note cannot be read."""
+    """The present trial; None without one, or if its note cannot be read."""
     try:
         return trial_verdict.of_note(json_text.loads(box.content(NOTE) or b"null"))
     except ValueError:
@@ -46,14 +46,14 @@ def _note(box: Box, trial: Trial) -> None:
     durable.put(box.path(NOTE), ".part", [json.dumps(trial._asdict()).encode()], 0o644)
 
 
-def _ended(box: Box, outcome: str) -> None:
+def _end(box: Box, outcome: str) -> None:
     """Keep how the trial ended, then remove its note."""
     durable.put(box.path(LAST), ".part", [f"{outcome}\n".encode()], 0o644)
     box.remove(NOTE)
     say("trial", outcome)
 
 
-def _shown(box: Box) -> int:
+def _show(box: Box) -> int:
     trial = noted(box)
     last = printable((box.content(LAST) or b"").decode("ascii", "replace").strip())
     if trial is None:
@@ -86,7 +86,7 @@ def _count(box: Box, _: str) -> int:
         return DONE
     trial, why = trial_verdict.counted(trial, _restarts())
     _note(box, trial)
-    if why and _goes_back(box, trial, why):
+    if why and _go_back(box, trial, why):
         _systemctl("--no-block", "try-restart", *COMPANIONS)
     return DONE
 
@@ -113,10 +113,10 @@ def _judge(box: Box, _: str) -> int:
     if state == "failed":
         why = f"its service has {_systemctl('show', '-P', 'Result', SERVICE).stdout.strip()}"
     if not why and figures and trial_verdict.is_over(trial):
-        _ended(box, f"{trial.release} stays")
+        _end(box, f"{trial.release} stays")
     elif why and state == "active" and trial.is_off_grid:
         say("trial", f"{why}: it goes back when the site is on the grid again")
-    elif why and state in ENDS and _goes_back(box, trial, why):
+    elif why and state in ENDS and _go_back(box, trial, why):
         _systemctl("restart", SERVICE)
         _systemctl("try-restart", *COMPANIONS)
     return DONE
@@ -150,7 +150,7 @@ def _linked(box: Box, name: str) -> str:
     return os.path.basename(os.path.realpath(box.path(f"{OPT}/{name}")))
 
 
-def _goes_back(box: Box, trial: Trial, why: str) -> bool:
+def _go_back(box: Box, trial: Trial, why: str) -> bool:
     """True if the old release is back. Otherwise the new one stays, and a note says why. While
     another command changes the releases, the next start or look tries again.
     """
@@ -162,16 +162,16 @@ def _goes_back(box: Box, trial: Trial, why: str) -> bool:
     except Busy:
         return False
     except cli.Ended as refused:
-        _ended(box, f"{trial.release} stays, although {why}: {refused}")
+        _end(box, f"{trial.release} stays, although {why}: {refused}")
         return False
-    _ended(box, f"{trial.release} went back to {trial.before}: {why}")
+    _end(box, f"{trial.release} went back to {trial.before}: {why}")
     return True
 
 
 def _figures(box: Box, release: str) -> dict[str, Any] | None:
     """The figures of a running release. None: it gives none."""
     try:
-        done = box.asked(release, "box", "figures", timeout_s=ASKED_S)
+        done = box.run(release, "box", "figures", timeout_s=ASKED_S)
         figures = json_text.loads(done.stdout or "null")
     except (cli.Ended, ValueError, subprocess.TimeoutExpired):
         return None
@@ -203,7 +203,7 @@ def _trial(arguments: Namespace) -> int:
     box = Box(arguments.root)
     if arguments.step is None:
         with cli.ends(NO_START, OSError):
-            return _shown(box)
+            return _show(box)
     if os.geteuid() != ROOT:
         raise cli.Ended(NO_START, "trial needs root: sudo firebreak box trial")
     os.umask(0o022)

@@ -20,7 +20,7 @@ METERS = ["meter_grid", "meter_load"]
 
 def ring(folder, days=7):
     said = []
-    made = fast.Fast(str(folder), days, said.append)
+    made = fast.RingWriter(str(folder), days, said.append)
     made.said = said
     return made
 
@@ -90,7 +90,7 @@ def test_each_changed_byte_and_each_cut_is_found(tmp_path):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
         assert fast_ring.verify(folder).breaks, at
         path.write_bytes(whole[:at])
-        fast.Fast(str(tmp_path), 7, print)
+        fast.RingWriter(str(tmp_path), 7, print)
         assert path.stat().st_size == middle, at
 
 

@@ -74,7 +74,7 @@ def test_a_chain_that_was_made_anew_is_found(bench, capsys):
     header = next(iter(fast_ring.blocks_of(str(next((bench.state_dir / "fast").iterdir()))))).header
     (path,) = (bench.state_dir / "fast").iterdir()
     path.unlink()
-    again = fast.Fast(str(bench.state_dir), 7, print)
+    again = fast.RingWriter(str(bench.state_dir), 7, print)
     for number in range(4):
         again.take((1, number, 0, 0, 0, 0, 0))
         again.write({**header, "number": number})

@@ -12,7 +12,7 @@ from test_recorder_rescue import Cabinet
 from controller.journal.ring import JournalReader
 from controller.journal.snapshot import Snapshot
 from controller.recorder import retention, room
-from controller.recorder.capture import PART, Before, Capture, Folder
+from controller.recorder.capture import PART, Capture, Folder, RecentFrames
 from controller.recorder.captures import INSERT, RETRY_US, Captures
 from controller.recorder.database import TABLES, DatabaseError
 from controller.recorder.limits import Limits
@@ -171,7 +171,7 @@ def test_a_capture_takes_no_more_than_its_ring_holds(feed, tmp_path, monkeypatch
 
 def test_the_frames_before_a_trip_are_bounded_in_bytes(monkeypatch):
     monkeypatch.setattr("controller.recorder.capture.BEFORE_BYTES_MAX", 100)
-    before = Before(10_000)
+    before = RecentFrames(10_000)
     for sequence in range(60):
         frame = SimpleNamespace(sequence=sequence, raw=bytes(10))
         before.add(frame, sequence % 5 == 2, sequence)

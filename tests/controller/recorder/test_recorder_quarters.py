@@ -73,7 +73,9 @@ def test_a_lowered_load_and_the_energy_of_ups_are_means_of_their_own(places, kno
         found.feed(second(load_W=80_000), (FIRST * QUARTER_S + number) * 1_000_000, *beside)
     (row,) = published(places)
     assert (row.load_W, row.lowered_W, row.ups_Wh) == (80_000, 10_000, ups_Wh)
-    assert quarters.wanted(row).load_W == 90_000 and quarters.wanted(row._replace(load_W=None))
+    assert quarters.unlowered(row).load_W == 90_000 and quarters.unlowered(
+        row._replace(load_W=None)
+    )
 
 
 def test_what_the_battery_can_do_is_a_mean_of_the_seconds_that_know_it(places):

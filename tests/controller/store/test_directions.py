@@ -35,7 +35,7 @@ DIRECTIONS = {
         hints/keys.py _remove revoke withdraw
         store/two_copies.py _leave_one mark_failed unmark_saved
         systemd/rollback.py _remember _try_configuration
-        systemd/trial.py _note _ended
+        systemd/trial.py _note _end
     """,
     "releases": """
         console/users.py add
@@ -120,7 +120,7 @@ NOT_PLAYED = {
         "::test_the_last_step_begins_the_ramp_before_its_record",
     ),
     **same(ROLLBACK, "systemd/rollback.py _remember", "systemd/rollback.py _try_configuration"),
-    **same(TRIAL, "systemd/trial.py _note", "systemd/trial.py _ended"),
+    **same(TRIAL, "systemd/trial.py _note", "systemd/trial.py _end"),
     **same(BOX_TREE, *[f"systemd/box_tree.py {name}" for name in ("link", "put", "remove")]),
     **same(BUNDLE, "systemd/signed_bundle.py _signer", "systemd/signed_bundle.py _unpacked"),
 }

@@ -90,7 +90,7 @@ PLACES = {
         systemd/make_bundle.py main signed
         systemd/rollback.py _remember _try_configuration
         systemd/signed_bundle.py _signer _unpacked
-        systemd/trial.py _note _ended
+        systemd/trial.py _note _end
         workbench/profile.py _new
         workbench/sniff.py _sniff
     """,
@@ -366,7 +366,7 @@ def load(folder, say):
 
 
 def ticks(folder, say):
-    made = fast.Fast(str(folder), 7, say)
+    made = fast.RingWriter(str(folder), 7, say)
 
     def act(number):
         fill(made, 1, number)

@@ -54,7 +54,7 @@ systemd/flash_mcu.py sources | files of the release
 system/release.py digest | files of the release
 systemd/make_bundle.py main | the workshop's own files
 systemd/make_bundle.py sources | the workshop's own files
-systemd/rollback.py _give | files of the installer
+systemd/rollback.py _change_owner | files of the installer
 systemd/rollback.py _releases | a release that is not whole is left out
 workbench/probe_words.py by_path | tested here
 workbench/profile_files.py of_folder | left out and named

@@ -100,7 +100,7 @@ class Site:
         monkeypatch.setattr(trial.os, "geteuid", lambda: 0)
         monkeypatch.setattr(trial, "_systemctl", self.systemctl)
         monkeypatch.setattr(clock, "now_us", lambda: int(self.now_s * 1e6))
-        monkeypatch.setattr(Box, "asked", self.answer)
+        monkeypatch.setattr(Box, "run", self.answer)
 
     def systemctl(self, *words):
         self.asked.append(words)
@@ -208,7 +208,7 @@ def test_a_release_that_cannot_go_back_stays_and_says_why(site, monkeypatch):
     refuse = lambda box, release, *words, **more: (  # noqa: E731
         done(2, err="firebreak: x: is unknown\n") if words[0] == "check" else real(release, *words)
     )
-    monkeypatch.setattr(Box, "asked", refuse)
+    monkeypatch.setattr(Box, "run", refuse)
     site.begun().says["show"] = "3\n"
     site.run("judge")
     assert site.link == "new" and not (site.tree / trial.NOTE).exists()
@@ -259,7 +259,7 @@ def test_a_start_that_was_counted_during_a_look_is_kept(site, monkeypatch):
         site.run("count")
         return answer(release, *words)
 
-    monkeypatch.setattr(Box, "asked", slow)
+    monkeypatch.setattr(Box, "run", slow)
     site.begun().run("judge")
     assert trial.noted(Box(str(site.tree))).starts == 1
 
