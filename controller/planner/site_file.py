@@ -146,9 +146,7 @@ def load(path: str) -> Planner:
 
 
 def _site(path: str, tables: dict[str, Any]) -> Site:
-    """The site. The present energy of its store is set to low_J. A plan leaves the power and energy
-    of a frequency response alone.
-    """
+    """The site, with low_J as its present energy. No plan uses the part of a frequency response."""
     settings, import_W = tables["battery"], tables["site"]["import_W_max"]
     energy_Wh, power_W = settings["energy_Wh"], settings["power_W"]
     low_permille, high_permille = settings["reserve_permille"], settings["high_permille"]
@@ -156,25 +154,18 @@ def _site(path: str, tables: dict[str, Any]) -> Site:
     if settings["cabinet"]:
         if energy_Wh is not None or power_W is not None:
             refuse(path, ("battery",), "has cabinet beside energy_Wh or power_W", "one of the two")
-        energy_Wh, power_W, most_W, kept_permille, most_permille = _of_cabinet(
-            path, settings["cabinet"]
-        )
+        limits = _of_cabinet(path, settings["cabinet"])
+        energy_Wh, power_W, most_W, kept_permille, most_permille = limits
         import_W = most_W if import_W is None else min(import_W, most_W)
-        low_permille, high_permille = (
-            max(low_permille, kept_permille),
-            min(high_permille, most_permille),
-        )
+        low_permille = max(low_permille, kept_permille)
+        high_permille = min(high_permille, most_permille)
     battery = ("battery", "energy_Wh", energy_Wh), ("battery", "power_W", power_W)
     for *key, value in (*battery, ("site", "import_W_max", import_W)):
         if value is None:
             refuse(path, tuple(key), "is missing", "a number, or cabinet = a cabinet.toml")
     if low_permille >= high_permille:
-        not_allowed(
-            path,
-            ("battery", "reserve_permille"),
-            low_permille,
-            f"below high_permille = {high_permille}",
-        )
+        allowed = f"below high_permille = {high_permille}"
+        not_allowed(path, ("battery", "reserve_permille"), low_permille, allowed)
     full_J = energy_Wh * J_PER_WH
     bounds_J = full_J * low_permille / 1000, full_J * high_permille / 1000
     one_way = math.sqrt(settings["round_trip_permille"] / 1000)

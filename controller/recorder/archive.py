@@ -60,8 +60,8 @@ class Archive:
         self._reserve = Reserve(state_directory)
         self._trips = TripLog(state_directory)
         self.lean, self.left_out = False, 0
-        # the newest meta values, which are published with the head
-        self._published_meta: dict[str, Any] = dict(head.read(run_directory).get("meta", {}))
+        # newest values of the table `meta`, which are published with the head
+        self._meta_copy: dict[str, Any] = dict(head.read(run_directory).get("meta", {}))
         self._first: list[Row] = []  # rows with which the next transaction begins
         self._why_lost: str | None = None  # why there is no database, if none could be begun
         self._reported: dict[str, str | None] = {}  # {what fails: the reason last reported}
@@ -114,7 +114,7 @@ class Archive:
 
     def _begin_anew(self, why: str) -> Database:
         backups = rescue.Backups(
-            self._trips.entries(), self.published(), self._published_meta, self._captures()
+            self._trips.entries(), self.published(), self._meta_copy, self._captures()
         )
         rescue.put_aside(self.path)
         database = self._with_reserve(
@@ -148,7 +148,7 @@ class Archive:
         # the next write detects the damage
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
             value = self.database.meta(key)
-        return self._published_meta.get(key) if value is None else value
+        return self._meta_copy.get(key) if value is None else value
 
     # -- writing
 
@@ -178,7 +178,7 @@ class Archive:
         self.left_out += len(seconds) - len(history[0])
         self._first = []
         self._copy_trips()
-        self._published_meta.update(meta or {})
+        self._meta_copy.update(meta or {})
         self._publish()
         return stored
 
@@ -244,11 +244,7 @@ class Archive:
         """Publish the head for the systems upstream. A failure is reported once."""
         why: str | None = None
         database = self.database
-        content = {
-            "id": database.head_id,
-            "hash": database.head.hex(),
-            "meta": self._published_meta,
-        }
+        content = {"id": database.head_id, "hash": database.head.hex(), "meta": self._meta_copy}
         try:
             head.publish(self._run_directory, content)
         except OSError as error:

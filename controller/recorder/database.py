@@ -196,9 +196,7 @@ class Database:
             newest = run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone()
             if stored and self.head_id and not newest:
                 run("INSERT OR REPLACE INTO links VALUES (?, ?)", (self.head_id + 1, self.head))
-            run_many(
-                INSERT_EVENT.format("INSERT"), [(*values, digest) for values, digest in stored]
-            )
+            run_many(INSERT_EVENT.format("INSERT"), [(*values, link) for values, link in stored])
             run_many(INSERT_SECOND, seconds)
             run_many(INSERT_MINUTE, minutes)
             run_many(

@@ -107,9 +107,9 @@ def _periods(series: Element, currency: str) -> Iterator[Period]:
         yield Period(block, ends[0], step, span // step, _text(series, "curveType"))
 
 
-def _prices(period: Period, quantity: Quantity) -> dict[int, float]:
+def _prices(span: Period, quantity: Quantity) -> dict[int, float]:
     """{quarter since 1970: price per kWh}."""
-    block, start, step, count, curve = period
+    block, start, step, count, curve = span
     by_position: dict[int, float] = {}
     for point in block.findall("{*}Point"):
         position, text = _text(point, "position"), _text(point, "price.amount")
