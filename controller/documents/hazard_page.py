@@ -2,6 +2,7 @@
 tests, and the rows of the cause-and-effect matrix.
 """
 
+from controller.documents import document
 from controller.documents.document import Blocks, Columns, Facts, Heading, Mark, Table, Text, table
 from controller.documents.matrix_tables import stages_of
 
@@ -26,12 +27,12 @@ def blocks(facts: Facts) -> Blocks:
         Text(HEAD),
         *([] if facts["is_source_tree"] else [Text(PARTLY)]),
         Heading(2, f"Gaps ({len(facts['gaps'])})"),
-        *([Text(gap) for gap in facts["gaps"]] or [Text("None.")]),
+        *document.texts(facts["gaps"] or ["None."]),
         Heading(2, "All hazards"),
         summary(facts),
         *[block for hazard in facts["hazards"] for block in _hazard(hazard, facts)],
         Heading(2, "Outside this program"),
-        outside(facts),
+        table(facts["outside"], {"hazard": "hazard", "responsible": "who"}),
         Heading(2, "Rows and their hazards"),
         table(facts["rows"], ROWS),
         Heading(2, "Tests and scenarios, and their hazards"),
@@ -51,11 +52,6 @@ def summary(facts: Facts) -> Table:
         "measured": lambda hazard: _time(_own_ms(hazard, "measured")),
     }
     return table(facts["hazards"], columns)
-
-
-def outside(facts: Facts) -> Table:
-    """Hazards that this program cannot stop, and the person or device that can."""
-    return table(facts["outside"], {"hazard": "hazard", "responsible": "who"})
 
 
 def _is_timed(hazard: Facts) -> bool:

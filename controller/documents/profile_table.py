@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from controller.config import profile_form
 from controller.config.profile_words import words_of
-from controller.documents.document import Blocks, Heading, Table
+from controller.documents.document import Blocks, Heading, Table, section
 from controller.forms.field import REQUIRED, Field, allowed_text
 from controller.forms.refusal import shown
 
@@ -23,9 +23,9 @@ def blocks(arguments: Namespace) -> Blocks:
         families = profile_form.SENSORS if owners == "sensors" else owners.split(",")
         if not name or family in (None, *families):
             suffix = "" if family or not name else f" ({', '.join(families)})"
-            page += [Heading(2, f"{name or owners or 'top'}{suffix}".replace(".NAME", ""))]
+            title = f"{name or owners or 'top'}{suffix}".replace(".NAME", "")
             rows = [(key, *_cells(prefix + key, field)) for key, field in form.items()]
-            page += [Table(HEADERS, rows)]
+            page += section(title, Table(HEADERS, rows))
     return page
 
 

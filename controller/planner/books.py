@@ -166,13 +166,13 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
         return None
     if math.isnan(pv_W[0]):  # a site without PV
         pv_W = [0.0] * len(rows)
-    pairs = [_pair(*parts) for parts in zip(rows, load_W, pv_W)]
+    powers_W = [_pair(*parts) for parts in zip(rows, load_W, pv_W)]
     return Series(
         start=planning.later(earliest, first - min(by_index)),
         load_W=load_W,
         pv_W=pv_W,
-        grid_W=[grid_W for grid_W, _ in pairs],
-        battery_W=[battery_W for _, battery_W in pairs],
+        grid_W=[grid_W for grid_W, _ in powers_W],
+        battery_W=[battery_W for _, battery_W in powers_W],
         stored_J=[energy_Wh * J_PER_WH for energy_Wh in stored_Wh],
         price_per_kWh=price,
         carbon_g_per_kWh=_column(rows, "carbon_g_per_kWh"),

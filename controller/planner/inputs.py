@@ -85,6 +85,7 @@ def known(feeds: Given, stored_J: float, peaks_W: Sequence[float]) -> Known | No
 
 
 def _first_known(values: Column) -> int:
+    """Index of the first known value. An unknown one is NaN, which differs from itself."""
     return next((index for index, number in enumerate(values) if number == number), PAST)
 
 

@@ -227,10 +227,10 @@ def net_ahead_W(known: Known, count: int) -> list[float]:
 
 def ahead_W(known: Known, count: int) -> tuple[list[float], list[float]]:
     """Forecast of load and PV of the next slots."""
-    before = local_days.before_at(known.time)
-    load_W = forecast.load(known.past_load_W, before, count, known.cooling_W)
+    day_before = local_days.before_at(known.time)
+    load_W = forecast.load(known.past_load_W, day_before, count, known.cooling_W)
     load_W[: len(known.load_W)] = known.load_W[:count]
-    pv_W = forecast.repeated(known.past_pv_W, before, count)
+    pv_W = forecast.repeated(known.past_pv_W, day_before, count)
     pv_W[: len(known.pv_W)] = known.pv_W[:count]
     return load_W, pv_W
 

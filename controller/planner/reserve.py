@@ -36,10 +36,10 @@ def asked_J(net_W: Numbers, hours: Hours, hard: Store, warned: Sequence[bool] = 
     in an outage. warned: True for each slot in a warned span.
     """
     spent_J = [0.0, *accumulate([_spent_J(power_W, hard) for power_W in net_W])]
-    always, once = [math.ceil(HOUR_SLOTS * hour) for hour in hours]
+    always_slots, warned_slots = [math.ceil(HOUR_SLOTS * hour) for hour in hours]
     needs_J = list[float]()
     for slot in range(1, len(spent_J)):
-        end = slot + max(always, once * any(warned[slot - 1 : slot + 1]))
+        end = slot + max(always_slots, warned_slots * any(warned[slot - 1 : slot + 1]))
         needs_J.append(hard.low_J + max(spent_J[slot : end + 1]) - spent_J[slot])
     return needs_J
 

@@ -224,13 +224,13 @@ def _feed(path: str, name: str, settings: Any, zone: tzinfo, currency: str) -> F
     if not NAME.fullmatch(name):
         refuse(path, key, "is no name", "a small letter, then up to 31 of a-z, 0-9 and _")
     fields = read_variant(path, key, settings, "format", FORMATS, COMMON)
-    kind, form, url = fields["kind"], fields["format"], fields.get("url")
+    kind, format_name, url = fields["kind"], fields["format"], fields.get("url")
     max_age_h, units = KINDS[kind]
-    kinds = KINDS_OF.get(form, [feed_kind for feed_kind in KINDS if feed_kind != "jobs"])
+    kinds = KINDS_OF.get(format_name, [feed_kind for feed_kind in KINDS if feed_kind != "jobs"])
     if kind not in kinds:
-        not_allowed(path, (*key, "kind"), kind, f"{', '.join(kinds)} for format {form}")
+        not_allowed(path, (*key, "kind"), kind, f"{', '.join(kinds)} for format {format_name}")
     unit = fields.get("unit", "")
-    if (unit or form.endswith("json")) and unit_of(kind, unit) is None:
+    if (unit or format_name.endswith("json")) and unit_of(kind, unit) is None:
         not_allowed(path, (*key, "unit"), unit, units)
     if bool(url) == bool(fields.get("path")):
         refuse(path, key, "has no source or two", "one of path and url")
@@ -240,5 +240,11 @@ def _feed(path: str, name: str, settings: Any, zone: tzinfo, currency: str) -> F
         fields[path_key] = _beside(path, fields[path_key])
     age_h = max_age_h if fields["max_age_h"] is None else fields["max_age_h"]
     return Feed(
-        name, kind, format=form, max_age_s=age_h * HOUR_S, zone=zone, currency=currency, keys=fields
+        name,
+        kind,
+        format=format_name,
+        max_age_s=age_h * HOUR_S,
+        zone=zone,
+        currency=currency,
+        keys=fields,
     )

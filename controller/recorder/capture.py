@@ -193,13 +193,13 @@ class Folder:
         path, span = os.path.join(self.path, name), None
         try:
             with contextlib.closing(JournalReader(path + PART)) as reader:
-                again = Capture(path + ".again", reader)
+                copy = Capture(path + ".again", reader)
                 for frame in reader.frames():
-                    again.add(frame.sequence, frame.raw)
-                    again.pump()
-                again.finish()
-            if again.first is not None and again.last is not None:
-                span = again.first, again.last
+                    copy.add(frame.sequence, frame.raw)
+                    copy.pump()
+                copy.finish()
+            if copy.first is not None and copy.last is not None:
+                span = copy.first, copy.last
                 _rename(path + ".again", path)
         except JournalError:
             pass  # killed before the file had a frame

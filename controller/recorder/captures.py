@@ -96,8 +96,10 @@ class Captures:
         def also(connection: sqlite3.Connection, stored: Stored) -> None:
             numbers = [values[0] for values, _ in stored if values[KIND] == events.TRIP]
             name = self._name or f"trip_{numbers[0]}.journal"
-            known = (self._resumed, self._capture and self._capture.first, self._before.first)
-            first = next((sequence for sequence in known if sequence is not None), None)  # may be 0
+            candidates = (self._resumed, self._capture and self._capture.first, self._before.first)
+            first = next(
+                (sequence for sequence in candidates if sequence is not None), None
+            )  # may be 0
             end = max(max(trips) + self._after_ticks, self._end)
             self._committing = name, end
             connection.executemany(INSERT, [(number, first, end, name) for number in numbers])

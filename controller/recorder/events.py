@@ -155,20 +155,17 @@ class EventFinder:
         stage = BY_ID.get(name.partition(".")[0])
         return heard.behind(self._devices, self.seen.inp, self._heard, stage) if stage else ()
 
-    def _resets(self) -> Events:
+    def _resets(self) -> NewEvents:
         """Resets that have ended, whether or not they reached the kernel."""
-        inp, out, base = self.seen.inp, self.seen.out, self._void_at
-        reset = (inp[s.RESET_KIND], out[s.RESET_RESULT])
-        void = (0, 0) if base is None or not inp[base] else inp[base : base + len(image.VOID_RESET)]
-        return [
-            event(
-                RESET,
-                f"{'key' if kind == matrix.KEY else 'remote'} reset: "
-                f"{answer_words.text(answer)}, {out[s.RESETS_LEFT]} left this hour",
-            )
-            for kind, answer in (reset, void)
-            if answer
-        ]
+        inp, out, void_at = self.seen.inp, self.seen.out, self._void_at
+        answers: list[Sequence[int]] = [(inp[s.RESET_KIND], out[s.RESET_RESULT])]
+        if void_at is not None and inp[void_at]:
+            answers.append(inp[void_at : void_at + len(image.VOID_RESET)])
+        for kind, answer in answers:
+            if answer:
+                reset = "key reset" if kind == matrix.KEY else "remote reset"
+                text = f"{answer_words.text(answer)}, {out[s.RESETS_LEFT]} left this hour"
+                yield event(RESET, f"{reset}: {text}")
 
     def _run_state(self) -> NewEvents:
         now = self.seen.out[s.STATE]

@@ -43,8 +43,8 @@ class Timeline:
         """Set the time of the newest frame, for a run that is no longer written."""
         anchor = self._anchor
         if anchor and anchor["inode"] == self._run.inode and anchor["sequence"] <= self._newest:
-            on_us = (self._newest - anchor["sequence"]) * self._run.tick_ms * 1000
-            self._newest_us, self._within_us = anchor["uptime_us"] + on_us, ANCHORED_WITHIN_US
+            elapsed_us = (self._newest - anchor["sequence"]) * self._run.tick_ms * 1000
+            self._newest_us, self._within_us = anchor["uptime_us"] + elapsed_us, ANCHORED_WITHIN_US
         else:
             self._within_us = None
             self._newest_us = now_us if self._ended_us is None else self._ended_us

@@ -105,9 +105,10 @@ def _try_configuration(box: Box, now: str, before: str) -> None:
     shutil.rmtree(trial, ignore_errors=True)
     os.makedirs(trial, mode=0o700)
     for folder in ("cabinet", "types"):
-        place = os.path.dirname(box.path(f"{ETC}/{folder}/x"))
-        if os.path.isdir(place):
-            shutil.copytree(place, f"{trial}/{folder}", ignore=_no_files)
+        # Box.path checks the folder of a file, so the name of a file is added.
+        source = os.path.dirname(box.path(f"{ETC}/{folder}/x"))
+        if os.path.isdir(source):
+            shutil.copytree(source, f"{trial}/{folder}", ignore=_no_files)
     for name, content in _owned(box, now, before).items():
         path = os.path.join(trial, os.path.relpath(name, ETC))
         if content is None:

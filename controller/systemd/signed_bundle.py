@@ -119,13 +119,13 @@ def _signer(path: str, listed: bytes, signature: bytes, signers: str) -> str:
         raise BundleError(f"{signers}: no such file of allowed signers")
     program = ssh_keygen()
     with tempfile.TemporaryDirectory() as folder:
-        place = os.path.join(folder, SIGNATURE)
-        pathlib.Path(place).write_bytes(signature)
-        lookup = _asked(program, "find-principals", "-s", place, "-f", signers)
+        signature_path = os.path.join(folder, SIGNATURE)
+        pathlib.Path(signature_path).write_bytes(signature)
+        lookup = _asked(program, "find-principals", "-s", signature_path, "-f", signers)
         names = lookup.stdout.decode("ascii", "replace").split()
         if lookup.returncode or not names:
             raise BundleError(f"{path}: no key of {signers} has signed it")
-        options = "-f", signers, "-I", names[0], "-n", NAMESPACE, "-s", place
+        options = "-f", signers, "-I", names[0], "-n", NAMESPACE, "-s", signature_path
         if _asked(program, "verify", *options, content=listed).returncode:
             raise BundleError(f"{path}: its {LIST} is not what {names[0]} has signed")
     return names[0]
@@ -223,9 +223,9 @@ def _unpacked(bundle: Bundle, root: str, options: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="firebreak-", dir="/var/tmp") as folder:
         stamp = {f"tree/{RELEASE}": bundle.files[RELEASE]}  # for the installer
         for name, content in {**bundle.files, **stamp}.items():
-            place = os.path.join(folder, name)
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            pathlib.Path(place).write_bytes(content)
+            target = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            pathlib.Path(target).write_bytes(content)
         script = os.path.join(folder, SCRIPT)
         arguments = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
         # flash.sh sets PYTHONPATH; the commands of the installed release must not see it

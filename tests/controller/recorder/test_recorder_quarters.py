@@ -197,9 +197,7 @@ def test_an_odd_line_costs_that_line_and_is_named(places):
                 file.write(text)
         doubts = []
         found = quarters.read(os.path.join(places[0], quarters.FILE), doubts)
-        assert [(each.number - FIRST, each.load_W) for each in found] == [(0, 7), (3, 3), (9, 9)], (
-            odd
-        )
+        assert [(row.number - FIRST, row.load_W) for row in found] == [(0, 7), (3, 3), (9, 9)], odd
         (line,) = doubts
         assert "1 lines are left out, the first is line 4" in line
         said = []

@@ -403,7 +403,7 @@ def quarters(folder, say):
     made = Quarters(str(folder), str(folder), say)
 
     def act(number):
-        made._at = number
+        made._number = number
         made._sums, made._counts = [900.0] * 9, [900] * 9
         made._end()
         return len(made._rows) == number + 1

@@ -30,7 +30,7 @@ def roll_back(tree, monkeypatch, capsys, answers=None):
     def answer(box, release, *words, program=""):
         return (answers or {}).get((release, words[0]), done())
 
-    monkeypatch.setattr(rollback.Box, "asked", answer)
+    monkeypatch.setattr(rollback.Box, "run", answer)
     found = lines_of(capsys, "box rollback --root", tree)
     assert not (tree / rollback.TRIAL).exists()
     return found
@@ -130,7 +130,7 @@ def test_a_configuration_that_the_old_release_refuses_changes_nothing(tree, monk
         return done()
 
     before = content(tree)
-    monkeypatch.setattr(rollback.Box, "asked", answer)
+    monkeypatch.setattr(rollback.Box, "run", answer)
     line = "firebreak: nothing changed: release old refuses /etc/firebreak/cabinet/site.toml:x: is"
     assert run(capsys, "box rollback --root", tree) == (2, [], [f"{line} unknown"])
     assert content(tree) == before
