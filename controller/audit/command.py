@@ -1,6 +1,4 @@
-"""The command `firebreak audit RECORD`. It judges a recording of a load's power by the rules of
-grid operators.
-"""
+"""The command `firebreak audit RECORD`. It judges a load's power by rules of grid operators."""
 
 import os
 import resource
@@ -8,7 +6,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 
 from controller.audit import judge, page, report, rules, sources
-from controller.audit.judge import Found
+from controller.audit.judge import Findings
 from controller.audit.samples import AuditError
 from controller.forms.refusal import ConfigError
 from controller.series import times
@@ -69,7 +67,7 @@ def run(arguments: Namespace) -> int:
     return DONE if findings.is_met else NOT_DONE
 
 
-def _write(findings: Found, path: str | None, content: Callable[[Found], str]) -> None:
+def _write(findings: Findings, path: str | None, content: Callable[[Findings], str]) -> None:
     if path is None:
         return
     if os.path.realpath(path) == os.path.realpath(findings.source.path):

@@ -24,8 +24,8 @@ from controller.audit.samples import (
     Steady,
 )
 
-SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
-# Keys of a rule with curves or limits of a sag. Inside a curve, the commands are judged.
+SIGNALS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
+# Keys of a rule with curves or limits of a sag. Commands are judged inside a curve.
 CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
@@ -50,12 +50,11 @@ class Verdict(NamedTuple):
     # The largest site that keeps the rule. inf: any size does. 0: none does. None: the rule could
     # not be judged.
     site_MW_max: float | None = None
-    # {interpretation: its verdict}, if the text of the rule can be read in several ways. One of
-    # these verdicts is the verdict of the rule.
+    # {interpretation: its verdict}, if the text of the rule can be read in several ways
     readings: "dict[str, Verdict]" = {}
 
 
-class Found(NamedTuple):
+class Findings(NamedTuple):
     """The result of an audit. is_against: the battery's power falls when the load rises."""
 
     source: Source
@@ -72,7 +71,7 @@ class Found(NamedTuple):
 
     @property
     def judged(self) -> str:
-        """The power that decides: with battery if that was measured, else the load alone."""
+        """The power that decides: with battery if that was measured, otherwise the load alone."""
         return SERIES[GRID if any(v.series == SERIES[GRID] for v in self.verdicts) else LOAD]
 
     @property
@@ -107,9 +106,9 @@ class Trial(NamedTuple):
     readings: dict[str, Measure]
 
 
-class Likeness:
-    """Finds out whether the battery follows the load, from the correlation of their changes in one
-    second. If it is clearly negative, one of the two powers probably has the wrong sign.
+class Correlation:
+    """Correlation of the changes of load and battery in one second. If it is clearly negative, one
+    of the two powers probably has the wrong sign.
     """
 
     def __init__(self) -> None:
@@ -130,26 +129,26 @@ class Likeness:
         return self._both < AGAINST * math.sqrt(self._load * self._battery)
 
 
-def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found:
+def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Findings:
     """Read the source once and judge it. site_MW: size of the site to judge, or None for the
     highest measured load. Raises AuditError or SeriesError.
     """
-    steady, peak_W, likeness = Steady(source), -math.inf, Likeness()
+    steady, peak_W, correlation = Steady(source), -math.inf, Correlation()
     trials: list[Trial] = []
     for block in steady.blocks():
         names = [name for name in POWERS if name in block.values]
         trials = trials or [_trial(rule, name, steady.step_s) for rule in rules for name in names]
         peak_W = max(peak_W, float(block.values[LOAD].max()))
         if GRID in names:
-            likeness.feed(block, steady.step_s)
+            correlation.feed(block, steady.step_s)
         for trial in trials:
             power_W = trial.free.power(block, block.values[trial.name])
             for measure in trial.readings.values():
                 measure.feed(block, power_W)
     if not peak_W > 0:
         raise AuditError(f"{source.path}: the load is never above 0: allowed is a power it takes")
-    size_MW = peak_W / W_PER_MW if site_MW is None else site_MW
-    findings = Found(source, steady, peak_W, size_MW, [], likeness.is_against)
+    judged_MW = peak_W / W_PER_MW if site_MW is None else site_MW
+    findings = Findings(source, steady, peak_W, judged_MW, [], correlation.is_against)
     findings.verdicts.extend([_verdict(findings, trial) for trial in trials])
     return findings
 
@@ -159,22 +158,24 @@ def _trial(rule: Rule, name: str, step_s: float) -> Trial:
     return Trial(rule, name, free, measures.of_rule(rule, step_s))
 
 
-def _verdict(findings: Found, trial: Trial) -> Verdict:
-    rule, verdict = trial.rule, _seen(findings, trial)
+def _verdict(findings: Findings, trial: Trial) -> Verdict:
+    rule, verdict = trial.rule, _verdict_of_any_size(findings, trial)
     if rule.applies(findings.site_MW):
         return verdict
     why = f"{rule.size_words}; {verdict.why}" if verdict.why else rule.size_words
     return verdict._replace(word=BELOW, why=why)
 
 
-def _seen(findings: Found, trial: Trial) -> Verdict:
+def _verdict_of_any_size(findings: Findings, trial: Trial) -> Verdict:
     """The verdict as if the rule applied to sites of every size."""
     rule, series, meter_s = trial.rule, SERIES[trial.name], findings.steady.meter_s
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
         slow = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
-        lacks = [_lacks(rule, ride) for ride in trial.readings.values() if isinstance(ride, Rides)]
-        return Verdict(rule, series, REFUSED, "; ".join([*filter(None, lacks), slow]))
+        missing = [
+            _missing(rule, ride) for ride in trial.readings.values() if isinstance(ride, Rides)
+        ]
+        return Verdict(rule, series, REFUSED, "; ".join([*filter(None, missing), slow]))
     readings = {
         key: _of_measure(findings, rule, series, reading) for key, reading in trial.readings.items()
     }
@@ -189,7 +190,7 @@ def _strictness(verdict: Verdict) -> tuple[int, float]:
     return (MET, NOTHING, REFUSED, BROKEN).index(verdict.word), verdict.value or 0.0
 
 
-def _of_measure(findings: Found, rule: Rule, series: str, measure: Measure) -> Verdict:
+def _of_measure(findings: Findings, rule: Rule, series: str, measure: Measure) -> Verdict:
     measure.close()
     if isinstance(measure, Rides):
         return _of_rides(rule, series, measure)
@@ -203,7 +204,9 @@ def _of_measure(findings: Found, rule: Rule, series: str, measure: Measure) -> V
     return Verdict(rule, series, NOTHING, why)
 
 
-def _of_worst(findings: Found, rule: Rule, series: str, measure: Measure, worst: Worst) -> Verdict:
+def _of_worst(
+    findings: Findings, rule: Rule, series: str, measure: Measure, worst: Worst
+) -> Verdict:
     if isinstance(measure, Energy):
         value, site_MW_max = 100 * measure.share, None
     else:
@@ -226,38 +229,38 @@ def _largest(rule: Rule, share: float) -> float:
     return max(most, rule.from_MW)
 
 
-def _lacks(rule: Rule, rides: Rides) -> str:
-    """The signals that the rule needs and the record does not have; "" if it has all."""
-    missing = [word for name, word in SIGNS.items() if name not in rides.seen]
+def _missing(rule: Rule, rides: Rides) -> str:
+    """A text about the signals that the rule needs and the record lacks; "" if it has all."""
+    missing = [signal for name, signal in SIGNALS.items() if name not in rides.seen]
     if COMMANDED not in rides.seen and any([rule.values[key] for key in CURVES]):
         missing.append("commands")
     return f"the record has no {' and no '.join(missing)}" if missing else ""
 
 
 def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
-    lacks, has_signs = _lacks(rule, rides), not rides.seen.isdisjoint(SIGNS)
-    if not has_signs or COMMANDED not in rides.seen and rule.values["back_s"] is None:
-        return Verdict(rule, series, NOTHING, lacks)
+    missing, has_signal = _missing(rule, rides), not rides.seen.isdisjoint(SIGNALS)
+    if not has_signal or COMMANDED not in rides.seen and rule.values["back_s"] is None:
+        return Verdict(rule, series, NOTHING, missing)
     if rides.other_Hz:
         why = f"the rule is for another grid: this one has {rides.other_Hz:.0f} Hz"
         return Verdict(rule, series, NOTHING, why)
     if not rides.rides:
-        return Verdict(rule, series, NOTHING, _words([], lacks))
+        return Verdict(rule, series, NOTHING, _sags_text([], missing))
     limit = rule.values["back_s"]
-    worst = max(rides.rides, key=_badness)
-    word, why = MET, _words(rides.rides, lacks)
+    worst = max(rides.rides, key=_severity)
+    word, why = MET, _sags_text(rides.rides, missing)
     if worst.act:
         word, why = BROKEN, f"{worst.act} commanded {worst.act_s:.2f} s into the sag; {why}"
     elif worst.back_s is not None and exceeds(worst.back_s, limit):
         word = BROKEN
-    elif all([_is_cut(ride) for ride in rides.rides]):
+    elif all([ride.is_inside and not ride.is_back for ride in rides.rides]):
         word, why = NOTHING, f"no power before the sag, or the record ends in {limit:g} s; {why}"
     value = worst.back_s
     return Verdict(rule, series, word, why, value, limit, begin_s=worst.begin_s, at_s=worst.end_s)
 
 
-def _of_response(of: Found, rule: Rule, series: str, measure: Response) -> Verdict:
-    judged, frequency_s = measure.deviations, of.steady.frequency_s
+def _of_response(findings: Findings, rule: Rule, series: str, measure: Response) -> Verdict:
+    judged, frequency_s = measure.deviations, findings.steady.frequency_s
     notes = [
         note
         for count, note in (
@@ -272,7 +275,7 @@ def _of_response(of: Found, rule: Rule, series: str, measure: Response) -> Verdi
         return Verdict(rule, series, NOTHING, why)
     worst = max(judged, key=lambda deviation: deviation.comparison.apart)
     delay_s, energy = worst.comparison.delay * measure.step_s, 100 * worst.comparison.energy
-    unseen_s = frequency_s - measure.step_s  # before this value, the frequency may have been there
+    unseen_s = frequency_s - measure.step_s  # the frequency may have changed so long before
     if exceeds(delay_s + unseen_s, rule.values["delay_s"]):
         why = f"the frequency has one value every {frequency_s * 1000:.0f} ms, so the response may"
         why += f" be {delay_s + unseen_s:.2f} s late; this rule allows {rule.values['delay_s']:g} s"
@@ -286,15 +289,11 @@ def _of_response(of: Found, rule: Rule, series: str, measure: Response) -> Verdi
     return Verdict(rule, series, word, why, value, limit, begin_s=worst.begin_s, at_s=worst.end_s)
 
 
-def _is_cut(ride: Ride) -> bool:
-    return ride.is_inside and not ride.is_back
-
-
-def _badness(ride: Ride) -> tuple[bool, float]:
+def _severity(ride: Ride) -> tuple[bool, float]:
     return bool(ride.act), -1.0 if ride.back_s is None else ride.back_s
 
 
-def _words(rides: Sequence[Ride], lacks: str) -> str:
+def _sags_text(rides: Sequence[Ride], missing: str) -> str:
     inside = sum([ride.is_inside for ride in rides])
     sags = f"{inside} of {len(rides)} sags inside the curve" if rides else "no sag in this record"
-    return f"{sags}; {lacks}" if lacks else sags
+    return f"{sags}; {missing}" if missing else sags

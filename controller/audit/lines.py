@@ -42,7 +42,7 @@ class Measure:
     def close(self) -> None:
         """Finish: the record has ended."""
 
-    def worse(self, value: float, begin_s: float, at_s: float) -> None:
+    def keep_worst(self, value: float, begin_s: float, at_s: float) -> None:
         """Keep the value if it is the largest."""
         if self._worst is None or value > self._worst.value:
             self._worst = Worst(float(value), float(begin_s), float(at_s))
@@ -59,7 +59,7 @@ class Spectra(Measure):
         self._begin()
         size = 1 << (self._count * self.PADDED - 1).bit_length()
         turns_Hz = np.fft.rfftfreq(size, step_s)
-        self._size, self._is_in = size, (turns_Hz >= low_Hz) & (turns_Hz <= high_Hz)
+        self._size, self._in_band = size, (turns_Hz >= low_Hz) & (turns_Hz <= high_Hz)
 
     PADDED = 1
 
@@ -91,7 +91,7 @@ class Spectra(Measure):
         mean = float(self._hann @ part) / self._hann.sum()
         magnitudes = np.abs(np.fft.rfft(self._hann * (part - mean), self._size))
         begin_s, end_s = self._times_s[[first, first + self._count - 1]].tolist()
-        self.worse(self.value(magnitudes), begin_s, (begin_s + end_s) / 2)
+        self.keep_worst(self.value(magnitudes), begin_s, (begin_s + end_s) / 2)
 
     def value(self, magnitudes: np.ndarray) -> float:
         """The value of one window. magnitudes: absolute values of its transform."""
@@ -106,15 +106,15 @@ class Line(Spectra):
     def value(self, magnitudes: np.ndarray) -> float:
         """See Spectra."""
         # If the samples are too far apart, no line is in the band. The rule is then refused.
-        return 2 * float(magnitudes[self._is_in].max(initial=0)) / float(self._hann.sum())
+        return 2 * float(magnitudes[self._in_band].max(initial=0)) / float(self._hann.sum())
 
 
 class Content(Spectra):
-    """Amplitude that a single line with the energy of all lines of the band would have."""
+    """Amplitude of a single line that has the energy of all lines of the band."""
 
     def value(self, magnitudes: np.ndarray) -> float:
         """See Spectra."""
-        energy = float((magnitudes[self._is_in] ** 2).sum()) / (
+        energy = float((magnitudes[self._in_band] ** 2).sum()) / (
             self._size * float(self._hann @ self._hann)
         )
         return 2 * math.sqrt(energy)
@@ -125,16 +125,17 @@ class Energy(Spectra):
     with the most energy in the band.
     """
 
-    _in = _all = 0.0
+    _band_energy = _all_energy = 0.0
 
     def value(self, magnitudes: np.ndarray) -> float:
         """See Spectra."""
         powers = magnitudes**2
-        in_band = float(powers[self._is_in].sum())
-        self._in, self._all = self._in + in_band, self._all + float(powers[1:].sum())
+        in_band = float(powers[self._in_band].sum())
+        self._band_energy += in_band
+        self._all_energy += float(powers[1:].sum())
         return in_band
 
     @property
     def share(self) -> float:
         """The share of the band in the whole record."""
-        return self._in / self._all if self._all else 0.0
+        return self._band_energy / self._all_energy if self._all_energy else 0.0

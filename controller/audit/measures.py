@@ -31,7 +31,7 @@ from controller.audit.samples import Block
 NEAR = 1e-3
 TINY = 1e-12  # slopes that differ by a smaller share count as equal
 KEPT = 10  # a percentile keeps about so many slopes of each window
-NET, INSIDE = "net change over the window", "largest rise or fall inside"
+NET_CHANGE, RISE_INSIDE = "net change over the window", "largest rise or fall inside"
 POLES = {1: "one pole", 2: "two poles"}
 
 
@@ -50,14 +50,14 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
         inside = Range(window_s, None, step_s)
         if values[SLOWER]:
             longer = f"mean over longer times, in {window_s:g} s"
-            return {longer: Slope(window_s, step_s), INSIDE: inside}
-        return {between: Ramp(window_s, window_s, "both", step_s), INSIDE: inside}
+            return {longer: Slope(window_s, step_s), RISE_INSIDE: inside}
+        return {between: Ramp(window_s, window_s, "both", step_s), RISE_INSIDE: inside}
     if quantity == RAMP:
         per_s = {"s": 1.0, "min": 60.0}[values["per"]]
         arguments, percentile = (window_s, per_s, values["direction"], step_s), values["percentile"]
         if percentile:
             return {"": Percentile(percentile, *arguments)}
-        return {NET: Ramp(*arguments), INSIDE: Inside(*arguments)}
+        return {NET_CHANGE: Ramp(*arguments), RISE_INSIDE: Inside(*arguments)}
     low_Hz, high_Hz = band_Hz or (values["low_Hz"], math.inf)
     shape = window_s, low_Hz, high_Hz, step_s
     if quantity == CONTENT:
@@ -126,7 +126,7 @@ class Range(Measure):
         place = int(spans.argmax())
         part = values[place : place + self._count]
         ends = sorted((place + int(part.argmax()), place + int(part.argmin())))
-        self.worse(spans[place], *times_s[ends])
+        self.keep_worst(spans[place], *times_s[ends])
 
     def _spans(self, values: np.ndarray) -> np.ndarray:
         """The range of each window, in the order of the first sample that it touches."""
@@ -172,7 +172,7 @@ class Ramp(Measure):
     def take(self, slopes: np.ndarray, begins_s: np.ndarray, ends_s: np.ndarray) -> None:
         """Keep the largest of these slopes."""
         place = int(slopes.argmax())
-        self.worse(slopes[place], begins_s[place], ends_s[place])
+        self.keep_worst(slopes[place], begins_s[place], ends_s[place])
 
 
 class Inside(Ramp):
@@ -189,7 +189,7 @@ class Inside(Ramp):
             rises = signed[self._steps :] + rolling_max(-signed, self._steps + 1)
             end = int(rises.argmax())
             begin = end + int(signed[end : end + self._steps + 1].argmin())
-            self.worse(rises[end] * self._factor, times_s[begin], times_s[end + self._steps])
+            self.keep_worst(rises[end] * self._factor, times_s[begin], times_s[end + self._steps])
 
 
 class Slope(Measure):
@@ -206,15 +206,13 @@ class Slope(Measure):
         """See Measure."""
         times_s, values = self._window.feed(block, power_W, False)
         if len(values) > self._steps:
-            self.worse(0.0, *times_s[[0, self._steps]])
+            self.keep_worst(0.0, *times_s[[0, self._steps]])
             for signed in (values, -values):
-                while self._steeper(times_s, signed):
+                while self._keep_steeper(times_s, signed):
                     pass
 
-    def _steeper(self, times_s: np.ndarray, values: np.ndarray) -> bool:
-        """Find a change that is steeper than the steepest known one, and keep it. False if there is
-        none.
-        """
+    def _keep_steeper(self, times_s: np.ndarray, values: np.ndarray) -> bool:
+        """Keep a change that is steeper than the steepest known one. False if there is none."""
         assert self._worst is not None
         known = self._worst.value
         above = values - known / self._window_s * times_s

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from controller.audit import judge, report
-from controller.audit.judge import Found, Verdict
+from controller.audit.judge import Findings, Verdict
 from controller.audit.rules import RIDE
 from controller.audit.samples import GRID, LOAD, POWERS, Steady, Values
 from controller.documents import drawing
@@ -24,7 +24,7 @@ Span_s = tuple[float, float]
 Curve = tuple[np.ndarray, Values]
 
 
-def html_page(findings: Found) -> str:
+def html_page(findings: Findings) -> str:
     """The page."""
     spans = {
         index: _span(verdict)
@@ -43,7 +43,7 @@ def html_page(findings: Found) -> str:
 
 
 def _rule(
-    findings: Found, group: list[tuple[int, Verdict]], curves: dict[int, Curve]
+    findings: Findings, group: list[tuple[int, Verdict]], curves: dict[int, Curve]
 ) -> Iterator[Block]:
     rule = group[0][1].rule
     yield Heading(2, rule.title)
@@ -72,7 +72,7 @@ def _span(verdict: Verdict) -> Span_s:
     return verdict.begin_s - beside_s, verdict.at_s + beside_s + back_s
 
 
-def _curves(findings: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:
+def _curves(findings: Findings, spans: dict[int, Span_s]) -> dict[int, Curve]:
     """The powers in each span of time. This reads the source a second time."""
     kept: dict[int, list[Curve]] = {index: [] for index in spans}
     for block in Steady(findings.source).blocks():
@@ -81,16 +81,16 @@ def _curves(findings: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:
             if part.stop > part.start:
                 powers = {name: block.values[name][part] for name in POWERS if name in block.values}
                 kept[index].append((block.times_s[part], powers))
-    return {index: _one(parts) for index, parts in kept.items() if parts}
+    return {index: _joined(parts) for index, parts in kept.items() if parts}
 
 
-def _one(parts: list[Curve]) -> Curve:
+def _joined(parts: list[Curve]) -> Curve:
     names = parts[0][1]
     times_s = np.concatenate([part[0] for part in parts])
     return times_s, {name: np.concatenate([part[1][name] for part in parts]) for name in names}
 
 
-def _picture(findings: Found, verdict: Verdict, curve: Curve) -> str:
+def _picture(findings: Findings, verdict: Verdict, curve: Curve) -> str:
     """A picture of the powers around the worst moment, which is shaded."""
     times_s, powers = curve
     scale = findings.site_MW / findings.peak_W
@@ -98,7 +98,7 @@ def _picture(findings: Found, verdict: Verdict, curve: Curve) -> str:
         (
             judge.SERIES[name],
             COLOURS[name],
-            [(time_s, v * scale) for time_s, v in _thinned(times_s, values)],
+            [(time_s, power_W * scale) for time_s, power_W in _thinned(times_s, values)],
         )
         for name, values in powers.items()
     ]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from controller.audit.judge import Found, Verdict
+from controller.audit.judge import Findings, Verdict
 from controller.audit.measures import POLES
 from controller.audit.rules import (
     AFTER_SAG,
@@ -13,7 +13,9 @@ from controller.audit.rules import (
     DECIDES,
     ENERGY,
     LINE,
+    MW,
     NET,
+    PERCENT,
     PROVENANCE,
     RAMP,
     RANGE,
@@ -30,7 +32,7 @@ from controller.system.paths import printable
 US, LOW_W = 1e6, 1000.0
 
 
-def text(findings: Found) -> str:
+def text(findings: Findings) -> str:
     """The report as text."""
     steady, path = findings.steady, findings.source.path
     lines = [
@@ -56,14 +58,14 @@ def text(findings: Found) -> str:
     return "\n".join(map(printable, [*lines, "", *_end(findings)]))
 
 
-def _head(findings: Found, rule: Rule) -> Iterator[str]:
+def _head(findings: Findings, rule: Rule) -> Iterator[str]:
     yield f"{rule.title}: {limit_words(rule)}"
     if blind := unseen(findings, rule):
         yield f"  {blind}"
 
 
-def unseen(findings: Found, rule: Rule) -> str:
-    """Says which frequencies of the rule the meter cannot see. "" if it sees all of them."""
+def unseen(findings: Findings, rule: Rule) -> str:
+    """A text about frequencies of the rule that the meter cannot see; "" if it sees them all."""
     band_Hz, seen_Hz = rule.values.get("band_Hz"), findings.seen_Hz
     if rule.quantity in (RIDE, RESPONSE) or band_Hz and band_Hz[1] <= seen_Hz:
         return ""
@@ -75,7 +77,7 @@ def unseen(findings: Found, rule: Rule) -> str:
 
 def limit_words(rule: Rule) -> str:
     """The limit of the rule, in words."""
-    values, unit = rule.values, rule.unit
+    values, per = rule.values, rule.unit.removeprefix("MW")
     size = f", {rule.size_words}" if rule.size_words else ""
     if rule.quantity == RIDE and not values["back_s"]:
         return f"no stop, island or shed inside the curve{size}"
@@ -84,18 +86,18 @@ def limit_words(rule: Rule) -> str:
     if rule.quantity == RESPONSE:
         late = f"at most {values['delay_s']:g} s late"
         return f"at most {values['limit_percent']:g} % apart from the droop's energy, {late}{size}"
-    per = unit.removeprefix("MW")
     if rule.quantity == ENERGY:
         band_Hz, percent = values["band_Hz"], values["limit_percent"]
         return (
             f"{band_Hz[0]:g} to {band_Hz[1]:g} Hz, at most {percent:g} % of the energy of changes"
         )
-    most = [f"{values[key]:g} {name}" for key, name in _limits(per) if values.get(key) is not None]
+    units = {MW: f"MW{per}", PERCENT: f"% of the load's peak{per}"}
+    limits = [f"{values[key]:g} {unit}" for key, unit in units.items() if values[key] is not None]
     band_Hz = values.get("band_Hz")
     band = f"{band_Hz[0]:g} to {band_Hz[1]:g} Hz, " if band_Hz else ""
     if values[AFTER_SAG]:
         size += f", without a sag and {values[AFTER_SAG]:g} s after it"
-    return f"{band}{_measured(rule)}, {values['limit_is']} {' and '.join(most)}{size}"
+    return f"{band}{_measured(rule)}, {values['limit_is']} {' and '.join(limits)}{size}"
 
 
 def _measured(rule: Rule) -> str:
@@ -118,11 +120,7 @@ def _measured(rule: Rule) -> str:
     return f"range in any {window}" + (f", {poles}" if values["band_Hz"] else "")
 
 
-def _limits(per: str) -> tuple[tuple[str, str], ...]:
-    return ("limit_MW", f"MW{per}"), ("limit_percent", f"% of the load's peak{per}")
-
-
-def details(findings: Found, verdict: Verdict) -> str:
+def details(findings: Findings, verdict: Verdict) -> str:
     """Words for a verdict: its reason, its value and limit, its time, and the largest site."""
     parts = [verdict.why] if verdict.why else []
     if verdict.value is not None:
@@ -148,13 +146,13 @@ def _size(rule: Rule, size_MW: float) -> str:
     return f"{size_MW:.4g} MW" if size_MW else "none"
 
 
-def _time(findings: Found, at_s: float) -> str:
+def _time(findings: Findings, at_s: float) -> str:
     begin_s = findings.source.begin_utc_s
     utc = "" if begin_s is None else f" ({utc_text(round((begin_s + at_s) * US))})"
     return f"{at_s:.3f} s{utc}"
 
 
-def _end(findings: Found) -> Iterator[str]:
+def _end(findings: Findings) -> Iterator[str]:
     outcomes = [verdict.word for verdict in findings.verdicts if verdict.series == findings.judged]
     counts = [f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes)]
     yield f"{findings.judged}: {', '.join(counts)}"
@@ -165,7 +163,7 @@ def _end(findings: Found) -> Iterator[str]:
         yield f"(?) not read in the document itself: {', '.join(operators)}; --json has the source"
 
 
-def _largest(findings: Found) -> str:
+def _largest(findings: Findings) -> str:
     binding, unjudged = findings.binding, findings.unjudged
     parts = ["not known"]
     if binding is not None and binding.site_MW_max is not None:
@@ -177,7 +175,7 @@ def _largest(findings: Found) -> str:
     return "; ".join(parts)
 
 
-def document(findings: Found) -> Facts:
+def document(findings: Findings) -> Facts:
     """The findings as JSON."""
     steady, binding = findings.steady, findings.binding
     return {
@@ -202,7 +200,7 @@ def document(findings: Found) -> Facts:
     }
 
 
-def _verdict(findings: Found, verdict: Verdict) -> Facts:
+def _verdict(findings: Findings, verdict: Verdict) -> Facts:
     rule, size_MW = verdict.rule, verdict.site_MW_max
     return {
         "operator": rule.operator,

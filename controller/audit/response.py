@@ -3,7 +3,7 @@
     ideal = rated power x (distance from nominal - dead band) / (nominal x droop), at most the limit
 
 A deviation begins when the frequency leaves the dead band, and ends when it was inside for CALM_S.
-The power of the battery before it counts as its other work, and is subtracted.
+The battery's mean power before the deviation counts as its other work, and is subtracted.
 """
 
 from typing import Any, NamedTuple
@@ -18,8 +18,10 @@ SMALL = 0.02  # a deviation counts if it asks for this part of the most power
 TIME, OWN, OFF = "time_s", "own_W", "off_Hz"
 
 
-class Compared(NamedTuple):
-    """A response beside its ideal. delay: in samples; energy, apart: shares of the ideal energy."""
+class Comparison(NamedTuple):
+    """A response compared with its ideal. delay: in samples. energy, apart: shares of the ideal
+    energy.
+    """
 
     delay: int
     energy: float
@@ -31,11 +33,11 @@ class Deviation(NamedTuple):
 
     begin_s: float
     end_s: float
-    comparison: Compared
+    comparison: Comparison
     used_Wh: float
 
 
-def compared(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> Compared:
+def compared(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> Comparison:
     """The comparison at the delay with the least difference. most: longest delay, samples."""
     count = len(own_W)
     apart_W = [
@@ -44,12 +46,12 @@ def compared(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> Compared:
     delay = int(np.argmin(apart_W))
     own, ideal = own_W[delay:], ideal_W[: count - delay]
     all_W = float(np.abs(ideal_W).sum())
-    return Compared(delay, float((own * np.sign(ideal)).sum()) / all_W, apart_W[delay] / all_W)
+    return Comparison(delay, float((own * np.sign(ideal)).sum()) / all_W, apart_W[delay] / all_W)
 
 
 class Response(Measure):
-    """Finds and judges the deviations. `deviations`: those that were judged. cut, small: counts of
-    others, at an end of the record or too small. unknown_s: time without a frequency.
+    """Finds and judges the deviations. `deviations`: those that were judged. cut, small: numbers of
+    those at an end of the record, and too small ones. unknown_s: time without a frequency.
     """
 
     def __init__(self, values: dict[str, Any], step_s: float) -> None:
@@ -57,7 +59,7 @@ class Response(Measure):
         self.deviations: list[Deviation] = []
         self.cut, self.small, self.unknown_s = 0, 0, 0.0
         self._rule, self.step_s, self._kept = values, step_s, Values()
-        self._most = round(values["delay_s"] / step_s)
+        self._delay_steps_max = round(values["delay_s"] / step_s)
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """See Measure."""
@@ -79,7 +81,7 @@ class Response(Measure):
         self._kept = Values()
 
     def _judge(self, until_s: float) -> None:
-        """Judge the deviations that ended before this time, and forget what is before the next."""
+        """Judge the deviations that ended before this time. Keep samples from the next one on."""
         times_s, outside = self._kept[TIME], np.flatnonzero(self._ideal_W(self._kept[OFF]))
         gaps = np.flatnonzero(np.diff(times_s[outside]) > CALM_S) + 1
         keep_s = times_s[-1] - BEFORE_S
@@ -100,12 +102,12 @@ class Response(Measure):
         if np.abs(self._ideal_W(off_Hz[is_in])).max() < SMALL * self._rule["most_MW"] * 1e6:
             self.small += 1
             return
-        if not before.any() or end_s + self._most * self.step_s > times_s[-1]:
+        if not before.any() or end_s + self._delay_steps_max * self.step_s > times_s[-1]:
             self.cut += 1
             return
-        part = (times_s >= begin_s) & (times_s <= end_s + self._most * self.step_s)
+        part = (times_s >= begin_s) & (times_s <= end_s + self._delay_steps_max * self.step_s)
         own_W = own_W[part] - own_W[before].mean()
-        comparison = compared(own_W, self._ideal_W(off_Hz[part]), self._most)
+        comparison = compared(own_W, self._ideal_W(off_Hz[part]), self._delay_steps_max)
         used_Wh = float(own_W.sum()) * self.step_s / 3600
         self.deviations.append(Deviation(float(begin_s), float(end_s), comparison, used_Wh))
 

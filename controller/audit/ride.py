@@ -57,14 +57,14 @@ class Undisturbed:
         self._sag_s, self._begin_s, self._was_out = sags_s[-1], begins_s[-1], is_out[-1]
         is_free = is_out & (times_s - begins_s <= FAULT_S_MAX + self._after_s)
         before_W = power_W[0] if np.isnan(self._power_W) else self._power_W
-        held_W = _held(np.append(before_W, np.where(is_free, np.nan, power_W)), len(power_W))[1:]
+        held_W = _filled(np.append(before_W, np.where(is_free, np.nan, power_W)), len(power_W))[1:]
         self._power_W = held_W[-1]
         return held_W
 
 
-def _newest(times_s: np.ndarray, is_one: np.ndarray, before_s: float) -> np.ndarray:
+def _newest(times_s: np.ndarray, is_marked: np.ndarray, before_s: float) -> np.ndarray:
     """The time of the newest marked sample at or before each sample; before_s if there is none."""
-    marked_s = np.where(is_one, times_s, before_s)
+    marked_s = np.where(is_marked, times_s, before_s)
     return np.maximum(np.maximum.accumulate(marked_s), before_s)
 
 
@@ -109,17 +109,17 @@ class Rides(Measure):
         if FREQUENCY in block.values:
             self._sum_Hz += float(np.nansum(block.values[FREQUENCY]))
             self._count += int(np.count_nonzero(~np.isnan(block.values[FREQUENCY])))
-        signs = [name for name in (VOLTAGE, FREQUENCY) if name in block.values]
-        if not signs:
+        signals = [name for name in (VOLTAGE, FREQUENCY) if name in block.values]
+        if not signals:
             return
-        known = [name for name in (*signs, COMMANDED) if name in block.values]
+        known = [name for name in (*signals, COMMANDED) if name in block.values]
         self.seen |= {name for name in known if not np.isnan(block.values[name]).all()}
         if block.is_begin:
             self.close()
         columns = joined(self._kept, {**block.values, POWER: power_W})
         self._times_s = np.concatenate((self._times_s, block.times_s))
         most = round(HELD_S / self._step_s)
-        self._kept = columns | {name: _held(columns[name], most) for name in signs}
+        self._kept = columns | {name: _filled(columns[name], most) for name in signals}
         self._judge(False)
 
     def close(self) -> None:
@@ -234,13 +234,13 @@ class Rides(Measure):
         return int((ends - begins).max(initial=0))
 
 
-def _spans(is_one: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _spans(is_marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(starts, ends) of the spans of marked samples."""
-    edges = np.flatnonzero(np.diff(is_one, prepend=False, append=False))
+    edges = np.flatnonzero(np.diff(is_marked, prepend=False, append=False))
     return edges[::2], edges[1::2]
 
 
-def _held(values: np.ndarray, most: int) -> np.ndarray:
+def _filled(values: np.ndarray, most: int) -> np.ndarray:
     """The values. The last known value replaces unknown ones for at most `most` steps."""
     unknown = np.isnan(values)
     if not unknown.any():

@@ -66,7 +66,7 @@ class Block(NamedTuple):
     gap_s: float = math.inf
 
 
-class Refresh:
+class MeterPeriod:
     """Finds the time between two values of a meter that is read more often than it measures.
 
     Such a record repeats each value. The result is half the median time from a new value to the
@@ -109,7 +109,7 @@ class Steady:
 
     def __init__(self, source: Source) -> None:
         self.source, self.step_s = source, 0.0
-        self._refreshes = {name: Refresh() for name in (*POWERS, FREQUENCY)}
+        self._meter_periods = {name: MeterPeriod() for name in (*POWERS, FREQUENCY)}
         self.samples = self.lost = self.gaps = 0
         self.gap_s = self.length_s = self._pause_s = 0.0
         self._before: Piece | None = None
@@ -128,10 +128,10 @@ class Steady:
                 self.gaps, self.gap_s = self.gaps + 1, self.gap_s + pause_s
                 self._pause_s, self._before = self._pause_s + pause_s, None
             end_s = kept.times_s[-1]
-            for name in self._refreshes.keys() & kept.values:
+            for name in self._meter_periods.keys() & kept.values:
                 known = ~np.isnan(kept.values[name])
                 measured = kept.times_s[known], kept.values[name][known]
-                self._refreshes[name].feed(*measured, self.step_s)
+                self._meter_periods[name].feed(*measured, self.step_s)
             for block in self._split(kept):
                 self.samples += len(block.times_s)
                 yield block
@@ -151,13 +151,13 @@ class Steady:
         """Time between two values of the meter, s. The source states it, or it is found from
         values that repeat.
         """
-        found_s = max([self._refreshes[name].steps for name in POWERS]) * self.step_s
-        return max(self.step_s, self.source.meter_s or found_s)
+        estimated_s = max([self._meter_periods[name].steps for name in POWERS]) * self.step_s
+        return max(self.step_s, self.source.meter_s or estimated_s)
 
     @property
     def frequency_s(self) -> float:
         """Time between two values of the frequency, s."""
-        return max(1.0, self._refreshes[FREQUENCY].steps) * self.step_s
+        return max(1.0, self._meter_periods[FREQUENCY].steps) * self.step_s
 
     def _known(self, piece: Piece) -> Piece:
         """The samples in which every power is known."""

@@ -32,8 +32,8 @@ def opened(path: str, column: str | None, meter_s: float, zone: tzinfo) -> Sourc
     """The source at a path. column, meter_s, zone: only for a CSV file. Raises AuditError,
     SeriesError.
     """
-    inner = os.path.join(path, fast_ring.FOLDER)
-    folder = inner if os.path.isdir(inner) else path
+    fast_folder = os.path.join(path, fast_ring.FOLDER)
+    folder = fast_folder if os.path.isdir(fast_folder) else path
     if os.path.isdir(folder):
         return RingSource(folder)
     if _is_journal(path):
@@ -119,11 +119,11 @@ class JournalSource:
         """Raises AuditError if the file is no journal of this version."""
         self.path = path
         self.begin_utc_s: float | None = None
-        seen = self._opened()
-        header = seen.reader.header
+        snapshot = self._opened()
+        header = snapshot.reader.header
         meter_ms, self._meters = meters_of(header)
         self.meter_s, self._step_s = meter_ms / 1000, header["safety_image"][p.H_TICK_MS] / 1000
-        seen.close()
+        snapshot.close()
 
     def _opened(self) -> Snapshot:
         try:
@@ -142,10 +142,10 @@ class JournalSource:
 
     def _rows(self) -> Iterator[array]:
         """One row of values for each tick, many rows at a time."""
-        seen = self._opened()
-        seconds, rows = Seconds(seen), array("i")
+        snapshot = self._opened()
+        seconds, rows = Seconds(snapshot), array("i")
         ticks = Ticks(seconds)
-        for frame in seen.follow():
+        for frame in snapshot.follow():
             seconds.feed(frame)
             rows.extend(ticks.row(frame))
             if len(rows) >= FRAMES * len(COLUMNS):
@@ -153,4 +153,4 @@ class JournalSource:
                 rows = array("i")
         if rows:
             yield rows
-        seen.close()
+        snapshot.close()

@@ -47,7 +47,7 @@ class CsvSource:
 
     def __init__(self, path: str, column: str | None, meter_s: float, zone: tzinfo) -> None:
         """Reads the header. Raises SeriesError, AuditError."""
-        self.path, self.meter_s, self._given, self._zone = path, meter_s, column, zone
+        self.path, self.meter_s, self._load_column, self._zone = path, meter_s, column, zone
         self.unread: list[str] = []
         self.begin_utc_s: float | None = None
         with table.opened(path) as rows:
@@ -61,21 +61,21 @@ class CsvSource:
             while batch := list(itertools.islice(iterator, count)):
                 yield self._piece(clock, columns, batch, rows)
 
-    def _piece(self, clock: "_Clock", columns: list[Column], rows: list[Row], of: Table) -> Piece:
-        whole = [row for row in rows if len(row[1]) == len(of.names)]
+    def _piece(self, clock: "_Clock", columns: list[Column], rows: list[Row], file: Table) -> Piece:
+        whole = [row for row in rows if len(row[1]) == len(file.names)]
         if not whole:
             return Piece(np.empty(0), {})
         cells = list(zip(*[row[1] for row in whole]))
         times_s = clock.read([row[0] for row in whole], [cells[place] for place in clock.places])
         values: Values = {}
         for name, place, factor, most in columns:
-            column = measured(cells[place], of.has_comma) * factor
+            column = measured(cells[place], file.has_comma) * factor
             least = 0.0 if name in PLAIN else -most
             wrong = np.flatnonzero((column < least) | (column > most))
             if len(wrong):
                 line, cell = whole[wrong[0]][0], cells[place][wrong[0]]
                 raise SeriesError(
-                    f"line {line}: {of.names[place]} = {shown(cell)}: allowed is "
+                    f"line {line}: {file.names[place]} = {shown(cell)}: allowed is "
                     f"{least / factor:g} to {most / factor:g}"
                 )
             values[name] = column
@@ -88,7 +88,7 @@ class CsvSource:
     def _columns(self, rows: Table) -> list[Column]:
         """The columns of the file, the load first. Raises SeriesError if there is no load."""
         power_columns = powers.columns(rows)
-        chosen = powers.chosen(rows, self._given) if self._given else ""
+        chosen = powers.chosen(rows, self._load_column) if self._load_column else ""
         assigned = {LOAD: chosen} if chosen else {}
         for name, word in WORDS.items():
             fitting = [
@@ -100,7 +100,7 @@ class CsvSource:
                 assigned[name] = fitting[0]
         if LOAD not in assigned and not {GRID, BATTERY} <= set(assigned):
             rest = [column for column in power_columns if column not in assigned.values()]
-            assigned[LOAD] = _one(rest) if power_columns else powers.chosen(rows, None)
+            assigned[LOAD] = _only_power(rest) if power_columns else powers.chosen(rows, None)
         columns: list[Column] = []
         for name, column in assigned.items():
             unit = POWER.unit_of(column)
@@ -121,7 +121,7 @@ def _plain(name: str) -> str:
     return "_".join(re.findall("[a-z0-9]+", name.lower()))
 
 
-def _one(names: Sequence[str]) -> str:
+def _only_power(names: Sequence[str]) -> str:
     if len(names) != 1:
         raise SeriesError(f"no column of the load among {listed(names) or 'the powers'}; --column")
     return names[0]
@@ -140,9 +140,7 @@ def with_grid(values: Values) -> Values:
 
 
 def measured(cells: Sequence[str], has_comma: bool) -> np.ndarray:
-    """The values of cells. NaN for a cell that is no number, or that has a number with which a
-    device says "no value".
-    """
+    """The values of cells. NaN for no number, and for a device's number for "no value"."""
     values = numbers(cells, has_comma)
     values[np.isin(values, tuple(powers.BLANKS))] = np.nan
     return values

@@ -175,7 +175,7 @@ words                             is_met
 """)
 def test_an_audit_is_met_when_a_rule_is_met_or_none_applies(words, is_met):
     made = [judge.Verdict(None, "load alone", word) for word in words]
-    assert judge.Found(None, None, 1.0, 1.0, made).is_met == is_met
+    assert judge.Findings(None, None, 1.0, 1.0, made).is_met == is_met
 
 
 @pytest.mark.parametrize("step_s", [0.02, 60])
