@@ -59,7 +59,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def facts(fleet_config: Fleet) -> dict[str, Any]:
-    """What a fleet means, as data without its keys."""
+    """A fleet as data, without its keys."""
     cabinets = {
         cabinet.name: {**cabinet._asdict(), "meter_code_wait_s": turn_s}
         for cabinet, turn_s in zip(fleet_config.cabinets, fleet.turns_s(fleet_config))
@@ -74,7 +74,7 @@ def facts(fleet_config: Fleet) -> dict[str, Any]:
 
 
 def lines(fleet_config: Fleet) -> list[str]:
-    """What a fleet means, in lines for a person."""
+    """A fleet in lines for a person."""
     fallbacks_W = sum(cabinet.fallback_W for cabinet in fleet_config.cabinets)
     lent_W = fleet_config.connection_W - fallbacks_W
     load = "a common load" if fleet_config.is_common else "a load of its own at each cabinet"
@@ -83,13 +83,13 @@ def lines(fleet_config: Fleet) -> list[str]:
         f"fallbacks {fallbacks_W / 1e6:g} MW together; {lent_W / 1e6:g} MW can be lent",
         *[
             f"  {cabinet.name:16} fallback {cabinet.fallback_W / 1000:>9,.0f} kW"
-            + (_common(cabinet.load_permille, turn_s) if fleet_config.is_common else "")
+            + (_common_load(cabinet.load_permille, turn_s) if fleet_config.is_common else "")
             for cabinet, turn_s in zip(fleet_config.cabinets, fleet.turns_s(fleet_config))
         ],
     ]
 
 
-def _common(load_permille: int, turn_s: int | None) -> str:
+def _common_load(load_permille: int, turn_s: int | None) -> str:
     turn = f"meter_code_wait_s = {turn_s}"
     if turn_s is None:
         turn = "start it after the others"

@@ -1,8 +1,8 @@
-"""The dispatcher without its transport: reports and answers in, signed datagrams out.
+"""The dispatcher without its transport: it takes reports and answers, and returns signed datagrams.
 
 A value that falls is sent at once. A value that rises is sent as far as the ledger has room, so it
 waits for the answers to the others' lowerings. Each cabinet gets its value and a heartbeat again
-within 20 s, since a hint lasts a minute. Pure: the caller gives the time.
+within 20 s, because a hint lasts a minute. Pure: the caller gives the time.
 """
 
 import collections
@@ -19,16 +19,17 @@ from controller.dispatch.member import AGAIN_US, Member
 from controller.dispatch.report import NEVER_US, Report, import_without_battery_W
 from controller.system import caught
 
-# Loads of their own rise one by one: what is not lent yet can be granted at once.
+# Part of the spare power that is lent before it is needed, if each cabinet has its own load. Such
+# loads rise one by one, so the rest can be granted at once where it is needed.
 OWN_LENT_PERMILLE = 500
-PLAN_US, PLAN_EACH_US = 500_000, 200  # between two plans, longer for thousands of cabinets
+PLAN_US, PLAN_EACH_US = 500_000, 200  # least time between two plans, and its part per cabinet
 STEP_PERMILLE = 5  # of the mean share: smaller changes are not sent
 NAMES_MAX = 8  # in a sentence
 Sent = tuple[str, bytes]  # name of a cabinet, datagram
 
 
 class Dispatcher:
-    """One fleet. `counts`: {word for what happened: how often}."""
+    """One fleet. `counts`: {kind of event: how often it occurred}."""
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class Dispatcher:
     # -- what comes in
 
     def hear_report(self, name: str, report: Report | None, now_us: int) -> None:
-        """A report of a cabinet; None: a message that is no report."""
+        """Take a report of a cabinet. None: its message was no report."""
         place = self._by_name.get(name)
         if place is None or report is None:
             self.counts["foreign_cabinet" if report else "wrong_report"] += 1
@@ -83,12 +84,12 @@ class Dispatcher:
         load_W = import_without_battery_W(report, permille)
         member.reported(report, load_W, now_us)
         if load_W is not None and load_W > member.value_W and not self.fleet.is_common:
-            # from what is not lent yet, before the next plan
+            # Grant it now, before the next plan, from power that is not lent yet.
             self._targets.values_W[place] = max(self._targets.values_W[place], load_W)
             self._heard.add(place)
 
     def hear_answer(self, name: str, data: bytes, now_us: int) -> None:
-        """A datagram that came as the answer of a cabinet."""
+        """Take a datagram from the answer topic of a cabinet."""
         place = self._by_name.get(name)
         heard = None if place is None else self.members[place].exchange.heard(data, now_us)
         if place is None or heard is None:
@@ -116,8 +117,8 @@ class Dispatcher:
 
     @property
     def deposed(self) -> str:
-        """Names of the cabinets that take the hints of a later dispatcher; empty while it is only
-        one of several, because a single cabinet may be wrong.
+        """Names of the cabinets that take the hints of a later dispatcher. "" if only one of
+        several cabinets does so, because a single cabinet may be wrong.
         """
         names = [member.cabinet.name for member in self.members if member.exchange.is_deposed]
         return ", ".join(names[:NAMES_MAX]) if len(names) >= min(2, len(self.members)) else ""
@@ -133,12 +134,12 @@ class Dispatcher:
         )
         for place in order:  # values that fall go first
             with self.last.of(members[place].cabinet.name):
-                datagrams += self._sent(place, now_us)
+                datagrams += self._datagrams(place, now_us)
         return datagrams
 
     def _due(self, now_us: int) -> Sequence[int]:
-        """The cabinets to look at: all after a new plan; else those that have answered, and those
-        that wait for what an answer may have freed.
+        """Places of the cabinets to look at. After a new plan these are all; otherwise those that
+        have answered, and those that wait for power that an answer may have freed.
         """
         heard, self._heard = self._heard, set()
         count = len(self.members)
@@ -163,13 +164,13 @@ class Dispatcher:
     def _wanted_W(self, place: int) -> int:
         return self._targets.values_W[place]
 
-    def _sent(self, place: int, now_us: int) -> list[Sent]:
+    def _datagrams(self, place: int, now_us: int) -> list[Sent]:
         """A heartbeat if one is due, and the value if it changes or must be renewed."""
         member = self.members[place]
         exchange, name = member.exchange, member.cabinet.name
         datagrams: list[Sent] = []
         if member.is_due(now_us):
-            member.asked(now_us)
+            member.heartbeat_sent(now_us)
             datagrams.append((name, exchange.heartbeat(self.ledger.next_sequence(), now_us)))
         is_ready = exchange.is_fenced and member.is_live(now_us)
         if exchange.needs_clock(now_us) or member.is_withheld or not is_ready:
@@ -178,7 +179,7 @@ class Dispatcher:
         if value_W is not None and self.ledger.fits(place, value_W, now_us):
             sequence = self.ledger.next_sequence()
             self.ledger.sent(place, sequence, value_W, now_us)
-            member.lent(value_W, now_us)
+            member.limit_sent(value_W, now_us)
             datagrams.append((name, exchange.hint(sequence, value_W, now_us)))
         return datagrams
 
@@ -191,7 +192,7 @@ class Dispatcher:
             wanted_W = fallback_W
         value_W = min(wanted_W, self.ledger.room_W(place, now_us))
         if value_W < member.value_W <= wanted_W:
-            return None  # it needs its share, and the others' holds are too high for a moment
+            return None  # do not lower a needed share because others' holds are high for a moment
         is_moved = abs(value_W - member.value_W) > self._step_W
         if is_moved or age_us >= member.renew_us:
             return value_W
@@ -200,7 +201,7 @@ class Dispatcher:
         return None
 
     def _plan(self, now_us: int) -> None:
-        """Find the targets from what is known now."""
+        """Compute the targets from what is known now."""
         views = [self._view(place, now_us) for place in range(len(self.members))]
         unseen_W = rise_W = 0
         if self.fleet.is_common:
@@ -214,10 +215,10 @@ class Dispatcher:
         """A cabinet whose facts cannot be judged counts as silent, with its last value."""
         own = self.members[place]
         with self.last.of(own.cabinet.name):
-            return self._judged(place, now_us)
+            return self._known_view(place, now_us)
         return targets.View(max(own.load_W, own.value_W), 0, own.cabinet.fallback_W, False, 1)
 
-    def _judged(self, place: int, now_us: int) -> targets.View:
+    def _known_view(self, place: int, now_us: int) -> targets.View:
         member = self.members[place]
         is_lent_on = self.ledger.is_lent_on(place) and not self.ledger.lends_in_s(now_us)
         member.judge(now_us, is_lent_on)
@@ -239,7 +240,7 @@ class Dispatcher:
     # -- what is shown
 
     def problems(self) -> list[tuple[str, str]]:
-        """(name, words) of each cabinet that cannot be lent to."""
+        """(name, problem) of each cabinet that cannot be lent to."""
         return [(m.cabinet.name, m.problem) for m in self.members if m.problem]
 
     def facts(self, now_us: int, places: range) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The epoch of a dispatcher, kept over its restarts: each start takes a new one, stored first.
+"""The epoch of a dispatcher, kept over its restarts. Each start stores a new epoch before use.
 
-The first start knows of no other dispatcher, and a take-over knows that one may still run: until
-every cabinet has been fenced, a restart must not forget that. Both draw an epoch far above, which
-restarts of an earlier dispatcher never reach. The file names its origin, so that neither a copy
+At its first start, and at a take-over, another dispatcher may still run. A restart must not forget
+this until every cabinet refuses the other one. So these two draw an epoch so far above that
+restarts of an earlier dispatcher never reach it. The file names its origin, so that neither a copy
 nor a dispatcher that was replaced starts again without a person.
 """
 
@@ -32,8 +32,8 @@ class Refused(Exception):
 
 
 class Kept(NamedTuple):
-    """epoch: of the last start; 0: none yet. is_taken: an earlier dispatcher may still run.
-    cabinets: digest of the names for which this holds.
+    """The file. epoch: of the last start; 0: none yet. is_taken: an earlier dispatcher may still
+    run. cabinets: digest of the cabinets' names.
     """
 
     epoch: int = 0
@@ -43,7 +43,7 @@ class Kept(NamedTuple):
 
 
 def origin(path: str) -> str:
-    """Host and place of the file: a copy elsewhere has another one."""
+    """Identity of the host, and path of the file. A copy elsewhere has another origin."""
     machine = ""
     with contextlib.suppress(ConfigError, OSError):
         machine = file_text(MACHINE_ID, BYTES_MAX, "an identity").strip()
@@ -56,7 +56,7 @@ def digest(names: Iterable[str]) -> str:
 
 
 def read(path: str) -> Kept:
-    """What the last start has stored. Refused: the file is damaged."""
+    """The content that the last start has stored. Refused: the file is damaged."""
     if not os.path.exists(path):
         return Kept()
     try:
@@ -74,7 +74,7 @@ def read(path: str) -> Kept:
 
 def take(path: str, kept: Kept, is_restart: bool) -> int:
     """Store and return an epoch above that of `kept`. Two dispatchers that both start for the first
-    time draw different ones. Refused: it cannot be stored.
+    time draw different epochs. Refused: it cannot be stored.
     """
     epoch = kept.epoch + 1 + (0 if is_restart else APART + secrets.randbelow(APART))
     if epoch > EPOCH_MAX:
@@ -85,7 +85,7 @@ def take(path: str, kept: Kept, is_restart: bool) -> int:
 
 
 def put(path: str, kept: Kept) -> None:
-    """Store it. Refused: it cannot be stored."""
+    """Store the content of the file. Refused: it cannot be stored."""
     try:
         durable.put(path, ".new", [json.dumps(kept._asdict()).encode()], 0o600)
         durable.sync_directory(os.path.dirname(path))

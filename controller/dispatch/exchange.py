@@ -1,9 +1,9 @@
-"""The conversation with one cabinet: signed hints out, checked answers in.
+"""The conversation with one cabinet: it signs hints and checks answers.
 
-Only answers with a right MAC to a hint of this dispatcher count: broker and door need not be
-trusted. A cabinet takes a hint until 2 s after its sent time, by the cabinet's own clock. That time
-is the uptime of the last answer plus what has passed here since, a little less, so that a fast
-clock here never makes a hint newer than it is.
+Only answers with a right MAC to a hint of this dispatcher count, so broker and door need not be
+trusted. A cabinet takes a hint until 2 s after its sent time, by the cabinet's own clock. The sent
+time is the uptime in the last answer plus the time since then, less DRIFT_PERMILLE. So a fast clock
+here never makes a hint newer than it is.
 """
 
 from typing import NamedTuple
@@ -14,15 +14,15 @@ from controller.hints import wire as w
 
 PENDING_MAX = 64  # hints without an answer; older ones are forgotten, the ledger still counts them
 UNKNOWN_NONCE = bytes(w.NONCE_BYTES)
-CLOCK_US = 50_000_000  # after this time without an answer the clock of the cabinet is asked again
+CLOCK_US = 50_000_000  # after this time without an answer, the cabinet's clock counts as unknown
 EARLIER_MAX = 8  # starts of a cabinet that are remembered
 UPTIME_MS_END = 1 << 63  # a later time of sending must still fit the 64 bits of a hint
 LATER_SEEN_MAX = 3  # refusals in a row that only another sender can cause
 
 
 class Heard(NamedTuple):
-    """What an answer says. counts: the ledger may count it. code: of hint_codes. is_newest: none
-    of a later hint has come before. is_limit: it answers an import limit, not a heartbeat.
+    """A checked answer. counts: the ledger may count it. code: of hint_codes. is_newest: no answer
+    to a later hint has come before. is_limit: it answers an import limit, not a heartbeat.
     """
 
     sequence: int
@@ -40,16 +40,16 @@ class Exchange:
 
     def __init__(self, source: str, key: bytes):
         self._source, self._key = source, key
-        self._nonce, self._uptime_ms, self._at_us = UNKNOWN_NONCE, 0, 0
+        self._nonce, self._uptime_ms, self._uptime_read_us = UNKNOWN_NONCE, 0, 0
         self._pending: dict[int, tuple[int, int]] = {}  # {sequence: (kind, W)}
-        self._highest = self._later_seen = 0
+        self._highest = self._later_seen = 0  # highest sequence that was sent
         self._earlier: tuple[bytes, ...] = ()  # nonces of earlier starts of the cabinet
         self._newest = 0  # highest sequence that was answered
-        self._lacks_role = False  # an answer of this start has said so
+        self._lacks_role = False  # by an answer since the start of the cabinet
         self.odd = ""  # the problem of an unknown code, until a limit is taken
         self.is_twice = False  # two boxes answer with one name and key
-        self._since = 0  # later sequences were sent after the present start had answered
-        self._beside: int | None = None  # the highest sequence when another start answered one
+        self._start_sequence = 0  # highest sequence when the present start first answered
+        self._twin_sequence: int | None = None  # highest sequence when another start answered
         self.is_known = False  # nonce and clock are those of an answer
         self.is_fenced = False  # the cabinet has stored the epoch of this dispatcher
         self.problem = ""
@@ -57,7 +57,7 @@ class Exchange:
 
     def needs_clock(self, now_us: int) -> bool:
         """True while a hint would be refused for its time or its nonce."""
-        return not self.is_known or now_us - self._at_us > CLOCK_US
+        return not self.is_known or now_us - self._uptime_read_us > CLOCK_US
 
     def hint(self, sequence: int, value_W: int, now_us: int) -> bytes:
         """The datagram of an import limit."""
@@ -68,7 +68,7 @@ class Exchange:
         return self._signed(sequence, h.HEARTBEAT, 0, now_us)
 
     def _signed(self, sequence: int, kind: int, value_W: int, now_us: int) -> bytes:
-        passed_ms = (now_us - self._at_us) * (1000 - DRIFT_PERMILLE) // 1_000_000
+        passed_ms = (now_us - self._uptime_read_us) * (1000 - DRIFT_PERMILLE) // 1_000_000
         sent_ms = self._uptime_ms + passed_ms if self.is_known else 0
         run = self._source, self._nonce, sequence, sent_ms
         hint = w.Hint(*run, kind, h.IMPORT_W_MAX, 0, value_W, VALID_MS)
@@ -79,7 +79,7 @@ class Exchange:
         return w.signed(hint, self._key)
 
     def heard(self, data: bytes, now_us: int) -> Heard | None:
-        """What a datagram says. None: it is no answer to a hint of this dispatcher."""
+        """The answer in a datagram. None: it answers no hint of this dispatcher."""
         reply = w.reply_of(data, self._key)
         if reply is None or reply.source != self._source:
             return None
@@ -87,12 +87,12 @@ class Exchange:
             self.problem = "its answers have an impossible uptime"
             return None
         self._find_twin(reply)
-        asked = self._pending.pop(reply.sequence, None)
-        if asked is None:
+        pending = self._pending.pop(reply.sequence, None)
+        if pending is None:
             return None
-        kind, asked_W = asked
-        if (reply.kind, reply.asked_W) != asked:
-            self.is_deposed = True  # somebody else has used this sequence
+        kind, asked_W = pending
+        if (reply.kind, reply.asked_W) != pending:
+            self.is_deposed = True  # another dispatcher has used this sequence
             self._judge(reply)
             return None
         if reply.sequence > self._newest:  # an answer that was overtaken may be of an earlier start
@@ -115,29 +115,31 @@ class Exchange:
         )
 
     def _find_twin(self, reply: w.Reply) -> None:
-        """Find out whether two boxes answer. A start that has answered before, and answers what was
-        sent after another one had answered, was alive beside it.
+        """Find out whether two boxes answer. A start that answers a hint which was sent after
+        another start had answered was alive beside it.
         """
-        if not self.is_known or reply.sequence <= self._since:
+        if not self.is_known or reply.sequence <= self._start_sequence:
             return
         if reply.nonce != self._nonce:
-            self._beside = self._highest if self._beside is None else self._beside
-        elif self._beside is not None and reply.sequence > self._beside:
+            self._twin_sequence = (
+                self._highest if self._twin_sequence is None else self._twin_sequence
+            )
+        elif self._twin_sequence is not None and reply.sequence > self._twin_sequence:
             self.is_twice = True
 
     def _take_start(self, reply: w.Reply, now_us: int) -> None:
-        """Take nonce and clock of the start that the newest answer comes from."""
+        """Take nonce and clock of the start that has sent the newest answer."""
         if reply.nonce != self._nonce and self.is_known:
             self.is_twice = self.is_twice or reply.nonce in self._earlier
             self._earlier = (*self._earlier, self._nonce)[-EARLIER_MAX:]
             self._lacks_role = False  # its site.toml may have changed
         if reply.nonce != self._nonce or not self.is_known:
-            self._since, self._beside = self._highest, None
+            self._start_sequence, self._twin_sequence = self._highest, None
         self._newest, self.is_known = reply.sequence, True
-        self._nonce, self._uptime_ms, self._at_us = reply.nonce, reply.uptime_ms, now_us
+        self._nonce, self._uptime_ms, self._uptime_read_us = reply.nonce, reply.uptime_ms, now_us
 
     def _judge(self, reply: w.Reply) -> None:
-        """Find out whether an import limit is kept there, and by whom."""
+        """Set `problem`: why the cabinet may not keep an import limit of this dispatcher."""
         is_later = reply.code == h.OLD_SEQUENCE and reply.sequence >= self._highest
         self._later_seen = self._later_seen + 1 if is_later else 0
         self.is_deposed = self.is_deposed or self._later_seen >= LATER_SEEN_MAX

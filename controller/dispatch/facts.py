@@ -1,4 +1,4 @@
-"""The state of a fleet as data, in our names and in those of IEEE 2030.5 (CSIP-AUS).
+"""The state of a fleet as data, with the project's names and those of IEEE 2030.5 (CSIP-AUS).
 
 share       opModImpLimW of a control, with its duration; the newest control is the first
 fallback    opModImpLimW of the default control, which holds without a valid control
@@ -6,8 +6,8 @@ answers     status: received (waits for a heartbeat), started, superseded, compl
 charge      stateOfChargeStatus, in hundredths of a percent
 discharge   statWAvail, for availabilityDuration seconds
 
-A broker takes 64 kB in a message, so a large fleet is in several: `state`, `state/2` and so on.
-Each has the sums of all and up to 90 cabinets.
+A broker takes messages up to 64 kB, so a large fleet has several: `state`, `state/2` and so on.
+Each has the sums of the whole fleet, and up to 90 cabinets.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from controller.dispatch.dispatcher import Dispatcher
 
 Facts = dict[str, Any]
 CHARGING, DISCHARGING, HOLDING = range(3)  # of storageModeStatus
-NOT_WORTH_W = 50  # below this power the battery counts as holding
+IDLE_W = 50  # below this power the battery counts as holding
 HELD_S = 900  # held_15min_high_W
 CABINETS_MAX = 90  # in one message; each has at most 650 bytes
 
@@ -38,7 +38,7 @@ def parts(dispatcher: Dispatcher, now_us: int) -> Iterator[tuple[str, Facts]]:
 
 
 def default(fallback_W: int) -> Facts:
-    """The control that holds without another one."""
+    """The control that holds while there is no other one."""
     return {"opModImpLimW": fallback_W}
 
 
@@ -48,7 +48,7 @@ def status(report: Facts) -> Facts:
     mode = None
     if battery_W is not None:
         mode = DISCHARGING if battery_W > 0 else CHARGING
-        mode = HOLDING if abs(battery_W) < NOT_WORTH_W else mode
+        mode = HOLDING if abs(battery_W) < IDLE_W else mode
     return {
         "DERStatus": {
             "stateOfChargeStatus": None if charge is None else charge * 10,

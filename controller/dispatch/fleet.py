@@ -68,7 +68,7 @@ class Cabinet(NamedTuple):
 
 
 class Fleet(NamedTuple):
-    """The whole file. hold_h: 0: no limit. broker: values of BROKER."""
+    """The whole file. hold_h: see hold_back_h of FLEET. broker: values of BROKER."""
 
     path: str
     connection_W: int
@@ -85,17 +85,17 @@ class Fleet(NamedTuple):
 
 
 def turns_s(fleet: Fleet) -> list[int | None]:
-    """meter_code_wait_s of each cabinet: cabinets that see one meter test it one after another.
-    None: its turn is later than a cabinet can wait, so a person starts it then.
+    """meter_code_wait_s of each cabinet. Cabinets that see one meter test it one after another.
+    None: its turn is later than a cabinet can wait, so a person starts its test.
     """
     step_s = TURN_S if fleet.is_common else 0
-    turns_s = [turn * step_s for turn in range(len(fleet.cabinets))]
-    return [turn_s if turn_s <= WAIT_S_MAX else None for turn_s in turns_s]
+    waits_s = [turn * step_s for turn in range(len(fleet.cabinets))]
+    return [wait_s if wait_s <= WAIT_S_MAX else None for wait_s in waits_s]
 
 
 def load(path: str, reads_keys: bool = True) -> Fleet:
-    """The checked file with its keys. reads_keys False: a reader needs none, and need not be
-    allowed to read them. ConfigError, KeyStoreError: one line.
+    """The checked file. reads_keys False: without the keys, which a reader of the broker does not
+    need. ConfigError, KeyStoreError: one line.
     """
     tables = tables_of(path, "the tables [fleet], [broker] and [cabinet.NAME]", BYTES_MAX)
     for kind in tables:
@@ -145,11 +145,11 @@ def _check(path: str, fleet: dict[str, Any], rows: dict[str, dict[str, Any]]) ->
             "fallbacks that sum to at most the connection",
         )
     permille = sum(row["load_permille"] for row in rows.values())
-    asked = PERMILLE if fleet["load"] == COMMON else 0
-    if permille != asked:
+    required = PERMILLE if fleet["load"] == COMMON else 0
+    if permille != required:
         refuse(
             path,
             ("cabinet",),
             f"has parts of the load that sum to {permille} permille",
-            f"exactly {asked} beside load = {fleet['load']!r}",
+            f"exactly {required} beside load = {fleet['load']!r}",
         )

@@ -1,4 +1,4 @@
-"""What each cabinet may import now at most, as far as the dispatcher knows: the share rule.
+"""The share rule: how much each cabinet may import now, as far as the dispatcher knows.
 
 Several cabinets share one connection. Each has a fallback, its import limit while no hint of the
 dispatcher is valid. The dispatcher lends what is left above the fallbacks. A message may be lost,
@@ -30,14 +30,14 @@ DRIFT_PERMILLE = 20  # by which the clock of a cabinet may be slower than that o
 
 
 class Lent(NamedTuple):
-    """A value in force at most until then."""
+    """An import limit, and the latest time until which it may be in force."""
 
     value_W: int
     until_us: int
 
 
 class Before(NamedTuple):
-    """What was known before an answer. sent: the hint that it answers; None: a heartbeat, or a hint
+    """What was known before an answer. sent: the answered hint; None for a heartbeat, or for a hint
     that has run out.
     """
 
@@ -46,7 +46,7 @@ class Before(NamedTuple):
 
 
 class Share:
-    """One cabinet in the ledger. lent: by sequence, sent and not yet answered."""
+    """One cabinet in the ledger. lent: {sequence: hint that was sent and is not answered yet}."""
 
     def __init__(self, fallback_W: int):
         self.fallback_W = self.own_W = fallback_W  # own_W: the highest that the cabinet has stated
@@ -56,11 +56,11 @@ class Share:
         self.lent: dict[int, Lent] = {}
 
     def stated(self, own_W: int) -> None:
-        """The cabinet has stated this value, or may use it."""
+        """Note the value that the cabinet states or may use."""
         self.own_W = own_W
 
     def take(self, sequence: int, in_force: Lent) -> Before:
-        """The cabinet has answered this sequence, and what was sent before it is void."""
+        """Note the answer to this sequence. All hints that were sent before it are void."""
         before = Before(self.lent.get(sequence), self.in_force)
         self.is_heard, self.answered, self.in_force = True, sequence, in_force
         for earlier in [earlier for earlier in self.lent if earlier <= sequence]:
@@ -77,12 +77,12 @@ class Ledger:
         fallbacks_W: Sequence[int],
         epoch: int,
         now_us: int,
-        taken: bool,
+        is_taken: bool,
         away: Iterable[int] = (),
     ):
-        """epoch: above all that any cabinet has seen. taken: another dispatcher may still run, so
-        a cabinet that does not answer counts with all that it could hold, without an end. away:
-        cabinets that a person has disconnected: they count with their fallbacks.
+        """epoch: above all that any cabinet has seen. is_taken: another dispatcher may still
+        run, so a cabinet that does not answer counts with all that it could hold, without an end.
+        away: places of cabinets that a person has disconnected; they count with their fallbacks.
         ValueError: the fallbacks exceed the connection, or there is no such epoch.
         """
         if sum(fallbacks_W) > connection_W or not all(
@@ -91,16 +91,16 @@ class Ledger:
             raise ValueError("the fallbacks exceed the connection")
         if not 0 < epoch <= EPOCH_MAX:
             raise ValueError(f"an epoch is 1..{EPOCH_MAX}, not {epoch}")
-        self.connection_W, self.epoch, self._taken = connection_W, epoch, taken
+        self.connection_W, self.epoch, self._is_taken = connection_W, epoch, is_taken
         self.shares = [Share(fallback_W) for fallback_W in fallbacks_W]
         self._away = set(away)
         self.free_W = connection_W - sum(fallbacks_W)
         self._known_us = now_us + lasts_us()
         self._count = 0
-        # the holds and their sum, computed again only for those of `_changed`
+        # The holds and their sum are computed again only for the places in `_changed`.
         self._holds_W, self._sum_W = [0] * len(self.shares), 0
         self._changed = set(range(len(self.shares)))
-        # a heap of (us, share): when a hold may end; one for each message of the last 64 s
+        # Heap of (time when a hold may end in us, place), one for each message of the last 64 s.
         self._ends = [(self._known_us, place) for place in self._changed]
 
     def most_W(self, place: int) -> int:
@@ -116,18 +116,18 @@ class Ledger:
         return max([share.own_W, *[hint.value_W for hint in hints if now_us < hint.until_us]])
 
     def is_lent_on(self, place: int) -> bool:
-        """An earlier dispatcher may still lend to this cabinet."""
-        return self._taken and not self.shares[place].is_heard and place not in self._away
+        """True if an earlier dispatcher may still lend to this cabinet."""
+        return self._is_taken and not self.shares[place].is_heard and place not in self._away
 
     def connected(self, place: int) -> None:
-        """A cabinet that was said to be away has been heard."""
+        """Note that a cabinet has been heard, so it is not disconnected."""
         if place in self._away:
             self._away.remove(place)
             self._changed.add(place)
 
     def note_fallback(self, place: int, fallback_W: int | None) -> None:
-        """The fallback that a cabinet states. None: it has none, or does not keep its limit, so it
-        counts with all that it could ever have.
+        """Note the fallback that a cabinet states. None: it has none, or does not keep its limit.
+        Then it counts with all that it could ever have.
         """
         share = self.shares[place]
         stated_W = self.most_W(place) if fallback_W is None else max(share.fallback_W, fallback_W)
@@ -135,8 +135,8 @@ class Ledger:
         self._changed.add(place)
 
     def fits(self, place: int, value_W: int, now_us: int) -> bool:
-        """This value may be sent: it lends nothing below a fallback, and fits beside the others. A
-        fallback always fits, so that a value can fall while the others' holds are too high.
+        """True if this value may be sent: it is at least the fallback, and fits beside the others.
+        A fallback always fits, so that a value can fall while the others' holds are too high.
         """
         fallback_W = self.shares[place].fallback_W
         return now_us >= self._known_us and fallback_W <= value_W <= self.room_W(place, now_us)
@@ -146,7 +146,7 @@ class Ledger:
         return max(0, -((now_us - self._known_us) // 1_000_000))
 
     def room_W(self, place: int, now_us: int) -> int:
-        """The highest value that fits; the fallback, if none does."""
+        """The highest value that fits, but at least the fallback."""
         fallback_W = self.shares[place].fallback_W
         if now_us < self._known_us:
             return fallback_W
@@ -155,7 +155,7 @@ class Ledger:
 
     def _others_W(self, place: int, now_us: int) -> int:
         """The holds of all other cabinets together."""
-        self._pass(now_us)
+        self._note_ended(now_us)
         for changed in self._changed:
             hold_W = self.hold_W(changed, now_us)
             self._sum_W += hold_W - self._holds_W[changed]
@@ -163,19 +163,19 @@ class Ledger:
         self._changed.clear()
         return self._sum_W - self._holds_W[place]
 
-    def _pass(self, now_us: int) -> None:
-        """Note the cabinets whose holds may have ended."""
+    def _note_ended(self, now_us: int) -> None:
+        """Add the cabinets whose holds may have ended to `_changed`."""
         while self._ends and self._ends[0][0] <= now_us:
             self._changed.add(heapq.heappop(self._ends)[1])
 
-    def _note(self, place: int, until_us: int) -> None:
-        """The hold of a cabinet has changed, and may change again then."""
+    def _note_change(self, place: int, until_us: int) -> None:
+        """Note that the hold of a cabinet has changed, and may change again at until_us."""
         self._changed.add(place)
         heapq.heappush(self._ends, (until_us, place))
 
     @property
     def is_used_up(self) -> bool:
-        """True once half of the counts of this epoch are used: a new start takes a new epoch."""
+        """True once half of the sequences of this epoch are used. A new start takes a new epoch."""
         return self._count >= 1 << (COUNT_BITS - 1)
 
     def next_sequence(self) -> int:
@@ -184,18 +184,18 @@ class Ledger:
         return self.epoch << COUNT_BITS | self._count
 
     def sent(self, place: int, sequence: int, value_W: int, now_us: int) -> None:
-        """A hint goes out; call this before it does. ValueError: it does not fit."""
+        """Note a hint, before it is sent. ValueError: it does not fit."""
         if not self.fits(place, value_W, now_us):
             raise ValueError(f"{value_W} W do not fit beside the other cabinets")
         lent = self.shares[place].lent[sequence] = Lent(value_W, now_us + lasts_us())
-        self._note(place, lent.until_us)
+        self._note_change(place, lent.until_us)
 
     def answered(
         self, place: int, sequence: int, value_W: int, left_ms: int, now_us: int
     ) -> Before | None:
-        """An answer of this cabinet to a sequence, with the value in force and its remaining time,
-        both of the moment of the answer. Returns None for an answer that counts for nothing: of
-        another epoch, never asked for, or older than one that is known.
+        """Take the answer of a cabinet to a sequence. value_W, left_ms: the value in force and its
+        remaining time, both at the moment of the answer. Returns None if the answer does not count:
+        it is of another epoch, was never asked for, or is older than a known one.
         """
         share, count = self.shares[place], sequence & (1 << COUNT_BITS) - 1
         if epoch_of(sequence) != self.epoch or not 0 < count <= self._count:
@@ -203,22 +203,22 @@ class Ledger:
         if sequence < share.answered:
             return None
         before = share.take(sequence, Lent(value_W, now_us + stretched_us(left_ms)))
-        self._note(place, share.in_force.until_us)
+        self._note_change(place, share.in_force.until_us)
         return before
 
     def forget_ended(self, now_us: int) -> None:
-        """Leave out what has run out: the memory stays bounded without answers."""
-        self._pass(now_us)
+        """Forget hints that have run out, so that the memory stays bounded without answers."""
+        self._note_ended(now_us)
         for share in self.shares:
             for sequence in [key for key, hint in share.lent.items() if hint.until_us <= now_us]:
                 del share.lent[sequence]
 
 
 def stretched_us(span_ms: int) -> int:
-    """A span of a cabinet's clock, as long as it may last on that of the dispatcher, rounded up."""
+    """The longest time on the dispatcher's clock for a span of a cabinet's clock, rounded up."""
     return -(-span_ms * 1_000_000 // (1000 - DRIFT_PERMILLE))
 
 
 def lasts_us() -> int:
-    """How long after it was sent a hint may be in force: taken at the end of its window."""
+    """The longest time from sending to the end of a hint, which is taken WINDOW_MS late."""
     return stretched_us(WINDOW_MS + VALID_MS)

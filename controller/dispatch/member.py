@@ -10,10 +10,10 @@ from controller.dispatch.ledger import DRIFT_PERMILLE, WINDOW_MS, Before, Share
 from controller.dispatch.report import NEVER_US, NOTHING, Report, is_live
 
 RENEW_US = 20_000_000  # time between two heartbeats, and two hints of one value
-SPREAD = 0.2  # each cabinet has a period of its own, shorter by up to this part: no bursts
-FIRST_EACH_US = 500  # between two cabinets that are asked for the first time
-AGAIN_US = 1_500_000  # a hint that nobody has answered is sent again
-ANSWERS_US = 30_000_000  # each cabinet is asked every 20 s
+SPREAD = 0.2  # periods are shorter by a random part up to this, so that there are no bursts
+FIRST_EACH_US = 500  # time between the first heartbeats to two cabinets
+AGAIN_US = 1_500_000  # a hint without an answer is sent again after this time
+ANSWERING_US = 30_000_000  # a cabinet gets a heartbeat every 20 s, so it answers within this time
 ONE_SIDED_US = 60_000_000
 MUTE = (
     "reports, but gives no signed answer for 60 s: is its key the one of FLEET.toml, and may it "
@@ -26,7 +26,7 @@ LENT_ON = (
     "(--without: a person has disconnected it)"
 )
 RECEIVED, STARTED, SUPERSEDED, COMPLETED = "received", "started", "superseded", "completed"
-ENDS_US = 3_000_000  # a share that a cabinet has lost so long before its end was lost in a restart
+ENDS_US = 3_000_000  # a share that was lost earlier than this before its end: a restart lost it
 
 
 class Member:
@@ -35,7 +35,7 @@ class Member:
     def __init__(
         self, cabinet: Cabinet, source: str, place: int, now_us: int, draw: random.Random
     ) -> None:
-        """place: among the cabinets, which are asked one after the other at first."""
+        """place: number of the cabinet. The first heartbeats are sent in this order."""
         self.cabinet, self.exchange = cabinet, Exchange(source, cabinet.key)
         self.report, self.reported_us = NOTHING, NEVER_US
         self.load_W = cabinet.fallback_W
@@ -44,34 +44,34 @@ class Member:
         self.renew_us = int(RENEW_US * (1 - draw.uniform(0, SPREAD)))
         self.hint_us = NEVER_US
         self.is_answered = True  # the last hint
-        self.is_mismatched = self.trouble = ""
+        self.mismatch = self.trouble = ""
         self.answered_us = NEVER_US
-        self.counted_us = now_us  # of the last answer that was no refusal
-        self.refusal = ""  # words of the last one, while nothing else has come
-        self.limit_us: int | None = None  # the first limit since the last answered one
-        self.agreed_us = now_us  # it reports and answers, or does neither
+        self.counted_us = now_us  # time of the last answer that was no refusal
+        self.refusal = ""  # words of the last answer if it was a refusal
+        self.unanswered_us: int | None = None  # time of the first limit without an answer
+        self.agreed_us = now_us  # when it last did both, report and answer, or neither
         self.short_W = 0  # import above the share that it cannot prevent, by its last answer
         self.control_W: int | None = None  # the last share that it has answered
-        self.waits = False  # for a heartbeat, before that share acts
-        self.replaced_W: int | None = None  # the share before that one, if it had not run out
+        self.is_waiting = False  # that share acts only after a heartbeat
+        self.replaced_W: int | None = None  # the share before control_W, if it had not run out
 
     @property
     def problem(self) -> str:
         """Why the cabinet cannot be trusted to keep its value; else empty."""
-        return self.exchange.problem or self.is_mismatched or self.trouble
+        return self.exchange.problem or self.mismatch or self.trouble
 
     def is_live(self, now_us: int) -> bool:
         """True while the cabinet reports."""
         return is_live(self.report.state, self.reported_us, now_us)
 
     def reported(self, report: Report, load_W: int | None, now_us: int) -> None:
-        """It has sent a report. load_W: its import without battery; None: unknown."""
+        """Take a report. load_W: import of the cabinet without its battery; None: unknown."""
         self.report, self.reported_us = report, now_us
         if load_W is not None:
             self.load_W = load_W
 
-    def asked(self, now_us: int) -> None:
-        """A heartbeat is sent to it."""
+    def heartbeat_sent(self, now_us: int) -> None:
+        """Note that a heartbeat was sent."""
         self._beat_us = now_us
 
     def is_due(self, now_us: int) -> bool:
@@ -81,29 +81,29 @@ class Member:
         return age_us >= self.renew_us or (is_new and age_us >= AGAIN_US)
 
     def restarted(self, now_us: int) -> None:
-        """It has refused a hint because it has restarted, so a heartbeat is due."""
+        """Make a heartbeat due, because the cabinet has restarted."""
         self._beat_us = now_us - self.renew_us
 
-    def lent(self, value_W: int, now_us: int) -> None:
-        """An import limit is sent to it."""
+    def limit_sent(self, value_W: int, now_us: int) -> None:
+        """Note that an import limit was sent."""
         self.value_W, self.hint_us, self.is_answered = value_W, now_us, False
-        if self.limit_us is None:
-            self.limit_us = now_us
+        if self.unanswered_us is None:
+            self.unanswered_us = now_us
 
     def stated(self, fallback_W: int | None) -> None:
-        """It has said its fallback; None: it has none."""
+        """Compare the fallback that the cabinet states with FLEET.toml. None: it has none."""
         own_W = self.cabinet.fallback_W
-        mismatch = f"its fallback_import_W_max is {fallback_W} W, and FLEET.toml says {own_W}"
         if fallback_W is not None:
-            self.is_mismatched = mismatch if fallback_W != own_W else ""
+            line = f"its fallback_import_W_max is {fallback_W} W, and FLEET.toml says {own_W}"
+            self.mismatch = line if fallback_W != own_W else ""
 
     def judge(self, now_us: int, is_lent_on: bool) -> None:
-        """Find out whether the cabinet only reports, or only answers. Call it each few seconds.
-        is_lent_on: an earlier dispatcher may still lend to it.
+        """Set `trouble`: the cabinet only reports, only answers, or refuses. Call this every few
+        seconds. is_lent_on: an earlier dispatcher may still lend to the cabinet.
         """
-        reports, answers = self.is_live(now_us), now_us - self.answered_us < ANSWERS_US
+        reports, answers = self.is_live(now_us), now_us - self.answered_us < ANSWERING_US
         if not answers:
-            self.limit_us = None  # nothing says that it takes heartbeats and no limits
+            self.unanswered_us = None  # it does not answer heartbeats either
         if reports == answers:
             self.agreed_us, self.trouble = now_us, self._refuses(now_us)
             if is_lent_on and not self.trouble:
@@ -112,24 +112,24 @@ class Member:
             self.trouble = MUTE if reports else UNREPORTED
 
     def _refuses(self, now_us: int) -> str:
-        """What a cabinet that answers does not take, in words."""
+        """Words for the hints that an answering cabinet refuses or does not answer."""
         if self.refusal and now_us - self.counted_us >= ONE_SIDED_US:
             return f"refuses every hint for 60 s: {self.refusal}"
-        is_lost = self.limit_us is not None and now_us - self.limit_us >= ONE_SIDED_US
+        is_lost = self.unanswered_us is not None and now_us - self.unanswered_us >= ONE_SIDED_US
         return NO_LIMIT if is_lost else ""
 
     @property
     def is_withheld(self) -> bool:
-        """No import limit is sent. A cabinet whose only problem is NO_LIMIT or an unknown code gets
-        its fallback, because only a limit can show that limits are answered again.
+        """True if no import limit is sent to the cabinet. If its only problem is NO_LIMIT or an
+        unknown code, it gets its fallback, because only an answered limit ends this problem.
         """
         return self.problem not in ("", NO_LIMIT, self.exchange.odd)
 
     def hear(self, heard: Heard, text: str, now_us: int) -> None:
-        """Note that it answers, and what. text: of the code."""
+        """Take an answer. text: the words of its code."""
         self.answered_us = now_us
         if heard.is_limit:
-            self.limit_us = None
+            self.unanswered_us = None
         self.refusal = "" if heard.counts else text
         if heard.counts:
             self.counted_us, self.is_answered = now_us, True
@@ -143,21 +143,21 @@ class Member:
         if heard.left_ms:
             if self.control_W not in (None, value_W) and left_us > 0:
                 self.replaced_W = self.control_W
-            self.control_W, self.waits = value_W, heard.code == h.FALLBACK_RULES
+            self.control_W, self.is_waiting = value_W, heard.code == h.FALLBACK_RULES
         elif left_us > ENDS_US:
             self.control_W = self.replaced_W = None
 
     def share(self, share: Share, now_us: int) -> tuple[int, int]:
         """The import limit in force, and its remaining seconds; a fallback has none."""
         left_s = _left_s(share.in_force.until_us - now_us)
-        if self.control_W is None or self.waits or not left_s:
+        if self.control_W is None or self.is_waiting or not left_s:
             return self.cabinet.fallback_W, 0
         return self.control_W, left_s
 
     def controls(self, share: Share, now_us: int) -> list[dict[str, Any]]:
         """The controls of IEEE 2030.5, the newest first. status: None until it is answered."""
         left_us = share.in_force.until_us - now_us
-        status = COMPLETED if left_us <= 0 else RECEIVED if self.waits else STARTED
+        status = COMPLETED if left_us <= 0 else RECEIVED if self.is_waiting else STARTED
         sent = [share.lent[sequence] for sequence in sorted(share.lent)[-1:]]
         rows: list[tuple[int | None, int, str | None]] = [
             *[(hint.value_W, hint.until_us - WINDOW_MS * 1000 - now_us, None) for hint in sent],

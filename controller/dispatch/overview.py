@@ -1,9 +1,9 @@
-"""The view of a fleet for a person: what the broker's messages say, kept for each cabinet.
+"""The view of a fleet for a person: the content of the broker's messages, kept for each cabinet.
 
-A broker keeps the last report and gives it to a new reader at once, without its age. A cabinet
-that is gone can leave a report that looks alive. So such a report counts only while the cabinet's
-topic `online` does not say offline, and the dispatcher, if it is alive, hears the cabinet too.
-Pure: the caller gives messages and time. It never raises for a message.
+A broker keeps the last report and gives it to a new reader at once, without its age. So the report
+of a cabinet that is gone can look alive. Such a report counts only while the cabinet's topic
+`online` does not say offline, and while the dispatcher, if it is alive, hears the cabinet too.
+Pure: the caller gives messages and time. No message raises an exception.
 """
 
 import collections
@@ -32,16 +32,16 @@ LABEL_ROW = 800  # label of row 1 is R801
 NOT_LENT = "the dispatcher does not hear it, or was started without it"
 
 
-class Seen:
-    """One cabinet as heard. report: the last good one, each field None before it. shared: what the
-    dispatcher has said about it.
+class CabinetView:
+    """One cabinet by its messages. report: the last good one; before it, each field is None.
+    shared: the facts that the dispatcher has published about the cabinet.
     """
 
     def __init__(self, cabinet: Cabinet):
         self.cabinet = cabinet
         self.report, self.heard_us = dict.fromkeys(FORM), NEVER_US
         self.is_fresh = self.is_offline = False
-        self.shared: Facts = {}  # empty before that
+        self.shared: Facts = {}
         self.shared_us = NEVER_US
 
     def hear(self, report: Facts, is_retained: bool, now_us: int) -> None:
@@ -51,11 +51,11 @@ class Seen:
         self.is_offline = self.is_offline and (is_retained or report["state"] is None)
 
     def hear_online(self, is_online: bool) -> None:
-        """Take what its topic `online` says."""
+        """Take a message of its topic `online`."""
         self.is_offline = not is_online
 
     def hear_share(self, shared: Facts, now_us: int) -> None:
-        """Take what the dispatcher says about it."""
+        """Take the facts that the dispatcher publishes about the cabinet."""
         self.shared, self.shared_us = shared, now_us
 
     @property
@@ -63,18 +63,18 @@ class Seen:
         """True once a report has come."""
         return self.heard_us > NEVER_US
 
-    def said(self, now_us: int) -> Facts:
-        """What the dispatcher says about it now; {}: it is silent."""
+    def dispatcher_facts(self, now_us: int) -> Facts:
+        """The facts that the dispatcher publishes about the cabinet. {} while it is silent."""
         return self.shared if is_live("", self.shared_us, now_us) else {}
 
     def silence(self, now_us: int) -> str:
-        """Why nothing current is known, in words; empty: the cabinet reports."""
+        """The reason why nothing current is known; "" if the cabinet reports."""
         state = self.report["state"]
         if self.is_heard and state is None:
-            return "no controller"  # the door then says offline too
+            return "no controller"  # then `online` says offline too
         if self.is_offline:
             return "offline"
-        is_doubted = not self.is_fresh and not self.said(now_us).get("is_live", True)
+        is_doubted = not self.is_fresh and not self.dispatcher_facts(now_us).get("is_live", True)
         if is_live(state, self.heard_us, now_us) and not is_doubted:
             return ""
         return "silent" if self.is_heard else "not heard"
@@ -85,10 +85,10 @@ class Overview:
 
     def __init__(self, fleet: Fleet):
         self.fleet = fleet
-        self.seen = {cabinet.name: Seen(cabinet) for cabinet in fleet.cabinets}
+        self.seen = {cabinet.name: CabinetView(cabinet) for cabinet in fleet.cabinets}
         self.odd = collections.Counter[str]()
         self.state: Facts = {}  # of the dispatcher
-        self._state_us = NEVER_US  # when it came live
+        self._state_us = NEVER_US  # time of the last state that was not retained
         self._last = caught.Last("is left out", told=lambda line: self._count("a message", line))
 
     @property
@@ -121,7 +121,7 @@ class Overview:
             self._count(name, "online has a wrong value")
 
     def _count(self, name: str, fault: str) -> None:
-        """Count a message of a name that does not count, or a field of it."""
+        """Count a fault of a message from this name."""
         key = f"{printable(name)[:NAME_MAX]} {fault}"
         if key in self.odd or len(self.odd) < ODD_MAX:
             self.odd[key] += 1
@@ -139,14 +139,12 @@ class Overview:
                 self.seen[name].hear_share(self.state["cabinets"][name], now_us)
 
     def is_complete(self) -> bool:
-        """True if nothing more is to be waited for: each cabinet has said something, and the
-        dispatcher something about each.
-        """
+        """True if each cabinet has sent a message, and the dispatcher has published its facts."""
         cabinets = self.seen.values()
         return all(e.shared and (e.is_heard or e.is_offline) for e in cabinets)
 
     def dispatcher(self, now_us: int) -> Facts:
-        """Facts of the dispatcher. silent_s: None unless it was heard live here."""
+        """Facts of the dispatcher. silent_s: None unless a message came that was not retained."""
         alive, state = is_live("", self._state_us, now_us), self.state
         was_heard = self._state_us > NEVER_US and not alive
         return {
@@ -162,9 +160,9 @@ class Overview:
         """The facts of each cabinet, in the order of the file."""
         return {name: self._cabinet(seen, now_us) for name, seen in self.seen.items()}
 
-    def _cabinet(self, seen: Seen, now_us: int) -> Facts:
+    def _cabinet(self, seen: CabinetView, now_us: int) -> Facts:
         silence, cabinet, report = seen.silence(now_us), seen.cabinet, seen.report
-        shared, is_shared = seen.said(now_us), is_live("", self._state_us, now_us)
+        shared, is_shared = seen.dispatcher_facts(now_us), is_live("", self._state_us, now_us)
         is_unheard = is_shared and not (silence or shared.get("is_live"))
         permille = cabinet.load_permille if self.fleet.is_common else None
         load_W: Any = import_without_battery_W(taken(report), permille)
@@ -191,9 +189,9 @@ class Overview:
         return {**facts, **published.status(facts)}
 
 
-def _share(seen: Seen, shared: Facts, now_us: int) -> Facts:
-    """The share in force and the time that is left: as the dispatcher knows it from signed answers;
-    else from the report; else the fallback. reported_share_W: by the report.
+def _share(seen: CabinetView, shared: Facts, now_us: int) -> Facts:
+    """The share in force and its remaining time. They come from the dispatcher, which knows them
+    from signed answers; otherwise from the report; otherwise the fallback is in force.
     """
     fallback_W, own = seen.cabinet.fallback_W, seen.report["share"]
     reported = (
@@ -217,14 +215,14 @@ def _share(seen: Seen, shared: Facts, now_us: int) -> Facts:
 
 
 def _aged(value_W: int, valid_s: int, age_us: int, fallback_W: int) -> tuple[int, int]:
-    """A share and the time that is left of it; a fallback has none."""
+    """A share and its remaining time. A fallback has no end."""
     left_s = max(0, valid_s * 1_000_000 - age_us) // 1_000_000
     return (value_W if left_s or not valid_s else fallback_W), left_s
 
 
 def danger_level(alarm: Facts | None) -> int:
-    """How dangerous the worst alarm of a cabinet is (controller/rows/danger.py), by its label and
-    words; 0 if this release does not know it.
+    """The danger level (controller/rows/danger.py) of a cabinet's worst alarm, by its label and
+    words. WARNING if this release does not know the alarm.
     """
     if alarm is None:
         return danger.WARNING

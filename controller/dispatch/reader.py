@@ -1,5 +1,5 @@
-"""Reads what a broker has about a fleet, and sends nothing: one connection, opened again if it is
-lost. Each reader has a client id of its own, so that it never takes the place of another client.
+"""Reads the messages of a broker about a fleet, and sends nothing. A lost connection is opened
+again. Each reader has its own client id, so that it never takes the place of another client.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ TURN_MS = 50
 DRAW_MS = 1000
 AGAIN_S = 2  # pause after a connection was lost
 WAITING_MAX = 20_000  # messages that wait; the oldest ones are dropped
-Draw = Callable[[Overview, int, str], None]  # view, time in us, why there is no connection
+Draw = Callable[[Overview, int, str], None]  # view, time in us, reason of a lost connection
 
 
 class Reader:
@@ -28,7 +28,7 @@ class Reader:
     def __init__(self, fleet: Fleet):
         self.overview = Overview(fleet)
         self._waiting: collections.deque[Message] = collections.deque(maxlen=WAITING_MAX)
-        self._id = f"firebreak-fleet-{fleet.source}-{secrets.token_hex(4)}"
+        self._client_id = f"firebreak-fleet-{fleet.source}-{secrets.token_hex(4)}"
 
     @property
     def now_us(self) -> int:
@@ -36,8 +36,8 @@ class Reader:
         return clock.now_us()
 
     async def once(self) -> None:
-        """Collect until all cabinets have reported, or the time is over. Raises Lost, DoorError,
-        OSError.
+        """Collect messages until the overview is complete, at most COLLECT_US. Raises Lost,
+        DoorError, OSError.
         """
         until_us = self.now_us + COLLECT_US
         async with contextlib.aclosing(self._turns(TURN_MS)) as turns:
@@ -57,11 +57,11 @@ class Reader:
             await asyncio.sleep(AGAIN_S)
 
     async def _turns(self, turn_ms: int) -> AsyncGenerator[None, None]:
-        """A connection: take what has come, again after each turn. Raises Lost, DoorError,
+        """Open a connection. Take its messages, then yield, every turn_ms. Raises Lost, DoorError,
         OSError.
         """
         fleet, topics = self.overview.fleet, self.overview.topics
-        broker = login.broker(fleet.broker, fleet.beside, self._id, topics, marks_live=True)
+        broker = login.broker(fleet.broker, fleet.beside, self._client_id, topics, marks_live=True)
         link = Link(broker, self._waiting.append)
         try:
             await link.open()

@@ -1,6 +1,5 @@
-"""The messages of a fleet, checked field by field: whoever may write to the broker may have written
-them. A field with a wrong value counts as unknown. A text in place of a message says why there is
-none.
+"""The messages of a fleet, checked field by field, because any client of the broker may have
+written them. A field with a wrong value counts as unknown.
 """
 
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from controller.forms.message import Facts, said
 BYTES_MAX, STATE_BYTES_MAX = 4096, 65_536
 POWER_W_MAX = 1_000_000_000
 SILENT_US = 20_000_000  # a cabinet reports at least each 9 s, a dispatcher each 2 s
-NEVER_US = -(1 << 62)  # the time of what has not happened yet
+NEVER_US = -(1 << 62)  # time of an event that has not happened
 POWER, POSITIVE = integer(-POWER_W_MAX, POWER_W_MAX), integer(0, POWER_W_MAX)
 PERMILLE, SECONDS = integer(0, 1000), integer(0, 1 << 32)
 SHOWN = "decides nothing, and is shown as unknown"
@@ -23,7 +22,7 @@ SPAN = passing(
 
 
 def is_live(state: str | None, heard_us: int, now_us: int) -> bool:
-    """The rule of silence. state: of the last report; None: no controller ran there."""
+    """True if a report is new enough. state: of the last report; None: no controller ran there."""
     return state is not None and now_us - heard_us < SILENT_US
 
 
@@ -80,8 +79,8 @@ CABINET: Form = {
 
 
 class Report(NamedTuple):
-    """What the dispatcher takes of a report, as `counted`. discharge_W_max: what the limits of the
-    cabinet leave of a discharge. remaining_Wh: above the reserve for peaks.
+    """The fields of a report that the dispatcher uses, as `counted`. discharge_W_max: the discharge
+    that the limits of the cabinet leave. remaining_Wh: above the reserve for peaks.
     """
 
     state: str | None
@@ -100,7 +99,7 @@ OWN: Form = {name: FORM[name] for name in Report._fields}
 
 
 def taken(values: Facts) -> Report:
-    """The part of a report that the dispatcher takes. values: read by FORM or OWN."""
+    """The Report in the values of a message, which were read by FORM or OWN."""
     return Report(**message.counted(OWN, values))
 
 
@@ -117,8 +116,8 @@ def report_of(payload: bytes) -> Report | None:
 
 
 def full_report(payload: bytes, source: str) -> list[Any]:
-    """[the fields of a report, or None; words for what is wrong with it, ...], for a person.
-    source: the one of the dispatcher, whose import maximum is `share`.
+    """[fields of a report or None, text of a fault, ...], for a person. source: that of the
+    dispatcher, whose import maximum becomes `share`.
     """
     content = message.loaded(payload, BYTES_MAX)
     if isinstance(content, str):
@@ -130,8 +129,8 @@ def full_report(payload: bytes, source: str) -> list[Any]:
 
 
 def state_of(payload: bytes) -> tuple[Facts, list[str]] | str:
-    """(the state that a dispatcher publishes (facts.py), words for what is wrong with it).
-    `cabinets` has those of this message, as `counted`.
+    """(the published state of a dispatcher (facts.py), texts of its faults). `cabinets` has those
+    of this message, as `counted`. A text instead says why the message is no state.
     """
     content = message.loaded(payload, STATE_BYTES_MAX)
     if isinstance(content, str):
@@ -149,8 +148,8 @@ def state_of(payload: bytes) -> tuple[Facts, list[str]] | str:
 
 
 def import_without_battery_W(report: Report, permille: int | None) -> int | None:
-    """Import of a cabinet with its battery at 0, as the cabinet compares it with its limit; None:
-    unknown. permille: its part of a common load; None: it has meters of its own.
+    """Import of a cabinet with its battery at 0, as the cabinet compares it with its limit. None if
+    unknown. permille: its part of a common load; None: it has its own meters.
     """
     first_W, second_W = report.grid_W, report.battery_W
     if permille is not None:

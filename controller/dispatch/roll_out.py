@@ -1,8 +1,8 @@
-"""A new release on many cabinets: in which order, when the next ones begin, and when all stops.
+"""Decides in which order cabinets get a new release, when the next begins, and when all stops.
 
-The first cabinet is alone, then comes a tenth, then the rest. A wave begins when each cabinet of
-the one before has kept the release after its trial (systemd/trial.py). The first one that goes back
-stops everything. Pure: the caller gives reports and time.
+The first wave is one cabinet, the second a tenth of all, the third the rest. A wave begins when
+each cabinet before has kept the release after its trial (systemd/trial.py). The first cabinet that
+goes back stops the roll-out. Pure: the caller gives reports and time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,31 +11,31 @@ from controller.dispatch.report import FORM
 from controller.forms.message import Facts, counted
 
 TENTH = 10
-KEEPS_H_MAX = 4  # from the begin of an installation until the release is kept
+KEEPS_H_MAX = 4  # longest time from the begin of an installation until the release is kept
 KEEPS_US_MAX = KEEPS_H_MAX * 3_600_000_000
 KEPT, TRIED, OTHER, SILENT = "has kept it", "tries it", "has another release", "is silent"
 UNSAID = "does not say its release"
 
 
 def waves(names: Sequence[str]) -> list[list[str]]:
-    """The names, as 1, a tenth of all, and the rest."""
+    """The names in waves: one cabinet, a tenth of all, and the rest."""
     second = 1 + -(-len(names) // TENTH)
     batches = [list(names[:1]), list(names[1:second]), list(names[second:])]
     return [batch for batch in batches if batch]
 
 
 class RollOut:
-    """One release for a fleet. halted: why it stops; empty while it may go on."""
+    """One release for a fleet. halted: the reason of a stop; "" while it may go on."""
 
     def __init__(self, names: Sequence[str], version: str):
         self._waves, self._version = waves(names), version
         self._begun_us: dict[str, int] = {}
         self._tried = set[str]()
-        self._waits_us: dict[str, int] = {}  # since when a cabinet of the wave can only be awaited
+        self._awaited_us: dict[str, int] = {}  # {name: since when it can only be awaited}
         self.halted = ""
 
     def state(self, cabinet: Facts) -> str:
-        """What a cabinet does with the release, by the facts of `firebreak fleet`."""
+        """The state of a cabinet, one of KEPT to UNSAID. cabinet: facts of `firebreak fleet`."""
         if not cabinet["is_live"]:
             return SILENT
         counts = counted(FORM, cabinet)
@@ -44,7 +44,7 @@ class RollOut:
         return TRIED if counts["on_trial"] else KEPT
 
     def step(self, cabinets: Mapping[str, Facts], now_us: int) -> list[str]:
-        """The cabinet that should begin now, or none."""
+        """[the cabinet that should begin now], or []."""
         for name, begun_us in self._begun_us.items():
             state = self.state(cabinets[name])
             if state in (TRIED, KEPT):
@@ -57,30 +57,30 @@ class RollOut:
             return []
         for wave in self._waves:
             states = {name: self.state(cabinets[name]) for name in wave}
-            open_ = {name: state for name, state in states.items() if state != KEPT}
-            if open_:
-                if self._is_too_long(open_, now_us):
+            unfinished = {name: state for name, state in states.items() if state != KEPT}
+            if unfinished:
+                if self._is_too_long(unfinished, now_us):
                     return []
                 ready = [
                     name
-                    for name, state in open_.items()
+                    for name, state in unfinished.items()
                     if name not in self._begun_us and state == OTHER
                 ][:1]
                 self._begun_us |= dict.fromkeys(ready, now_us)
                 return ready
         return []
 
-    def _is_too_long(self, open_: Mapping[str, str], now_us: int) -> bool:
+    def _is_too_long(self, unfinished: Mapping[str, str], now_us: int) -> bool:
         """True if a cabinet that can only be awaited has made its wave wait for too long."""
-        for name, state in open_.items():
+        for name, state in unfinished.items():
             if state == OTHER:
-                self._waits_us.pop(name, None)
-            elif now_us - self._waits_us.setdefault(name, now_us) >= KEEPS_US_MAX:
+                self._awaited_us.pop(name, None)
+            elif now_us - self._awaited_us.setdefault(name, now_us) >= KEEPS_US_MAX:
                 self.halted = f"{name} {state} after {KEEPS_H_MAX} h"
         return bool(self.halted)
 
     def failed(self, name: str, reason: str) -> None:
-        """The installation on a cabinet has ended wrongly."""
+        """Stop, because the installation on a cabinet has failed."""
         self.halted = self.halted or f"{name}: {reason}"
 
     def is_done(self, cabinets: Mapping[str, Facts]) -> bool:

@@ -1,8 +1,8 @@
-"""The process of the dispatcher: one connection to the broker, a greeting, then its loop.
+"""The process of the dispatcher. It has one connection to the broker.
 
-It stores a new epoch, and only then sends hints. Its first start and a take-over greet all cabinets
-before, to learn the highest epoch. A lost connection is opened again; the ledger goes on counting
-meanwhile.
+It stores a new epoch before it sends hints. At its first start, and at a take-over, it first greets
+all cabinets, to learn the highest epoch. A lost connection is opened again; the ledger goes on
+counting meanwhile.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ STATE_US = 2_000_000  # shortest time between two messages about the state of th
 WAITING_MAX = 20_000  # answers that wait; the oldest ones are dropped
 PAUSE_S_MAX = 30
 AGAIN_US = 60_000_000  # between two attempts to write to a full disk
-TAKEN_MAX = 2000  # messages of each kind that one turn takes
+TAKEN_MAX = 2000  # most messages of each kind in one turn
 PROBLEMS_MAX = 8  # lines of one turn
 
 
@@ -46,14 +46,15 @@ class Service:
         self._fleet, self._path = fleet, epoch_path
         self._take_over, self._without = take_over, without
         self._known = frozenset(cabinet.name for cabinet in fleet.cabinets)
-        self._names = epoch_file.digest(self._known)
-        self._told, self._id = Told("dispatch"), secrets.token_hex(4)
+        self._names_digest = epoch_file.digest(self._known)
+        self._reporter, self._client_suffix = Told("dispatch"), secrets.token_hex(4)
         self._dispatcher: Dispatcher | None = None
         self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=WAITING_MAX)
         self._reports: dict[str, bytes] = {}
         self._counts = collections.Counter[str]()
-        self._state_us = 0
-        self._is_taken, self._relax_us = False, 0  # an earlier dispatcher may still run
+        self._state_us = 0  # time of the last message about the state
+        self._is_taken = False  # an earlier dispatcher may still run
+        self._retry_us = 0  # earliest time of the next write after a failed one
         self._problems: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -63,7 +64,7 @@ class Service:
             try:
                 await self._connected()
             except (Lost, DoorError, OSError) as lost:
-                self._told.say(plain(lost, "dispatch"))
+                self._reporter.say(plain(lost, "dispatch"))
 
         await reconnecting(connect, PAUSE_S_MAX)
 
@@ -74,7 +75,7 @@ class Service:
             await link.open()
             if link.refused_topics:
                 raise Lost("the broker refuses the topics of the cabinets; see its access list")
-            self._told.say(f"connected to {link.place}")
+            self._reporter.say(f"connected to {link.place}")
             if self._dispatcher is None:
                 await self._begin(link)
             while True:
@@ -99,10 +100,10 @@ class Service:
         else:
             self._answers.append((parts[1], message.payload))
 
-    # -- the begin
+    # -- start
 
     async def _begin(self, link: Link) -> None:
-        """Take an epoch, and make the dispatcher. Raises Refused."""
+        """Store a new epoch, and make the dispatcher. Raises Refused."""
         path, take_over = self._path, self._take_over
         kept = epoch_file.read(path)
         is_restart = kept.epoch > 0 and not take_over
@@ -125,15 +126,15 @@ class Service:
                 f"{kept.epoch}: give it a new key, or name it with --without"
             )
         # an earlier dispatcher may lend to a cabinet that is new in the file
-        self._is_taken = take_over or kept.is_taken or kept.cabinets != self._names
+        self._is_taken = take_over or kept.is_taken or kept.cabinets != self._names_digest
         kept = kept._replace(epoch=max(kept.epoch, highest), is_taken=self._is_taken)
-        epoch = epoch_file.take(path, kept._replace(cabinets=self._names), is_restart)
+        epoch = epoch_file.take(path, kept._replace(cabinets=self._names_digest), is_restart)
         self._dispatcher = Dispatcher(
             self._fleet, epoch, clock.now_us(), self._is_taken, self._without
         )
 
     async def _greeted(self, link: Link) -> dict[str, int]:
-        """{cabinet: the highest epoch that it has taken}, of those that answer a greeting."""
+        """{cabinet: the highest epoch that it has accepted}, of cabinets that answer a greeting."""
         epochs: dict[str, int] = {}
         asked = self._known.difference(self._without)
         until_us = clock.now_us() + GREET_US
@@ -151,11 +152,11 @@ class Service:
     # -- each turn
 
     def _turn(self, link: Link) -> None:
-        """Take what has come, and send what is due. Raises Refused."""
+        """Take messages that have arrived, and send datagrams that are due. Raises Refused."""
         dispatcher = self._dispatcher
         assert dispatcher is not None, "made by _begin"
-        # The clock is read after each answer was taken: an answer that counts as older than it is
-        # would let the ledger end a value too early, and make the next hint newer than it is.
+        # The clock is read after each answer was taken. If an answer counted as older than it is,
+        # the ledger would end a value too early, and the next hint would look newer than it is.
         for _ in range(min(TAKEN_MAX, len(self._reports))):
             name, payload = self._reports.popitem()
             with dispatcher.last.of(name):
@@ -177,28 +178,28 @@ class Service:
             for name, datagram in dispatcher.step(clock.now_us()) if link.is_clear else ():
                 link.send(self._topic(name), datagram)
         with dispatcher.last.of("all: nothing is shown"):
-            self._relax(dispatcher)
-            self._tell(dispatcher)
+            self._note_all_heard(dispatcher)
+            self._log_problems(dispatcher)
             self._show(link, dispatcher)
 
-    def _relax(self, dispatcher: Dispatcher) -> None:
-        """Note once that every cabinet refuses an earlier dispatcher from now on. Until the disk
-        takes it, the next start waits for all of them, which is safe.
+    def _note_all_heard(self, dispatcher: Dispatcher) -> None:
+        """Store once that every cabinet now refuses an earlier dispatcher. Until the disk takes
+        this, the next start waits for all cabinets, which is safe.
         """
-        is_due = clock.now_us() >= self._relax_us
-        if not (self._is_taken and is_due and all(e.is_heard for e in dispatcher.ledger.shares)):
+        is_due = self._is_taken and clock.now_us() >= self._retry_us
+        if not (is_due and all(share.is_heard for share in dispatcher.ledger.shares)):
             return
         try:
             self._keep(dispatcher.ledger.epoch, False, epoch_file.origin(self._path))
             self._is_taken = False
         except Refused as refused:
-            self._relax_us = clock.now_us() + AGAIN_US
-            self._told.say(f"{refused}; it goes on, and its next start waits for every cabinet")
+            self._retry_us = clock.now_us() + AGAIN_US
+            self._reporter.say(f"{refused}; it goes on, and its next start waits for every cabinet")
 
     def _keep(self, epoch: int, is_taken: bool, origin: str) -> None:
-        epoch_file.put(self._path, epoch_file.Kept(epoch, is_taken, origin, self._names))
+        epoch_file.put(self._path, epoch_file.Kept(epoch, is_taken, origin, self._names_digest))
 
-    def _tell(self, dispatcher: Dispatcher) -> None:
+    def _log_problems(self, dispatcher: Dispatcher) -> None:
         """Log each problem once, while it lasts."""
         problems = dict(dispatcher.problems())
         new = {
@@ -232,9 +233,9 @@ class Service:
         """Place and login, read from the files each time, because certificates are renewed."""
         topics = ["firebreak/+/report", "firebreak/+/online"]
         topics.append(f"firebreak/+/reply/{self._fleet.source}/signed")
-        # no second dispatcher takes the place of this one at the broker before it is refused
-        name = f"firebreak-dispatch-{self._fleet.source}-{self._id}"
-        # cabinets publish every report with retain
+        # The suffix differs, so that a second dispatcher does not end this one's connection.
+        name = f"firebreak-dispatch-{self._fleet.source}-{self._client_suffix}"
+        # Cabinets publish every report with retain; marks_live tells old ones from new ones.
         return login.broker(self._fleet.broker, self._fleet.beside, name, topics, marks_live=True)
 
 

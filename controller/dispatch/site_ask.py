@@ -1,14 +1,14 @@
 """Answers for a whole fleet: may a job that raises the load run on the shared connection?
 
-    reserved           of each cabinet its fallback, or its load less what its battery gives, if
-                       that is more; of one that is silent or gets no share what it may import
-    with a dispatcher  all that is reserved must fit the connection: an unused fallback stays with
-                       its cabinet, and everything else can be lent within one renewal
-    without one        also the job must fit the fallback of its cabinet; a common job that of each
+    reserved           For each cabinet, the larger of its fallback and of its load less what its
+                       battery gives. If it is silent or gets no share: all that it may import.
+    with a dispatcher  The sum of what is reserved must fit the connection. An unused fallback stays
+                       with its cabinet; everything else can be lent within one renewal.
+    without one        The job must also fit the fallback of its cabinet; a common job, each one.
 
-With loads of their own the job runs at one cabinet: the named one, or the one where most is left.
-A "yes" should be right and a "no" may be too strict, so an unknown value gives nothing, and an
-unknown load no answer.
+If each cabinet has its own load, the job runs at one cabinet: the named one, or the one where most
+is left. A "no" may be too strict, but a "yes" must be right. So an unknown power of a battery
+counts as 0, and with an unknown load there is no answer.
 """
 
 from collections.abc import Iterable
@@ -38,8 +38,8 @@ class Job(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A cabinet. load_W: its import with the battery at 0. least_W: reserved at least. high_W: what
-    the battery can give, by `limit`. bound_W: the most that can be lent to it.
+    """A cabinet. load_W: its import with the battery at 0. least_W: the least that is reserved.
+    high_W: what the battery can give, bound by `limit`. bound_W: the most that can be lent to it.
     """
 
     load_W: int
@@ -54,22 +54,23 @@ class _Part(NamedTuple):
         return max(self.least_W, self.load_W - self.high_W)
 
     def shown(self) -> Facts:
-        """What the battery gives, and why not more."""
+        """The power that the battery gives, and its limit."""
         gives_W = max(self.least_W, self.load_W) - self.reserved_W
         limit = "its load above its fallback" if gives_W < self.high_W else self.limit
         return {"gives_W": gives_W, "limit": limit, "reserved_W": self.reserved_W}
 
 
 def answer(facts: Facts, job: Job, name: str = "") -> Facts:
-    """{answer, power_W, at_s, for_s, unknown: [words], leaves_out: [sentences]}. Unless the load is
-    unknown also cabinet: where the job runs, "" for a common one; is_lent, import_W_max,
+    """{answer, power_W, at_s, for_s, unknown: [texts], leaves_out: [sentences]}. If the load is
+    known, also cabinet (where the job runs; "" for a common one), is_lent, import_W_max,
     reserved_W, given_W, margin_W (below 0: missing), margin_without_largest_W, and cabinets: {name:
     _Part.shown}. facts: of site_facts. name: of a cabinet.
     """
     cabinets, is_common = facts["cabinets"], facts["is_common"]
-    of = facts["dispatcher"]
-    is_known = of["is_live"] and None not in (of["lends_in_s"], of["connection_W"])
-    is_lent = is_known and job.at_s >= of["lends_in_s"]
+    dispatcher = facts["dispatcher"]
+    lends_in_s, shared_W = dispatcher["lends_in_s"], dispatcher["connection_W"]
+    is_known = dispatcher["is_live"] and None not in (lends_in_s, shared_W)
+    is_lent = is_known and job.at_s >= lends_in_s
     loads_W, beside_W, unknown = (_common if is_common else _own)(facts, job)
     reply = {"answer": NOT_KNOWN, **job._asdict(), "unknown": unknown}
     reply["leaves_out"] = list(_leaves_out(facts, job, is_lent))
@@ -79,14 +80,16 @@ def answer(facts: Facts, job: Job, name: str = "") -> Facts:
         cabinet_name: _part(cabinets[cabinet_name], load, job, is_lent)
         for cabinet_name, load in loads_W.items()
     }
-    shared_W = of["connection_W"] if is_lent else POWER_W_MAX
-    most_W = min(facts["connection_W"], shared_W) - beside_W
+    connection_W = facts["connection_W"]
+    most_W = (min(connection_W, shared_W) if is_lent else connection_W) - beside_W
     reply |= {"is_lent": is_lent, "import_W_max": most_W}
     return reply | _sums(parts, most_W, 0 if is_common else job.power_W, name)
 
 
 def _sums(parts: dict[str, _Part], most_W: int, rise_W: int, name: str) -> Facts:
-    """rise_W: what the load will rise at one cabinet; 0: the loads contain a common job."""
+    """The sums of an answer. rise_W: rise of the load at one cabinet. 0: a common job, which the
+    loads contain.
+    """
     margins_W = _margins_W(parts, rise_W, most_W)
     if rise_W:
         name = name or max(margins_W, key=lambda cabinet_name: margins_W[cabinet_name])
@@ -107,7 +110,7 @@ def _sums(parts: dict[str, _Part], most_W: int, rise_W: int, name: str) -> Facts
 
 
 def _margins_W(parts: dict[str, _Part], rise_W: int, most_W: int) -> dict[str, int]:
-    """What is left if the load rises at each cabinet."""
+    """{cabinet: power that is left if the load rises there}."""
     left_W, margins_W = most_W - sum(part.reserved_W for part in parts.values()), {}
     for name, part in parts.items():
         risen = part._replace(load_W=part.load_W + rise_W)
@@ -117,8 +120,8 @@ def _margins_W(parts: dict[str, _Part], rise_W: int, most_W: int) -> dict[str, i
 
 
 def _own(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
-    """(load of each cabinet without the job, import beside all cabinets, what is not known), the
-    least dangerous first. A silent cabinet counts with its last known load.
+    """(load of each cabinet without the job, import beside all cabinets, unknown values). The least
+    dangerous cabinet comes first. A silent cabinet counts with its last known load.
     """
     loads_W, unknown = {}, []
     rows = sorted(facts["cabinets"].items(), key=lambda row: row[1]["danger_level"])
@@ -135,14 +138,16 @@ def _own(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
 
 
 def _common(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
-    """The same with the job, by the load meters. Import that they do not see is beside them, since
-    a silent battery that gives hides load from the grid meter.
+    """The same for a common load, which contains the job, by the load meters. Import that they do
+    not see is beside the cabinets.
     """
     cabinets = facts["cabinets"]
     loads_W = [cabinet["load_W"] for cabinet in live(cabinets) if cabinet["load_W"] is not None]
     if not loads_W:
         return {}, 0, ["the common load"]
-    batteries_W = {name: e["battery_W"] for name, e in cabinets.items() if e["is_live"]}
+    batteries_W = {
+        name: cabinet["battery_W"] for name, cabinet in cabinets.items() if cabinet["is_live"]
+    }
     seen_W, load_W, beside_W = import_W(cabinets, True), max(loads_W) + job.power_W, 0
     if seen_W is not None:
         if unknown := [name for name, battery_W in batteries_W.items() if battery_W is None]:
@@ -156,7 +161,7 @@ def _common(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
 
 
 def _part(cabinet: Facts, load_W: int, job: Job, is_lent: bool) -> _Part:
-    """A cabinet with its load. Its battery counts only while it can be lent to."""
+    """A cabinet with its load. Its battery counts only while the cabinet can be lent to."""
     fallback_W, is_able = cabinet["fallback_W"], cabinet["is_live"] and not cabinet["problem"]
     limits = {
         "the power that it holds for 15 min": cabinet["held_15min_high_W"] or 0,

@@ -1,6 +1,6 @@
 """Facts of a whole fleet: sums, silent cabinets, alarms, differences.
 
-`wrong` has a sentence for each thing that a person must look at; `notes` are worth knowing.
+`wrong` has a sentence for each fault that a person must look at; `notes` are worth knowing.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,8 +14,9 @@ from controller.rows import danger
 Cabinets = dict[str, Facts]  # by name
 NAMES_MAX = 8  # names in a sentence
 LEAST_SHORT_W = 1000
-ABOVE_W, ABOVE_PERMILLE = 10_000, 50  # meters err, and a report is up to 9 s old
-WORDS = {
+# An import is above its share by the larger of these: meters err, and reports are up to 9 s old.
+ABOVE_W, ABOVE_PERMILLE = 10_000, 50
+SILENCE_TEXTS = {
     "offline": "offline, because the door is gone from the broker",
     "not heard": "the broker has no report",
     "silent": "no report for 20 s",
@@ -52,8 +53,8 @@ def live(cabinets: Cabinets) -> list[Facts]:
 
 
 def import_W(cabinets: Cabinets, is_common: bool) -> int | None:
-    """Import of the connection as the live cabinets see it; None: unknown. All cabinets of a
-    common load see one grid meter, so the value in the middle counts. Else each part must be known.
+    """Import of the connection by the live cabinets; None: unknown. The cabinets of a common load
+    see one grid meter, so the median counts. Otherwise the import of each cabinet must be known.
     """
     seen_W = known_W(cabinets)
     if is_common:
@@ -66,9 +67,9 @@ def known_W(cabinets: Cabinets) -> list[int]:
     return [cabinet["grid_W"] for cabinet in live(cabinets) if cabinet["grid_W"] is not None]
 
 
-def _worst_first(item: tuple[str, Facts]) -> tuple[int, bool, bool, int, bool, str]:
+def _worst_first(named: tuple[str, Facts]) -> tuple[int, bool, bool, int, bool, str]:
     """Sort key: signs of fire or gas, then silent cabinets, then alarms, then the others."""
-    name, cabinet = item
+    name, cabinet = named
     level = cabinet["danger_level"]
     has_alarm = bool(cabinet["alarms"] or cabinet["alarm"])
     rest = not has_alarm, -level, not cabinet["problem"], name
@@ -77,7 +78,7 @@ def _worst_first(item: tuple[str, Facts]) -> tuple[int, bool, bool, int, bool, s
 
 def alarms(cabinets: Cabinets) -> list[Facts]:
     """Each alarm once, the most dangerous first, with the cabinets that report it. A cabinet
-    reports only its worst one.
+    reports only its worst alarm.
     """
     rows: dict[tuple[Any, ...], Facts] = {}
     for name, cabinet in cabinets.items():
@@ -109,7 +110,7 @@ def listed(names: Iterable[str]) -> str:
 
 def _wrong(facts: Facts) -> Iterable[str]:
     cabinets, dispatcher = facts["cabinets"], facts["dispatcher"]
-    for silence, text in WORDS.items():
+    for silence, text in SILENCE_TEXTS.items():
         names = [
             f"{name} ({cabinet['trouble']})" if cabinet["trouble"] else name
             for name, cabinet in cabinets.items()
@@ -123,9 +124,9 @@ def _wrong(facts: Facts) -> Iterable[str]:
         yield f"load short, the battery cannot keep the share: {text}"
     if text := _powers(cabinets, "import_W", _is_above):
         yield f"import above the share, by reports that may be seconds old: {text}"
-    own_W = dispatcher["connection_W"]
-    if dispatcher["is_live"] and own_W != facts["connection_W"]:
-        shared_power = "an unknown power" if own_W is None else f"{own_W} W"
+    shared_W = dispatcher["connection_W"]
+    if dispatcher["is_live"] and shared_W != facts["connection_W"]:
+        shared_power = "an unknown power" if shared_W is None else f"{shared_W} W"
         yield f"the dispatcher shares {shared_power}, and this file says {facts['connection_W']} W"
     if (facts["load_short_W"] or 0) >= LEAST_SHORT_W:
         yield "the load is above what connection and batteries give; reduce the load"
@@ -149,10 +150,10 @@ def _wrong(facts: Facts) -> Iterable[str]:
         yield "the import is above the connection; reduce the load"
 
 
-def _powers(cabinets: Cabinets, field: str, is_so: Callable[[Facts], Any]) -> str:
-    """Names and powers of the cabinets for which it is so."""
-    so = [(name, cabinet[field]) for name, cabinet in cabinets.items() if is_so(cabinet)]
-    return listed([f"{name} ({power_W / 1000:.1f} kW)" for name, power_W in so])
+def _powers(cabinets: Cabinets, field: str, is_shown: Callable[[Facts], Any]) -> str:
+    """Names and powers of the cabinets for which is_shown is true."""
+    fitting = [(name, cabinet[field]) for name, cabinet in cabinets.items() if is_shown(cabinet)]
+    return listed([f"{name} ({power_W / 1000:.1f} kW)" for name, power_W in fitting])
 
 
 def _binding(cabinet: Facts) -> str | None:
@@ -174,7 +175,7 @@ def _is_apart(cabinet: Facts) -> bool:
 
 
 def _is_above(cabinet: Facts) -> bool:
-    """True if a cabinet imports clearly more than its share: not only while a share falls."""
+    """True if a cabinet imports clearly more than its share."""
     import_W, share_W = cabinet["import_W"], cabinet["share_W"]
     most_W = share_W + max(ABOVE_W, share_W * ABOVE_PERMILLE // 1000)
     return cabinet["is_live"] and import_W is not None and import_W > most_W

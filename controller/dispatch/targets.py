@@ -1,10 +1,11 @@
-"""How much each cabinet should import: what its load needs, less what its battery should give.
+"""How much each cabinet should import: its load, less the power that its battery should give.
 
-    need      load of all, less the connection: what the batteries must give together
-    held back a cabinet that dies drops its discharge onto the grid within a tick, seconds before
-              the others can answer. So all give so much more that the largest discharge fits.
-              This costs energy, so it is done only while the charge lasts for hours at that power.
-    spare     what the load leaves of the connection; each cabinet gets a part for its charge
+    need      load of all cabinets, less the connection: the batteries must give this together
+    held back power of the connection that stays free for the largest discharge. A cabinet that dies
+              drops its discharge onto the grid within a tick, seconds before the others can answer.
+              So all batteries give more. This costs energy, so it is done only while the charge
+              lasts for hours at that power.
+    spare     the rest of the connection; each cabinet gets a part of it for its charge
 
 The batteries share the discharge by energy, health and temperature, as the units of one cabinet do.
 A silent cabinet gives nothing, and its load counts whole. Pure: only integers, W.
@@ -17,18 +18,14 @@ from typing import NamedTuple
 from controller.core.base.answers import WIDE_W
 from controller.core.split import Split
 from controller.core.weights import Weights
-from controller.dispatch.report import (
-    NOTHING,
-    POWER_W_MAX,
-    Report,
-)  # sums of reports stay within 32 bits
+from controller.dispatch.report import NOTHING, POWER_W_MAX, Report
 
 TURNS_MAX = 40  # of the search for the discharge; the change falls by 1/n in each turn
 
 
 class View(NamedTuple):
-    """What is known of a cabinet. load_W: its import with the battery at 0. discharge_W: what the
-    battery can give now, 0 from a silent cabinet. part: weight of its part of the spare.
+    """A cabinet. load_W: its import with the battery at 0. discharge_W: what the battery can give
+    now, 0 from a silent cabinet. part: weight of its part of the spare power.
     """
 
     load_W: int
@@ -40,8 +37,8 @@ class View(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """values_W: of each cabinet. held_W: the largest discharge, which is kept free. short_W: the
-    load that neither the connection nor the batteries can carry.
+    """values_W: import of each cabinet. held_W: power that is held back. short_W: the load that
+    neither the connection nor the batteries can carry.
     """
 
     values_W: list[int]
@@ -50,33 +47,33 @@ class Targets(NamedTuple):
 
 
 class Planner:
-    """The targets of one fleet. rated_W: largest discharge that each cabinet has ever shown."""
+    """The targets of one fleet. _rated_W: largest discharge that each cabinet has ever shown."""
 
     def __init__(self, count: int, hold_h: float = 0.0, lent_permille: int = 1000):
         """hold_h: hours for which the charge must last; 0: no limit.
-        lent_permille: part of the spare that is lent before anybody needs it.
+        lent_permille: part of the spare power that is lent before it is needed.
         """
         self._split, self._rated_W = Split(count), [1000] * count
-        self._weights = self._made()
+        self._weights = self._new_weights()
         self._hold_h, self._lent_permille = hold_h, lent_permille
         self._none_W = array("i", [0] * count)
 
-    def _made(self) -> Weights:
+    def _new_weights(self) -> Weights:
         return Weights(self._rated_W, tuple(range(len(self._rated_W))))
 
     def step(self, views: Sequence[View], connection_W: int, spare_W: int = 0) -> Targets:
-        """The targets for what is known now. connection_W: less what no cabinet's load contains.
-        spare_W: kept free at least.
+        """The targets for these views. connection_W: without import that is in no cabinet's load.
+        spare_W: the least power that is kept free.
         """
-        given_W = self._discharges(views, connection_W, spare_W)
+        discharges_W = self._discharges(views, connection_W, spare_W)
         load_W = sum(view.load_W for view in views)
-        left_W = load_W - sum(given_W)
-        held_W = max(0, min(max(spare_W, *given_W), connection_W - left_W))
+        left_W = load_W - sum(discharges_W)
+        held_W = max(0, min(max(spare_W, *discharges_W), connection_W - left_W))
         spare_W = max(0, connection_W - held_W - left_W) * self._lent_permille // 1000
-        more_W = _parts(spare_W, [view.part if view.is_live else 0 for view in views])
+        parts_W = _parts(spare_W, [view.part if view.is_live else 0 for view in views])
         values_W = [
-            min(POWER_W_MAX, max(view.fallback_W, view.load_W - discharge_W + more))
-            for view, discharge_W, more in zip(views, given_W, more_W)
+            min(POWER_W_MAX, max(view.fallback_W, view.load_W - discharge_W + part_W))
+            for view, discharge_W, part_W in zip(views, discharges_W, parts_W)
         ]
         over_W = sum(values_W) - (connection_W - held_W)
         if over_W > 0:
@@ -87,14 +84,14 @@ class Planner:
         """The values less over_W, as far as fallbacks and batteries allow."""
         least_W = [max(view.fallback_W, view.load_W - view.discharge_W) for view in views]
         room_W = [
-            max(0, value - least) if view.is_live else 0
-            for view, value, least in zip(views, values_W, least_W)
+            max(0, value_W - own_W) if view.is_live else 0
+            for view, value_W, own_W in zip(views, values_W, least_W)
         ]
         self._split.step(over_W, self._none_W, array("i", room_W), room_weights(room_W))
-        return [value - less for value, less in zip(values_W, self._split.out)]
+        return [value_W - part_W for value_W, part_W in zip(values_W, self._split.out)]
 
     def _discharges(self, views: Sequence[View], connection_W: int, spare_W: int) -> list[int]:
-        """What each battery should give: the need, and as much again as its largest part."""
+        """Power of each battery. Together they give the need, and held-back power above it."""
         need_W = sum(view.load_W for view in views) - connection_W
         if need_W + spare_W <= 0:
             return [0] * len(views)
@@ -122,10 +119,10 @@ class Planner:
 
     def _weighted(self, views: Sequence[View]) -> list[int]:
         """The weight of each battery's discharge."""
-        rated_W = [max(most, view.discharge_W) for most, view in zip(self._rated_W, views)]
+        rated_W = [max(most_W, view.discharge_W) for most_W, view in zip(self._rated_W, views)]
         if rated_W != self._rated_W:
             self._rated_W, before = rated_W, self._weights.held
-            self._weights = self._made()
+            self._weights = self._new_weights()
             self._weights.held[:] = before
         self._weights.update(
             [view.report.soc_permille for view in views],
@@ -142,12 +139,12 @@ def room_weights(room_W: Sequence[int]) -> list[int]:
 
 
 def _parts(total_W: int, weights: Sequence[int]) -> list[int]:
-    """total_W in proportion to the weights, exact in its sum; nothing without any weight."""
-    whole, given_W, weight = sum(weights), 0, 0
+    """Parts of total_W in proportion to the weights. Their sum is exact; 0 if all weights are 0."""
+    whole, discharges_W, weight = sum(weights), 0, 0
     parts_W = []
     for own in weights:
         weight += own
-        part_W = total_W * weight // whole - given_W if whole else 0
-        given_W += part_W
+        part_W = total_W * weight // whole - discharges_W if whole else 0
+        discharges_W += part_W
         parts_W.append(part_W)
     return parts_W

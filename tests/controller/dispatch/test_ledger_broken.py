@@ -71,7 +71,7 @@ class WithoutWait(Ledger):
 
     def __init__(self, *given):
         super().__init__(*given)
-        self._known_us, self._taken = 0, False
+        self._known_us, self._is_taken = 0, False
 
 
 class WithoutFence(Ledger):
@@ -79,14 +79,14 @@ class WithoutFence(Ledger):
 
     def __init__(self, *given):
         super().__init__(*given)
-        self._taken = False
+        self._is_taken = False
 
 
 class WithoutCount(Ledger):
     """An answer to the heartbeat of a take-over counts as: nothing is in force."""
 
     def answered(self, at, sequence, value_W, left_ms, now_us):
-        if self._taken and not self.shares[at].is_heard:
+        if self._is_taken and not self.shares[at].is_heard:
             value_W, left_ms = self.shares[at].fallback_W, 0
         return super().answered(at, sequence, value_W, left_ms, now_us)
 

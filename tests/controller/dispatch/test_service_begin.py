@@ -152,9 +152,9 @@ def test_a_full_disk_ends_no_dispatcher_that_serves(path, monkeypatch, capsys):
     made._is_taken = True
     for at_us in (0, service.AGAIN_US - 1):
         now_us[0] = at_us
-        made._relax(Full())
+        made._note_all_heard(Full())
     assert made._is_taken and capsys.readouterr().err.count("No space left; it goes on") == 1
     failures.clear()
     now_us[0] = service.AGAIN_US
-    made._relax(Full())
+    made._note_all_heard(Full())
     assert not made._is_taken and not epoch_file.read(str(path)).is_taken
