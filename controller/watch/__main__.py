@@ -23,7 +23,7 @@ from controller.watch import settings
 from controller.watch.cabinet import POWER_W_MAX, Cabinet
 from controller.watch.gate import Gate, coming_W
 from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away, Job, Scheduler
-from controller.watch.watcher import WORDS_MAX, Watcher, reply
+from controller.watch.watcher import TEXT_MAX, Watcher, answer_text
 
 CODES = {"yes": DONE, "no": NOT_DONE}
 LINES_MAX = 20  # lines about errors of this program, each error once
@@ -39,7 +39,7 @@ def now_s() -> float:
 
 def say(line: str) -> None:
     """A line of the log."""
-    print(f"firebreak-watch: {printable(line[:WORDS_MAX])}", flush=True)
+    print(f"firebreak-watch: {printable(line[:TEXT_MAX])}", flush=True)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,18 +50,20 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(program: str) -> _Parser:
     parser = _Parser(prog=program, description="Tells the cabinet what a queue will do.")
-    own = _Parser(add_help=False)
-    own.add_argument("--config", default=settings.FILE, help="watch.toml (%(default)s)")
+    config = _Parser(add_help=False)
+    config.add_argument("--config", default=settings.FILE, help="watch.toml (%(default)s)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    commands.add_parser("run", help="announce the steps of the queue, until stopped", parents=[own])
-    ask = commands.add_parser("ask", help="may this job of the queue start now?", parents=[own])
+    commands.add_parser(
+        "run", help="announce the steps of the queue, until stopped", parents=[config]
+    )
+    ask = commands.add_parser("ask", help="may this job of the queue start now?", parents=[config])
     ask.add_argument("job", metavar="JOB")
-    gate = commands.add_parser("gate", help="may the load rise by so much now?", parents=[own])
+    gate = commands.add_parser("gate", help="may the load rise by so much now?", parents=[config])
     gate.add_argument("--power-W", required=True, type=cli.whole(1, POWER_W_MAX), metavar="W")
     gate.add_argument("--for-s", required=True, type=cli.whole(1, DAY_S), metavar="SECONDS")
     commands.add_parser("keys", help="every key of watch.toml")
     purpose = "what the GPUs of [telemetry] take now"
-    commands.add_parser("gpus", help=purpose, parents=[own])
+    commands.add_parser("gpus", help=purpose, parents=[config])
     return parser
 
 
@@ -86,14 +88,14 @@ def _obey(arguments: argparse.Namespace) -> int:
         if arguments.command == "run":
             return _run_alone(config, cabinet, os.path.dirname(os.path.abspath(arguments.config)))
         if arguments.command == "gate":
-            return _asked(cabinet, arguments.power_W, arguments.for_s)
-        return _asked_for_job(config, cabinet, arguments.job)
+            return _ask(cabinet, arguments.power_W, arguments.for_s)
+        return _ask_for_job(config, cabinet, arguments.job)
     except Away as error:
         say(f"not known: {error}")
         return NO_START
 
 
-def _asked_for_job(config: settings.Settings, cabinet: Cabinet, name: str) -> int:
+def _ask_for_job(config: settings.Settings, cabinet: Cabinet, name: str) -> int:
     """The answer for a job of the queue, together with the other loads that are coming.
 
     This command does not know which steps `run` has announced, so it counts these loads again. The
@@ -108,21 +110,21 @@ def _asked_for_job(config: settings.Settings, cabinet: Cabinet, name: str) -> in
     running = [job for job in queue if job.state == RUNNING]
     seen = [job for job in running if elapsed_s(job.start_s, now_s()) >= settle_s]
     beside_W = coming_W([job for job in queue if job is not jobs[0]], seen)
-    return _asked(cabinet, jobs[0].power_W + beside_W, jobs[0].length_s)
+    return _ask(cabinet, jobs[0].power_W + beside_W, jobs[0].length_s)
 
 
-def _asked(cabinet: Cabinet, power_W: int, for_s: int) -> int:
+def _ask(cabinet: Cabinet, power_W: int, for_s: int) -> int:
     answer = cabinet.ask(power_W, 0, for_s)
-    say(f"{power_W} W: {reply(answer)}")
+    say(f"{power_W} W: {answer_text(answer)}")
     return CODES.get(answer["answer"], NO_START)
 
 
 def _gpus(config: settings.Settings) -> int:
-    gpus = config.telemetry(say)
-    if not gpus:
+    telemetry = config.telemetry(say)
+    if not telemetry:
         say("watch.toml has no [telemetry]")
         return WRONG_INPUT
-    return DONE if gpus.show(now_s()) else NO_START
+    return DONE if telemetry.show(now_s()) else NO_START
 
 
 def _run_alone(config: settings.Settings, cabinet: Cabinet, folder: str) -> int:
@@ -148,27 +150,27 @@ def run(config: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     """Read the queue and act on it again and again, until a signal ends the process."""
     scheduler, values = config.opened(), config.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
-    gpus = config.telemetry(say)
-    turns = [*([gpus.hear] if gpus else []), watcher.turn]
+    telemetry = config.telemetry(say)
+    turns = [*([telemetry.keep_jobs] if telemetry else []), watcher.turn]
     if values["gate"]:
         clocks = now_s, say, clock.uptime_s
         turns.append(Gate(scheduler, cabinet, values, *clocks, watcher.announced).turn)
-    last, before = Last("a turn ended here", LINES_MAX, say), ""
+    last, last_trouble = Last("a turn ended here", LINES_MAX, say), ""
     while not stop.asked:
         with last:
-            trouble = turned(scheduler, turns)
-            if trouble != before:
+            trouble = run_turns(scheduler, turns)
+            if trouble != last_trouble:
                 say(trouble or "all is well again")
-            before = trouble
+            last_trouble = trouble
         with last:
-            if gpus:
-                gpus.turn(now_s(), clock.uptime_s())
+            if telemetry:
+                telemetry.turn(now_s(), clock.uptime_s())
         stop.wait(values["every_s"])
     watcher.withdraw()
     return DONE
 
 
-def turned(scheduler: Scheduler, turns: Sequence[Callable[[list[Job]], None]]) -> str:
+def run_turns(scheduler: Scheduler, turns: Sequence[Callable[[list[Job]], None]]) -> str:
     """Read the queue and call all turns once. Returns the reasons of a failure; "": none."""
     try:
         jobs = scheduler.queue()

@@ -26,9 +26,9 @@ class Cabinet:
 
         0 W withdraws the step that was announced for this moment.
         """
-        asked = {"quantity": "step_W", "value_W": power_W, "valid_s": VALID_S}
-        asked |= {"start_in_s": round(max(0.0, ahead_s), 3)}
-        return self._post("hints", asked, "granted", (True, False))
+        hint = {"quantity": "step_W", "value_W": power_W, "valid_s": VALID_S}
+        hint |= {"start_in_s": round(max(0.0, ahead_s), 3)}
+        return self._post("hints", hint, "granted", (True, False))
 
     def ask(self, power_W: int, at_s: float, for_s: int) -> Answer:
         """Ask whether the load may rise: {"answer": "yes", "no" or "not known", ...}.
@@ -36,8 +36,8 @@ class Cabinet:
         at_s: start of the rise, from now. for_s: its length.
         """
         spans = {"at_s": min(max(0, int(at_s)), DAY_S), "for_s": min(max(1, for_s), DAY_S)}
-        asked = {"power_W": min(power_W, POWER_W_MAX), **spans}
-        return self._post("ask", asked, "answer", ("yes", "no", "not known"))
+        job = {"power_W": min(power_W, POWER_W_MAX), **spans}
+        return self._post("ask", job, "answer", ("yes", "no", "not known"))
 
     def _post(self, name: str, message: Answer, key: str, known: Collection[object]) -> Answer:
         """Post a message, and return the answer. Raises Away.

@@ -21,7 +21,7 @@ from controller.system.utc import elapsed_s
 
 POWER, UTIL = "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL"  # W, %
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ
-MOST = {POWER: 5000.0, UTIL: 100.0, ENERGY: 1e18}
+HIGHEST = {POWER: 5000.0, UTIL: 100.0, ENERGY: 1e18}
 STALE_S, EARLY_S, WAIT_S, MJ_PER_J = 120.0, 30.0, 2, 1000
 # If the reported power is more than this many times the mean power by the counter, the counter is
 # wrong (assumed).
@@ -32,7 +32,7 @@ _LABEL = re.compile(r'(\w++)="((?:[^"\\]|\\.)*+)"')
 Gpus = dict[str, dict[str, float]]  # {GPU: {name: highest value}}
 
 
-class Now(NamedTuple):
+class GpuState(NamedTuple):
     """State of all GPUs at one moment."""
 
     at_s: float
@@ -58,9 +58,9 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
     gpus: Gpus = defaultdict(dict)
     for line in data.decode("utf-8", "replace").split("\n"):
         row = _LINE.fullmatch(line)
-        if row is None and line.startswith(tuple(MOST)) or not data.endswith(b"\n"):
+        if row is None and line.startswith(tuple(HIGHEST)) or not data.endswith(b"\n"):
             raise SeriesError(f"{where}: is cut, or a line is not text of Prometheus with labels")
-        if row is None or row["name"] not in MOST:
+        if row is None or row["name"] not in HIGHEST:
             continue
         labels, name = dict(_LABEL.findall(row["labels"])), row["name"]
         host = labels.get("Hostname") or labels.get("instance") or where
@@ -68,7 +68,7 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
         with contextlib.suppress(ValueError):
             value = float(row["value"])
             age_s = elapsed_s(int(row["ms"] or now_s * 1000) / 1000, now_s)
-            if 0 <= value <= MOST[name] and -EARLY_S <= age_s <= STALE_S:
+            if 0 <= value <= HIGHEST[name] and -EARLY_S <= age_s <= STALE_S:
                 values[name] = max(value, values.get(name, value))
     return dict(gpus)
 
@@ -80,7 +80,7 @@ class Cluster:
         self._urls, self._gpus = tuple(urls), gpus
         self._energy: dict[str, tuple[float, float]] = {}  # energy in mJ, time in s
 
-    def now(self, now_s: float, uptime_s: float) -> Now:
+    def state(self, now_s: float, uptime_s: float) -> GpuState:
         """Scrape all exporters. uptime_s: monotonic clock, for the mean since the last scrape."""
         gpus: Gpus = {}
         try:
@@ -92,22 +92,22 @@ class Cluster:
                 for gpu, values in part.items():
                     gpus[gpu] = gpus.get(gpu, {}) | values
         except SeriesError as error:
-            return Now(now_s, len(gpus), math.nan, math.nan, str(error))
-        return self._total(gpus, now_s, uptime_s)
+            return GpuState(now_s, len(gpus), math.nan, math.nan, str(error))
+        return self._state(gpus, now_s, uptime_s)
 
-    def _total(self, gpus: Gpus, now_s: float, uptime_s: float) -> Now:
+    def _state(self, gpus: Gpus, now_s: float, uptime_s: float) -> GpuState:
         powers_W = [self._mean_W(gpu, values, uptime_s) for gpu, values in gpus.items()]
         self._energy = {gpu: counter for gpu, counter in self._energy.items() if gpu in gpus}
-        stands = [gpu for gpu, values in gpus.items() if self._stands(gpu, values, uptime_s)]
+        stuck = [gpu for gpu, values in gpus.items() if self._is_stuck(gpu, values, uptime_s)]
         utils = [values.get(UTIL, math.nan) for values in gpus.values()]
         known, needed = sum(power_W == power_W for power_W in powers_W), max(len(gpus), self._gpus)
         why = ""
         if known < needed:
             why = f"the power of {known} of {needed} GPUs is known"
-        if stands:
-            why = f"{stands[0]}: the energy counter does not move, but it reports a power"
+        if stuck:
+            why = f"{stuck[0]}: the energy counter does not move, but it reports a power"
         power_W = math.nan if why else math.fsum(powers_W)
-        return Now(now_s, len(gpus), power_W, math.fsum(utils) / len(utils), why)
+        return GpuState(now_s, len(gpus), power_W, math.fsum(utils) / len(utils), why)
 
     def _mean_W(self, gpu: str, values: dict[str, float], uptime_s: float) -> float:
         """Mean power since the last change of the counter, or else the power reported now."""
@@ -118,10 +118,10 @@ class Cluster:
         if energy_mJ > before_mJ and 1 <= uptime_s - before_s <= STALE_S:
             mean_W = (energy_mJ - before_mJ) / MJ_PER_J / (uptime_s - before_s)
         power_W = values.get(POWER, math.nan)
-        is_right = mean_W <= MOST[POWER] and not power_W > CONTRADICTS * mean_W
+        is_right = mean_W <= HIGHEST[POWER] and not power_W > CONTRADICTS * mean_W
         return mean_W if is_right else power_W
 
-    def _stands(self, gpu: str, values: dict[str, float], uptime_s: float) -> bool:
+    def _is_stuck(self, gpu: str, values: dict[str, float], uptime_s: float) -> bool:
         """True if the counter has not moved for STALE_S, although the GPU reports a power."""
         _, moved_s = self._energy.get(gpu, (0.0, uptime_s))
         return ENERGY in values and values.get(POWER, 0.0) > 0 and uptime_s - moved_s >= STALE_S

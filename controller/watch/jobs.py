@@ -7,15 +7,15 @@ from typing import Any, NamedTuple, Protocol
 from controller.system.utc import elapsed_s
 
 STEPS_MAX = 4  # most steps that the controller keeps for a source
-TOGETHER_S = 30  # starts and ends within the same half minute are announced as one step
+TOGETHER_S = 30  # starts and ends within the same half minute are one step
 # States of a job
 # pending: waits, perhaps because others hold it
 # gated: held until the cabinet says yes
 # released: its load is sure to come, but has not begun
 PENDING, GATED, RELEASED, RUNNING = "pending", "gated", "released", "running"
 DAY_S = 86_400
-# Devices without a load. An entry is a device's name, or the part of the name before "/". All other
-# devices count as loads.
+# Names of devices without a load, or the part of such names before "/". All other devices count as
+# loads.
 NO_LOAD = frozenset(
     "nic craynetwork bandwidth lustre tmpdisk tmpfs scratch nvme ssd rdma nvidia.com/hostdev fuse"
     " vpc.amazonaws.com devices.kubevirt.io smarter-devices/fuse squat.ai/fuse github.com/fuse"
@@ -26,7 +26,7 @@ NOT_UNDERSTOOD = ValueError, TypeError, LookupError, AttributeError, ArithmeticE
 NUMBER_MAX = (1 << 32) - 17  # Slurm's codes for "not given" are above it
 
 
-def given(fields: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
+def typed_field(fields: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
     """A field from another program; an empty value if it is missing. TypeError: wrong type."""
     value = fields.get(key)
     if value is not None and not isinstance(value, kind):
@@ -34,11 +34,10 @@ def given(fields: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
     return kind() if value is None else value
 
 
-def whole(value: Any) -> int:
+def whole_number(value: Any) -> int:
     """A number from another program; null counts as 0.
 
-    ValueError: it is negative, a fraction, or of another type. For example Python would take true
-    as 1.
+    ValueError: it is negative, a fraction, or of another type. Python would take true as 1.
     """
     if value is not None and (type(value) is not int or not 0 <= value <= NUMBER_MAX):
         raise ValueError(f"{value!r:.20} is no whole number")
@@ -81,13 +80,13 @@ class Scheduler(Protocol):
 class Device(NamedTuple):
     """A device that a job requests, other than CPUs."""
 
-    words: str
+    label: str
     names: tuple[str, ...]  # entries of [gpu_W] that fit, the best one first
     pieces: int | None  # None: not understood
     is_typed: bool | None = None  # whether the request names the kind of GPU; None: no GPU
 
 
-class Table(NamedTuple):
+class PowerTable(NamedTuple):
     """W above idle of a node and of a device, by partition, label or kind; "*": all others.
 
     node_gpus: the highest number of GPUs in a node. It counts if a request's number is not
@@ -104,29 +103,31 @@ class Table(NamedTuple):
         If there are several places, such as partitions, the one with the largest load counts. If an
         entry is missing, the largest entry counts.
         """
-        parts = [self._device(max(1, nodes), device, places) for device in devices]
+        parts = [self._device_load(max(1, nodes), device, places) for device in devices]
         if nodes and self.node_W:
             own_W = _worst_W(self.node_W, places, self.node_W.get("*"))
             doubt = "" if own_W else f"[node_W] has no entry for {' or '.join(places) or 'it'}"
             parts.insert(0, (nodes * (own_W or max(self.node_W.values())), doubt))
-        return total(parts)
+        return total_load(parts)
 
-    def largest(self, nodes: int) -> int:
+    def largest_W(self, nodes: int) -> int:
         """W of a number of nodes with all their GPUs."""
         return nodes * (self.node_gpus * _largest_W(self.gpu_W) + _largest_W(self.node_W))
 
-    def _device(self, nodes: int, device: Device, places: Sequence[str]) -> tuple[int, str]:
-        each_W, most = self._each_W(device, places), nodes * self.node_gpus
-        if each_W == 0 or not self.gpu_W:  # without [gpu_W] the load is that of whole nodes
+    def _device_load(self, nodes: int, device: Device, places: Sequence[str]) -> tuple[int, str]:
+        one_W, gpus_max = self._one_device_W(device, places), nodes * self.node_gpus
+        if one_W == 0 or not self.gpu_W:  # without [gpu_W] the load is that of whole nodes
             return 0, ""
         if device.pieces is None:
-            return most * _largest_W(self.gpu_W), f"the number of {device.words} is not understood"
-        if each_W is None:  # a request for parts of GPUs may have more pieces than GPUs
-            most_W = min(device.pieces, most) * _largest_W(self.gpu_W)
-            return most_W, f"[gpu_W] has no entry for {device.words}"
-        return device.pieces * each_W, ""
+            return gpus_max * _largest_W(
+                self.gpu_W
+            ), f"the number of {device.label} is not understood"
+        if one_W is None:  # a request for parts of GPUs may have more pieces than GPUs
+            most_W = min(device.pieces, gpus_max) * _largest_W(self.gpu_W)
+            return most_W, f"[gpu_W] has no entry for {device.label}"
+        return device.pieces * one_W, ""
 
-    def _each_W(self, device: Device, places: Sequence[str]) -> int | None:
+    def _one_device_W(self, device: Device, places: Sequence[str]) -> int | None:
         """W of a device; None: unknown. A GPU of an unstated kind may be the largest one."""
         for name in device.names:
             if name in self.gpu_W:
@@ -140,7 +141,7 @@ class Table(NamedTuple):
         return _worst_W(self.gpu_W, places or ("",), other_W)
 
 
-def total(parts: Sequence[tuple[int, str]]) -> tuple[int, str]:
+def total_load(parts: Sequence[tuple[int, str]]) -> tuple[int, str]:
     """(W, text about the parts that are not understood) of several loads together."""
     doubts = dict.fromkeys([doubt for _, doubt in parts if doubt])
     return sum(power_W for power_W, _ in parts), "; ".join(doubts)
@@ -157,11 +158,11 @@ def _worst_W(table: Mapping[str, int], places: Sequence[str], other_W: int | Non
     return max(known) if known and len(known) == len(loads_W) else None
 
 
-def edge(job: Job) -> tuple[int, int]:
+def next_step(job: Job) -> tuple[int, int]:
     """(Unix time, W) of the start of a waiting job, or of the end of a running job.
 
-    W is 0 if the start or the power is unknown. The end of a job whose load is not understood must
-    not lower the load by the largest plausible load.
+    W is 0 if the start or the power is unknown, and for the end of a job whose load is not
+    understood, because its real load may be smaller.
     """
     if not job.power_W or not job.start_s or job.state == GATED:
         return 0, 0
@@ -178,7 +179,7 @@ def slot_s(at_s: int) -> int:
 def steps_of(jobs: Iterable[Job], now_s: float, horizon_s: int) -> dict[int, int]:
     """{Unix time: W} of the nearest steps within the horizon, at most STEPS_MAX."""
     steps: dict[int, int] = defaultdict(int)
-    for at_s, power_W in map(edge, jobs):
+    for at_s, power_W in map(next_step, jobs):
         if 0 < elapsed_s(now_s, at_s) <= horizon_s:
             steps[slot_s(at_s)] += power_W
     return dict(sorted((at_s, power_W) for at_s, power_W in steps.items() if power_W)[:STEPS_MAX])

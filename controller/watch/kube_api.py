@@ -51,25 +51,25 @@ class Api:
 
     def listed(self) -> Iterator[tuple[str, list[Object]]]:
         """(version, pods) of each page of the list of pods that have not ended."""
-        asked = {**ALIVE, "limit": str(PAGE)}
+        query = {**ALIVE, "limit": str(PAGE)}
         while True:
-            page = self._answer("GET", self._pods + urlencode(asked), "list")
+            page = self._answer("GET", self._pods + urlencode(query), "list")
             version, pods = version_of(page), page.get("items") or []
             if not isinstance(pods, list):
                 raise KubeError("list: the answer is no list of pods")
             yield version, pods
-            if not (more := page["metadata"].get("continue")):
+            if not (continuation := page["metadata"].get("continue")):
                 return
-            asked["continue"] = str(more)
+            query["continue"] = str(continuation)
 
     def watched(self, version: str) -> Iterator[tuple[str, Object]]:
         """(one of KINDS, pod) of each change after a version, until the server ends the watch.
 
         A KubeError with code GONE means that the server no longer knows the version.
         """
-        asked = {**ALIVE, "watch": "true", "allowWatchBookmarks": "true"}
-        asked |= {"resourceVersion": version, "timeoutSeconds": str(WATCH_S)}
-        path = self._pods + urlencode(asked)
+        query = {**ALIVE, "watch": "true", "allowWatchBookmarks": "true"}
+        query |= {"resourceVersion": version, "timeoutSeconds": str(WATCH_S)}
+        path = self._pods + urlencode(query)
         with self._opened("GET", path, "watch", WATCH_S + ANSWER_S) as answer:
             rest = b""
             while piece := answer.read1(PIECE_BYTES):
@@ -89,8 +89,8 @@ class Api:
     def _answer(self, method: str, path: str, verb: str, body: str | None = None) -> Object:
         with self._opened(method, path, verb, ANSWER_S, body) as answer:
             data = answer.read(ANSWER_BYTES_MAX + 1)
-            if len(data) > ANSWER_BYTES_MAX or answer.length:
-                is_long = len(data) > ANSWER_BYTES_MAX
+            is_long = len(data) > ANSWER_BYTES_MAX
+            if is_long or answer.length:
                 why = f"more than {ANSWER_BYTES_MAX} bytes" if is_long else "no end"
                 raise KubeError(f"{verb}: the answer has {why}")
         return _object(data, verb)
@@ -148,8 +148,8 @@ def _event(content: Object) -> tuple[str, Object]:
 
 def version_of(content: Object) -> str:
     """The resourceVersion of an object or list. KubeError: it has none."""
-    about = content.get("metadata")
-    version = about.get("resourceVersion") if isinstance(about, dict) else None
+    metadata = content.get("metadata")
+    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
     if not (isinstance(version, str) and version):
         raise KubeError("an answer of the API server has no resourceVersion")
     return version

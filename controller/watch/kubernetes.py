@@ -17,7 +17,7 @@ from controller.forms.field import Form, integer, is_list, is_text, matching, pa
 from controller.system import clock
 from controller.system.utc import elapsed_s
 from controller.watch import jobs as j, settings
-from controller.watch.jobs import Job, Table, total
+from controller.watch.jobs import Job, PowerTable, total_load
 from controller.watch.kube_api import Api, KubeError
 from controller.watch.pods import GATE, Pod, Pods
 
@@ -30,31 +30,32 @@ COMPLETE_S = 10
 CHANGED = (404, 409, 422)  # the pod has ended, has been replaced, or has lost its gate
 
 
-def form(folder: str) -> Form:
-    """The keys of [kubernetes]. The defaults fit a watch that runs in a pod of the cluster."""
-    file = passing(lambda value: is_text(value) and os.path.isabs(value), "an absolute path")
-    names = passing(lambda value: is_list(value, is_text) and value, "a list of names")
-    return {
-        "url": matching(
-            URL,
-            f"{settings.URL_WORDS} (kubectl proxy)",
-            "https://kubernetes.default.svc",
-            "API server.",
-        ),
-        "token": file._replace(default=ACCOUNT + "token", note="Read anew for each request."),
-        "ca": file._replace(default=ACCOUNT + "ca.crt", note="CA of the API server."),
-        "namespace": text("", "Pods of this namespace; empty: of all."),
-        "resources": names._replace(
-            default=["nvidia.com/gpu"], note="Resources that count as a GPU."
-        ),
-        "start_s": integer(1, 3600, 60, "From the node to the load; above every_s."),
-    }
+_FILE = passing(lambda value: is_text(value) and os.path.isabs(value), "an absolute path")
+# The defaults fit a watch that runs in a pod of the cluster.
+FORM: Form = {
+    "url": matching(
+        URL,
+        f"{settings.URL_WORDS} (kubectl proxy)",
+        "https://kubernetes.default.svc",
+        "API server.",
+    ),
+    "token": _FILE._replace(default=ACCOUNT + "token", note="Read anew for each request."),
+    "ca": _FILE._replace(default=ACCOUNT + "ca.crt", note="CA of the API server."),
+    "namespace": text("", "Pods of this namespace; empty: of all."),
+    "resources": passing(
+        lambda value: is_list(value, is_text) and value,
+        "a list of names",
+        ["nvidia.com/gpu"],
+        "Resources that count as a GPU.",
+    ),
+    "start_s": integer(1, 3600, 60, "From the node to the load; above every_s."),
+}
 
 
-def opened(values: dict[str, Any], watts: Table) -> "Kubernetes":
+def opened(values: dict[str, Any], watts: PowerTable) -> "Kubernetes":
     """The scheduler of a cluster."""
     is_proxy = values["url"].startswith("http:")
-    token, ca = [values[key] * (not is_proxy) for key in ("token", "ca")]
+    token, ca = ("", "") if is_proxy else (values["token"], values["ca"])
     api = Api(values["url"], token, ca, values["namespace"])
     return Kubernetes(api, Pods(api, frozenset(values["resources"]), watts), values["start_s"])
 
@@ -78,9 +79,11 @@ class Kubernetes:
         }
         groups: dict[tuple[str, str, int, int], list[Pod]] = defaultdict(list)
         for pod in pods:
-            groups[pod.group, *self._when(pod)].append(pod)
-        self._gated = {when[0]: members for when, members in groups.items() if when[1] == j.GATED}
-        return [_job(*when, members, now_s) for when, members in groups.items()]
+            groups[pod.group, *self._state(pod)].append(pod)
+        self._gated = {
+            group: members for (group, state, *_), members in groups.items() if state == j.GATED
+        }
+        return [_job(*key, members, now_s) for key, members in groups.items()]
 
     def release(self, name: str) -> None:
         """Remove GATE, but no other gate, from the pods of a group. Raises Away.
@@ -99,15 +102,15 @@ class Kubernetes:
     def explain(self, name: str, reason: str) -> None:
         """Do nothing, because the watch changes nothing in Kubernetes except GATE."""
 
-    def _when(self, pod: Pod) -> tuple[str, int, int]:
+    def _state(self, pod: Pod) -> tuple[str, int, int]:
         """State, start and length of a pod. If its end is unknown, the length is UNLIMITED_S."""
         released_s, length_s = self._released.get(pod.uid, 0), pod.length_s or UNLIMITED_S
-        if pod.is_odd and not pod.has_gate:  # its load may begin at any time
+        if pod.is_not_understood and not pod.has_gate:  # its load may begin at any time
             return j.RELEASED, 0, length_s
         if pod.is_running:
             begun_s = pod.began_s or pod.created_s
-            return j.RUNNING, begun_s, pod.leaves_s - begun_s if pod.leaves_s else length_s
-        if pod.leaves_s:
+            return j.RUNNING, begun_s, pod.deletion_s - begun_s if pod.deletion_s else length_s
+        if pod.deletion_s:
             return j.PENDING, 0, length_s
         if pod.has_gate and not released_s:
             return j.GATED, 0, 0
@@ -125,7 +128,7 @@ def _job(group: str, state: str, start_s: int, length_s: int, pods: list[Pod], n
     if state == j.GATED:
         length_s = max(pod.length_s or UNLIMITED_S for pod in pods)
         state = j.PENDING if abs(elapsed_s(since_s, now_s)) < COMPLETE_S else state
-    power_W, unknown = total([(pod.power_W, pod.unknown) for pod in pods])
+    power_W, unknown = total_load([(pod.power_W, pod.unknown) for pod in pods])
     if state == j.GATED and not power_W:
         unknown = unknown or f"it has {GATE}, and requests no GPU of [kubernetes] resources"
     return Job(group, state, power_W, start_s, length_s, since_s=since_s, unknown=unknown)

@@ -20,8 +20,8 @@ from controller.series.units import POWER
 from controller.store import durable
 from controller.system.local_days import before_of
 from controller.system.utc import elapsed_s
-from controller.watch.dcgm import Now
-from controller.watch.jobs import Job, edge
+from controller.watch.dcgm import GpuState
+from controller.watch.jobs import Job, next_step
 
 KEPT, AHEAD, RECENT = 8 * 96, 16, 4  # quarters of an hour
 GAP_S = 120.0  # the time between two scrapes counts as unknown if it is longer
@@ -48,29 +48,30 @@ class Files:
         if os.path.exists(path := os.path.join(folder, MEASURED)):
             past = rows.read(path, OWN, 0.0)
             self._past_W = {
-                int(begin_s // QUARTER_S): W for begin_s, W in zip(past.utc_s, past.values)
+                int(begin_s // QUARTER_S): load_W
+                for begin_s, load_W in zip(past.utc_s, past.values)
             }
 
-    def add(self, now: Now, jobs: Iterable[Job], uptime_s: float) -> None:
+    def add(self, state: GpuState, jobs: Iterable[Job], uptime_s: float) -> None:
         """Add a scrape, and write the files that have changed.
 
         The scrape counts for the time since the last scrape, by the monotonic clock. After an
         OSError the next scrape writes again.
         """
-        quarter, step_s = int(now.at_s // QUARTER_S), uptime_s - self._uptime_s
+        quarter, step_s = int(state.at_s // QUARTER_S), uptime_s - self._uptime_s
         self._uptime_s = uptime_s
         if quarter != self._quarter:
-            self._end(quarter)
-        load_W = self._base_W + self._factor * now.power_W
+            self._end_quarter(quarter)
+        load_W = self._base_W + self._factor * state.power_W
         if load_W <= POWER.high and 0 < step_s <= GAP_S:  # false if load_W is NaN
             self._sum_J += load_W * step_s
             self._known_s += step_s
         past_W = [self._past_W.get(number, math.nan) for number in range(quarter - KEPT, quarter)]
-        ahead_W = expected(past_W, quarter * QUARTER_S, jobs, now.at_s)
+        ahead_W = expected(past_W, quarter * QUARTER_S, jobs, state.at_s)
         self._put(MEASURED, sorted(self._past_W.items()))
         self._put(EXPECTED, enumerate(ahead_W, quarter))
 
-    def _end(self, quarter: int) -> None:
+    def _end_quarter(self, quarter: int) -> None:
         """End the present quarter. It is kept if its load was known for long enough."""
         if self._known_s >= KNOWN_PART * QUARTER_S:
             self._past_W.pop(self._quarter, None)
@@ -81,10 +82,8 @@ class Files:
         self._quarter, self._sum_J, self._known_s = quarter, 0.0, 0.0
 
     def _put(self, name: str, quarters: Iterable[tuple[int, float]]) -> None:
-        rows, path = (
-            "".join(_row(*quarter) for quarter in quarters),
-            os.path.join(self._folder, name),
-        )
+        rows = "".join(_row(*quarter) for quarter in quarters)
+        path = os.path.join(self._folder, name)
         is_whole = os.path.exists(path) and os.path.getsize(path) == len(HEADER + rows)
         if rows and not (is_whole and rows == self._written.get(name)):
             durable.put(path, ".new", [(HEADER + rows).encode()], 0o644)
@@ -93,13 +92,13 @@ class Files:
 
 def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: float) -> list[float]:
     """Expected load of each quarter from first_s on; []: the last hour is unknown."""
-    begin = next((index for index, load_W in enumerate(past_W) if load_W == load_W), len(past_W))
-    if not any(load_W == load_W for load_W in past_W[-RECENT:]):
+    if all(map(math.isnan, past_W[-RECENT:])):
         return []
+    begin = next(index for index, load_W in enumerate(past_W) if not math.isnan(load_W))
     before = before_of(None)  # by UTC: a cluster does not follow local time
     ahead_W = forecast.load(filled(past_W, before)[begin:], before, AHEAD)
     for job in jobs:
-        at_s, power_W = edge(job)  # a start or an end that is late counts as now
+        at_s, power_W = next_step(job)  # a start or an end that is late counts as now
         for step_s, step_W in {(at_s, power_W), (job.start_s + job.length_s, -abs(power_W))}:
             for index in range(AHEAD) if power_W else ():
                 late_s = max(0.0, elapsed_s(now_s, step_s))

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from controller.system import clock
 from controller.system.caught import Last
-from controller.watch.jobs import NOT_UNDERSTOOD, Device, Table, given, whole
+from controller.watch.jobs import NOT_UNDERSTOOD, Device, PowerTable, typed_field, whole_number
 from controller.watch.kube_api import ANSWER_S, GONE, Api, KubeError, Object, version_of
 
 GATE = "firebreak/ask"
@@ -49,37 +49,41 @@ class Pod(NamedTuple):
     unknown: str  # see Job
     has_gate: bool = False  # GATE is its only gate
     is_running: bool = False
-    is_odd: bool = False  # its fields are not understood
+    is_not_understood: bool = False  # its fields are not understood
     created_s: int = 0
     bound_s: int = 0  # when it got its node
     began_s: int = 0  # when the node accepted it
-    leaves_s: int = 0  # end of its deletion
+    deletion_s: int = 0  # end of its deletion
     length_s: int = 0
 
 
-def pod_of(content: Object, resources: Collection[str], watts: Table) -> Pod | None:
+def pod_of(content: Object, resources: Collection[str], watts: PowerTable) -> Pod | None:
     """The pod in an object of the API. A pod that is not understood has its largest plausible load.
 
     None: the pod has ended, or it has no GPU, no GATE and no unknown device.
     """
-    about = content.get("metadata") or {}
-    space, name = str(about.get("namespace", "?")), str(about.get("name", "?"))
-    odd = Pod(str(about.get("uid")), space, name, f"{space}/{name}", watts.largest(1), "")
+    metadata = content.get("metadata") or {}
+    namespace, name = str(metadata.get("namespace", "?")), str(metadata.get("name", "?"))
+    unknown_pod = Pod(
+        str(metadata.get("uid")), namespace, name, f"{namespace}/{name}", watts.largest_W(1), ""
+    )
     try:
-        return _understood(odd, content, resources, watts)
+        return _parsed(unknown_pod, content, resources, watts)
     except NOT_UNDERSTOOD as error:
         fault = f"its fields are not understood: {type(error).__name__} {error}"
-        return odd._replace(unknown=fault[:100], is_odd=True)
+        return unknown_pod._replace(unknown=fault[:100], is_not_understood=True)
 
 
-def _understood(pod: Pod, content: Object, resources: Collection[str], watts: Table) -> Pod | None:
-    about, spec, status = [given(content, key, dict) for key in ("metadata", "spec", "status")]
-    is_running = PHASES[given(status, "phase", str) or "Pending"]
-    gates = [gate["name"] for gate in given(spec, "schedulingGates", list)]
+def _parsed(pod: Pod, content: Object, resources: Collection[str], watts: PowerTable) -> Pod | None:
+    metadata, spec, status = [
+        typed_field(content, key, dict) for key in ("metadata", "spec", "status")
+    ]
+    is_running = PHASES[typed_field(status, "phase", str) or "Pending"]
+    gates = [gate["name"] for gate in typed_field(spec, "schedulingGates", list)]
     power_W, unknown = watts.load(1, _devices(spec, resources, watts, pod.namespace), ())
     if is_running is None or not (power_W or unknown or GATE in gates):
         return None
-    labels = given(about, "labels", dict)
+    labels = typed_field(metadata, "labels", dict)
     group = next((labels[key] for key in GROUP_LABELS if labels.get(key)), pod.name)
     return pod._replace(
         group=f"{pod.namespace}/{group}",
@@ -87,16 +91,16 @@ def _understood(pod: Pod, content: Object, resources: Collection[str], watts: Ta
         unknown=unknown,
         has_gate=gates == [GATE],
         is_running=is_running,
-        created_s=_seconds(about, "creationTimestamp"),
+        created_s=_seconds(metadata, "creationTimestamp"),
         bound_s=_bound_s(status) if spec.get("nodeName") else 0,
         began_s=_seconds(status, "startTime"),
-        leaves_s=_seconds(about, "deletionTimestamp"),
-        length_s=whole(spec.get("activeDeadlineSeconds")),
+        deletion_s=_seconds(metadata, "deletionTimestamp"),
+        length_s=whole_number(spec.get("activeDeadlineSeconds")),
     )
 
 
 def _devices(
-    spec: Object, resources: Collection[str], watts: Table, namespace: str
+    spec: Object, resources: Collection[str], watts: PowerTable, namespace: str
 ) -> list[Device]:
     """All devices of a pod. Each pod runs on one node."""
     names = *_kinds(spec, watts.gpu_W), namespace
@@ -106,7 +110,7 @@ def _devices(
         else Device(name, (name,), pieces)
         for name, pieces in _counts(spec).items()
     ]
-    for request in given(spec, "resourceClaims", list):
+    for request in typed_field(spec, "resourceClaims", list):
         claim = request.get("resourceClaimTemplateName") or request.get("resourceClaimName")
         claim = f"{namespace}/{claim}"  # claims in two namespaces may have the same name
         # A claim may be for any number of devices, unless [gpu_W] has W for the whole claim.
@@ -119,17 +123,19 @@ def _kinds(spec: Object, gpu_W: Mapping[str, int]) -> list[str]:
 
     Preferred nodes do not count, because the pod may run on others.
     """
-    kinds = [kind for kind in given(spec, "nodeSelector", dict).values() if kind in gpu_W]
-    affinity = given(given(spec, "affinity", dict), "nodeAffinity", dict)
-    required = given(affinity, "requiredDuringSchedulingIgnoredDuringExecution", dict)
-    terms = [_allowed(term, gpu_W) for term in given(required, "nodeSelectorTerms", list)]
+    kinds = [kind for kind in typed_field(spec, "nodeSelector", dict).values() if kind in gpu_W]
+    affinity = typed_field(typed_field(spec, "affinity", dict), "nodeAffinity", dict)
+    required = typed_field(affinity, "requiredDuringSchedulingIgnoredDuringExecution", dict)
+    terms = [_allowed(term, gpu_W) for term in typed_field(required, "nodeSelectorTerms", list)]
     if all(terms):  # the terms are alternatives
         kinds += [kind for term in terms for kind in term]
     return sorted(kinds, key=lambda kind: -gpu_W[kind])
 
 
 def _allowed(term: Object, gpu_W: Mapping[str, int]) -> list[str]:
-    rules = [rule for rule in given(term, "matchExpressions", list) if rule["operator"] == "In"]
+    rules = [
+        rule for rule in typed_field(term, "matchExpressions", list) if rule["operator"] == "In"
+    ]
     known = [rule["values"] for rule in rules if gpu_W.keys() >= {*rule["values"]}]
     return [kind for values in known for kind in values]
 
@@ -141,26 +147,26 @@ def _counts(spec: Object) -> Counter[str]:
     Always) runs beside all later containers.
     """
     beside, most = Counter[str](), Counter[str]()
-    for init_container in given(spec, "initContainers", list):
-        own = _asked(given(init_container, "resources", dict))
+    for init_container in typed_field(spec, "initContainers", list):
+        own = _devices_of_container(typed_field(init_container, "resources", dict))
         most |= beside + own
         if init_container.get("restartPolicy") == "Always":
             beside += own
-    if not (containers := given(spec, "containers", list)):
+    if not (containers := typed_field(spec, "containers", list)):
         raise ValueError("containers")
     for container in containers:
-        beside += _asked(given(container, "resources", dict))
-    return (most | beside) + _asked({"limits": spec.get("overhead")})
+        beside += _devices_of_container(typed_field(container, "resources", dict))
+    return (most | beside) + _devices_of_container({"limits": spec.get("overhead")})
 
 
-def _asked(resources: Object) -> Counter[str]:
+def _devices_of_container(resources: Object) -> Counter[str]:
     """The limit or the request of each device, whichever is larger.
 
     Every name with a "/" is a device.
     """
     limits, requests = [
         Counter({name: _pieces(text) for name, text in amounts.items() if "/" in name})
-        for amounts in (given(resources, key, dict) for key in ("limits", "requests"))
+        for amounts in (typed_field(resources, key, dict) for key in ("limits", "requests"))
     ]
     return limits | requests
 
@@ -174,12 +180,12 @@ def _pieces(text: Any) -> int:
 
 def _seconds(fields: Object, key: str) -> int:
     """A time of the API in s since 1970; 0: none."""
-    text = given(fields, key, str)
+    text = typed_field(fields, key, str)
     return int(datetime.fromisoformat(text).timestamp()) if text else 0
 
 
 def _bound_s(status: Object) -> int:
-    for condition in given(status, "conditions", list):
+    for condition in typed_field(status, "conditions", list):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "True":
             return _seconds(condition, "lastTransitionTime")
     return 0
@@ -188,7 +194,7 @@ def _bound_s(status: Object) -> int:
 class Pods:
     """Pods of a cluster. One thread calls `run`; any other thread may call `now`."""
 
-    def __init__(self, api: Api, resources: Collection[str], watts: Table):
+    def __init__(self, api: Api, resources: Collection[str], watts: PowerTable):
         self._api, self._resources, self._watts = api, resources, watts
         self._lock, self._pods, self._version = threading.Lock(), dict[str, Pod](), ""
         self._tried, self._heard_us = threading.Event(), -STALE_S * 1_000_000 - 1
@@ -251,7 +257,7 @@ class Pods:
         if kind == "BOOKMARK":
             return
         try:
-            uid = given(content["metadata"], "uid", str)
+            uid = typed_field(content["metadata"], "uid", str)
         except NOT_UNDERSTOOD:
             uid = ""
         if not uid:

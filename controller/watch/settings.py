@@ -10,7 +10,7 @@ from controller.forms.key_list import listed
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import refuse
 from controller.system.paths import Say
-from controller.watch.jobs import Scheduler, Table
+from controller.watch.jobs import PowerTable, Scheduler
 
 FILE = "/etc/firebreak-watch/watch.toml"
 SCHEDULERS = ("slurm", "kubernetes")
@@ -64,7 +64,7 @@ class Settings(NamedTuple):
     """The settings. values: as in FORM, with full paths. scheduler: its name and its own values."""
 
     values: dict[str, Any]
-    watts: Table
+    watts: PowerTable
     scheduler: tuple[str, dict[str, Any]]
 
     def opened(self) -> Scheduler:
@@ -82,10 +82,10 @@ class Settings(NamedTuple):
 def load(path: str) -> Settings:
     """Read and check the file. ConfigError: one line."""
     values = read(path, (), tables_of(path, "the tables of watch.toml"), FORM)
-    own = [name for name in SCHEDULERS if values[name] is not None]
-    if len(own) != 1:
+    schedulers = [name for name in SCHEDULERS if values[name] is not None]
+    if len(schedulers) != 1:
         tables = " or ".join(f"[{name}]" for name in SCHEDULERS)
-        refuse(path, ("slurm",), f"is one of {len(own)} schedulers", f"one table {tables}")
+        refuse(path, ("slurm",), f"is one of {len(schedulers)} schedulers", f"one table {tables}")
     folder, cabinet = os.path.dirname(os.path.abspath(path)), values["cabinet"]
     for key in ("token", "ca"):
         cabinet[key] = cabinet[key] and os.path.join(folder, cabinet[key])
@@ -98,18 +98,20 @@ def load(path: str) -> Settings:
     ]
     if not any([*node_W.values(), *gpu_W.values()]):
         refuse(path, ("node_W",), "is missing, and gpu_W too", 'W by partition, as "*" = 5600')
-    if own[0] == "kubernetes" and not any(gpu_W.values()):
+    (scheduler,) = schedulers
+    if scheduler == "kubernetes" and not any(gpu_W.values()):
         refuse(path, ("gpu_W",), "is missing", 'W of a GPU, as "*" = 500: pods have no other W')
-    watts = Table(node_W, gpu_W, values["node_gpus"])
-    form = _module(own[0]).form(folder)
-    return Settings(values, watts, (own[0], read(path, (own[0],), values[own[0]], form)))
+    watts = PowerTable(node_W, gpu_W, values["node_gpus"])
+    own = read(path, (scheduler,), values[scheduler], _module(scheduler).FORM)
+    return Settings(values, watts, (scheduler, own))
 
 
 def keys() -> str:
     """Every key of watch.toml, one a line."""
-    own = {f"[{name}]": _module(name).form("") for name in SCHEDULERS}
-    forms = {"": FORM, **own, "[telemetry]": _module("telemetry").FORM}
-    return "\n".join(line for name in forms for line in listed(name, forms[name]))
+    lines = [*listed("", FORM)]
+    for name in (*SCHEDULERS, "telemetry"):
+        lines += listed(f"[{name}]", _module(name).FORM)
+    return "\n".join(lines)
 
 
 def _module(name: str) -> Any:

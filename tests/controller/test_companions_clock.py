@@ -25,7 +25,7 @@ from controller.recorder import quarters
 from controller.system import clock
 from controller.system.clock import Utc
 from controller.watch import load_files
-from controller.watch.dcgm import Now
+from controller.watch.dcgm import GpuState
 from tests.exemptions import Exempt
 from tests.repository import ROOT
 
@@ -128,7 +128,7 @@ def watch_story(folder, monkeypatch, wrong_s):
             cluster.turn(10)
             uptime_s += 60
             at_s = max(0.0, RIGHT_S + off_s + uptime_s)
-            files.add(Now(at_s, 8, 5e3, 50.0), (), uptime_s)
+            files.add(GpuState(at_s, 8, 5e3, 50.0), (), uptime_s)
         cluster.now_s -= off_s
     kept = (folder / load_files.MEASURED).read_text().splitlines()
     right = [row for row in kept if row.startswith("2026-11-26")]

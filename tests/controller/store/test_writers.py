@@ -27,7 +27,7 @@ from controller.store.stored_record import Record
 from controller.store.two_copies import mark_failed
 from controller.system.local_days import number_of
 from controller.watch import load_files
-from controller.watch.dcgm import Now
+from controller.watch.dcgm import GpuState
 from tests.controller.recorder.test_fast import fill
 from tests.exemptions import Exempt
 from tests.referred import References, places
@@ -354,7 +354,7 @@ def load(folder, say):
         for _ in range(16):
             try:
                 at_s = 1_790_000_100.0 + next(times_s)
-                made.add(Now(at_s, 1, 5.0, 5.0), [], at_s)
+                made.add(GpuState(at_s, 1, 5.0, 5.0), [], at_s)
             except OSError as error:
                 say(error.strerror)
         return len(made._past_W) == number + 1

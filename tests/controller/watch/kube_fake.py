@@ -13,7 +13,7 @@ import threading
 import urllib.parse
 
 from controller.watch import kubernetes
-from controller.watch.jobs import Table
+from controller.watch.jobs import PowerTable
 
 GUARD_S = 30
 TOKEN = "t" * 40
@@ -130,13 +130,13 @@ class Fake:
 
     def values(self, **more):
         """The table [kubernetes] of a watch.toml with this server."""
-        given = {key: field.default for key, field in kubernetes.form("").items()}
+        given = {key: field.default for key, field in kubernetes.FORM.items()}
         given |= {"url": f"https://127.0.0.1:{self.port}", "token": str(self.token)}
         return given | {"ca": f"{self.folder}/ca.crt", **more}
 
     def scheduler(self, **more):
         """The Scheduler of such a table; its thread does not run."""
-        return kubernetes.opened(self.values(**more), Table({}, {"*": 1000}))
+        return kubernetes.opened(self.values(**more), PowerTable({}, {"*": 1000}))
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -16,7 +16,7 @@ from watch_site import fake_squeue, token_in
 from controller.planner.feeds import fetch
 from controller.series.refusal import SeriesError
 from controller.watch import cabinet, kube_api, slurm
-from controller.watch.jobs import Away, Table
+from controller.watch.jobs import Away, PowerTable
 from tests.referred import named, places
 from tests.repository import ROOT
 
@@ -121,4 +121,4 @@ def test_a_squeue_that_never_ends(script, within_s, words, tmp_path, monkeypatch
     fake_squeue(tmp_path, monkeypatch, script)
     monkeypatch.setattr(slurm, "BYTES_MAX", 1 << 20)
     with pytest.raises(Away, match=words):
-        slurm.Slurm(within_s, Table({}, {})).queue()
+        slurm.Slurm(within_s, PowerTable({}, {})).queue()

@@ -14,7 +14,7 @@ from controller.planner import inputs, site_file
 from controller.planner.feeds.points import QUARTER_S
 from controller.series.refusal import SeriesError
 from controller.watch import __main__ as command, dcgm, load_files, telemetry
-from controller.watch.dcgm import Cluster, Now
+from controller.watch.dcgm import Cluster, GpuState
 from controller.watch.jobs import GATED, PENDING, RELEASED, RUNNING, Job
 from tests.repository import ROOT
 from tests.tables import cases
@@ -50,11 +50,11 @@ class Scrapes:
         return self.texts[keys["url"]].encode()
 
     def now(self, at_s=NOW_S):
-        found = self.cluster.now(at_s, at_s)
+        found = self.cluster.state(at_s, at_s)
         return found.gpus, found.power_W, found.util_percent, found.why
 
     def power_W(self, at_s=NOW_S):
-        return self.cluster.now(at_s, at_s).power_W
+        return self.cluster.state(at_s, at_s).power_W
 
 
 @cases("""text  gpus  now
@@ -88,7 +88,7 @@ def test_a_scrape_is_power_and_utilisation(monkeypatch, text, gpus, now):
 def test_a_total_that_lacks_a_part_is_unknown(monkeypatch, texts, gpus, why):
     _, power_W, _, found = Scrapes(monkeypatch, gpus, **texts).now()
     assert math.isnan(power_W) and found.startswith(why)
-    assert str(Now(0.0, 2, power_W, 5.0, found)).startswith("the power of the GPUs is unk")
+    assert str(GpuState(0.0, 2, power_W, 5.0, found)).startswith("the power of the GPUs is unk")
 
 
 def test_gpus_without_a_host_of_two_exporters_are_two(monkeypatch):
@@ -127,7 +127,7 @@ def test_a_counter_that_stands_beside_watts_contradicts_them(monkeypatch, step_J
     scrapes = Scrapes(monkeypatch, a=text(0))
     for at in range(20):
         scrapes.texts["a"] = text(at)
-        now = scrapes.cluster.now(NOW_S + 30 * at, NOW_S + 30 * at)
+        now = scrapes.cluster.state(NOW_S + 30 * at, NOW_S + 30 * at)
     assert now.power_W == pytest.approx(power_W, nan_ok=True)
     assert ("counter does not move" in now.why) is math.isnan(power_W)
 
@@ -164,7 +164,7 @@ def filled(files, hours, power_W, begin_s=NOW_S, jobs=(), step_s=60):
     """Scrapes of so many hours until begin_s."""
     first_s = int(begin_s - hours * 3600)
     for at_s in range(first_s, int(begin_s) + 1, step_s):
-        files.add(Now(at_s, 1, power_W(at_s), 50.0), jobs, at_s)
+        files.add(GpuState(at_s, 1, power_W(at_s), 50.0), jobs, at_s)
 
 
 LOAD = b"begin_utc,load_W\n2026-11-24T00:00Z,5\n"
@@ -188,7 +188,7 @@ def test_the_files_are_feeds_of_the_planner(tmp_path):
         Job("e", PENDING, None, NOW_S + 900, 100),
     ]
     plain_W = [float(each) for _, each in series(tmp_path / "forecast.csv")]
-    files.add(Now(NOW_S + 30, 1, 10_000.0, 50.0), jobs, NOW_S + 30)
+    files.add(GpuState(NOW_S + 30, 1, 10_000.0, 50.0), jobs, NOW_S + 30)
     ahead_W = [float(each) for _, each in series(tmp_path / "forecast.csv")]
     more_W = [round(a - b) for a, b in zip(ahead_W, plain_W)]
     assert more_W == [677, 3700, 3700, 0, 50, 100, 100, 100] + [-1900] * 8
@@ -348,8 +348,8 @@ def test_a_file_that_is_removed_or_cut_is_written_again(tmp_path, name):
     whole = (tmp_path / name).read_bytes()
     for damage in (os.remove, lambda path: os.truncate(path, 30)):
         damage(tmp_path / name)
-        files.add(Now(NOW_S + 1, 1, 1000.0, 50.0), (), NOW_S + 1)
+        files.add(GpuState(NOW_S + 1, 1, 1000.0, 50.0), (), NOW_S + 1)
         assert (tmp_path / name).read_bytes() == whole
     before = os.stat(tmp_path / name).st_ino
-    files.add(Now(NOW_S + 2, 1, 1000.0, 50.0), (), NOW_S + 2)
+    files.add(GpuState(NOW_S + 2, 1, 1000.0, 50.0), (), NOW_S + 2)
     assert os.stat(tmp_path / name).st_ino == before  # nothing new to write

@@ -21,7 +21,7 @@ from controller.forms.refusal import ConfigError
 from controller.watch import kube_api, kubernetes, pods, settings
 from controller.watch.cabinet import Cabinet
 from controller.watch.gate import Gate
-from controller.watch.jobs import Away, Job, Table
+from controller.watch.jobs import Away, Job, PowerTable
 from controller.watch.kube_api import KubeError
 from controller.watch.settings import GATE as GATE_FORM
 from controller.watch.watcher import Watcher
@@ -35,7 +35,7 @@ NOW_S = 1_795_615_800  # 2026-11-25T14:10:00Z
 AT, SINCE_S = "2026-11-25T14:09:00Z", NOW_S - 60
 YEAR_S, POWER = (
     365 * 86_400,
-    Table({}, {"*": 500, "nvidia.com/gpu": 1000, "train": 900, "h100": 700}),
+    PowerTable({}, {"*": 500, "nvidia.com/gpu": 1000, "train": 900, "h100": 700}),
 )
 MIG = "nvidia.com/mig-1g.5gb"
 OTHER = {"name": "other.example/gate"}
@@ -191,13 +191,13 @@ def test_what_a_pod_has_beside_gpus_is_named_and_counts(more, power_W, words):
 
 
 def test_a_gpu_without_an_entry_is_named():
-    found = pods.pod_of(pod("a"), ("nvidia.com/gpu",), Table({}, {"a100": 1}))
+    found = pods.pod_of(pod("a"), ("nvidia.com/gpu",), PowerTable({}, {"a100": 1}))
     assert (found.power_W, found.unknown) == (8, "[gpu_W] has no entry for nvidia.com/gpu")
 
 
 def test_a_slice_without_an_entry_counts_as_the_largest_gpu():
     slices = {"containers": [{"resources": {"limits": {MIG: 2}}}]}
-    found = pods.pod_of(pod("a", **slices), (MIG,), Table({}, {"*": 500, "h100": 700}))
+    found = pods.pod_of(pod("a", **slices), (MIG,), PowerTable({}, {"*": 500, "h100": 700}))
     assert (found.power_W, found.unknown) == (1400, "")
 
 
@@ -692,4 +692,4 @@ def test_the_manifest_has_a_right_file_and_the_rights_that_the_calls_need(tmp_pa
 """)
 def test_a_wrong_table_is_refused(values, line):
     with pytest.raises(ConfigError, match=line):
-        read("watch.toml", ("kubernetes",), values, kubernetes.form(""))
+        read("watch.toml", ("kubernetes",), values, kubernetes.FORM)

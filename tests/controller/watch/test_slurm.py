@@ -18,18 +18,18 @@ from watch_site import fake_squeue, steps, token_in
 
 from controller.doors import asking
 from controller.watch import slurm
-from controller.watch.__main__ import main, turned
+from controller.watch.__main__ import main, run_turns
 from controller.watch.cabinet import Cabinet
 from controller.watch.gate import Gate
-from controller.watch.jobs import Away, Job, Table
+from controller.watch.jobs import Away, Job, PowerTable
 from controller.watch.settings import GATE
 from controller.watch.watcher import Watcher
 from tests.controller.doors.http_site import served
 from tests.tables import cases, table
 
 USER = "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"
-WATTS = Table({"*": 1000}, {"h100": 10_000, "*": 9000})
-ANY_GPU = Table({"*": 1000}, {"*": 9000})
+WATTS = PowerTable({"*": 1000}, {"h100": 10_000, "*": 9000})
+ANY_GPU = PowerTable({"*": 1000}, {"*": 9000})
 
 
 FIELDS = """job_id job_state start_time time_limit node_count partition priority admin_comment
@@ -144,7 +144,7 @@ BEGUN = {"job_state": "RUNNING", "start_time": 5}
 """)
 def test_power_of_the_devices_of_a_job(changes, power_W, unknown):
     """What is not understood is named, and counts with its largest plausible load."""
-    watts = Table({}, {"h100": 10_000, "*": 9000, "a": 9500, "b": 100})
+    watts = PowerTable({}, {"h100": 10_000, "*": 9000, "a": 9500, "b": 100})
     three = QUEUE["jobs"][2] | {"node_count": 3, "partition": "b"} | changes
     if "partition" not in changes:
         watts.gpu_W.pop("b")
@@ -301,7 +301,7 @@ class Place:
     def turn(self):
         """The trouble of one turn, and its lines."""
         self.lines.clear()
-        return turned(self.slurm, [self.watcher.turn, self.gate.turn])
+        return run_turns(self.slurm, [self.watcher.turn, self.gate.turn])
 
     def steps(self):
         return [step_W for step_W, _ in steps(self.site)]

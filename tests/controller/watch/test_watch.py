@@ -16,10 +16,10 @@ from controller.core.policies.notices import Notices
 from controller.doors import asking, local
 from controller.doors.local.examples import announce_steps
 from controller.watch import jobs as j
-from controller.watch.__main__ import turned
+from controller.watch.__main__ import run_turns
 from controller.watch.cabinet import Cabinet
-from controller.watch.jobs import Away, Job, Table
-from controller.watch.watcher import Watcher, reply
+from controller.watch.jobs import Away, Job, PowerTable
+from controller.watch.watcher import Watcher, answer_text
 from tests.certificates import certificates
 from tests.controller.doors.http_site import CAP_TOKEN, served, with_tls
 from tests.tables import cases
@@ -81,18 +81,18 @@ H100, TYPED, UNTYPED = ("h100",), True, False
 """)
 def test_power_of_a_job(nodes, gpus, kind, is_typed, places, power_W, is_known):
     given = {"*": 500, "h100": 700, "few": 200, "fpga": 0}
-    table = Table({"batch": 600, "few": 1400}, given, 16)
+    table = PowerTable({"batch": 600, "few": 1400}, given, 16)
     found_W, unknown = table.load(nodes, [j.Device("x", kind, gpus, is_typed)], places)
     assert found_W == power_W and (not unknown) is is_known
 
 
 def test_a_partition_without_an_entry_beside_one_that_has_it_is_unknown():
-    found_W, unknown = Table({"a": 600, "b": 900}, {}).load(2, [], ["a", "new"])
+    found_W, unknown = PowerTable({"a": 600, "b": 900}, {}).load(2, [], ["a", "new"])
     assert found_W == 1800 and unknown == "[node_W] has no entry for a or new"
 
 
 def test_without_W_of_gpus_a_node_is_the_whole_load():
-    found = Table({"*": 5600}, {}).load(2, [j.Device("x", (), None, False)], ["a"])
+    found = PowerTable({"*": 5600}, {}).load(2, [j.Device("x", (), None, False)], ["a"])
     assert found == (11_200, "")
 
 
@@ -103,7 +103,7 @@ def test_without_W_of_gpus_a_node_is_the_whole_load():
     {"answer": "not known", "unknown": ["the load", "the clock"]}  "not known (the load; the clock)"
 """)
 def test_an_answer_in_words(answer, words):
-    assert reply(answer) == words
+    assert answer_text(answer) == words
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def test_only_what_this_turn_has_granted_is_announced():
         watcher.turn(near)
         assert watcher.announced == {*near[:4]}
         watcher._cabinet = Loop(most_W)
-        turned(types.SimpleNamespace(queue=lambda: jobs), [watcher.turn])  # noqa: B023
+        run_turns(types.SimpleNamespace(queue=lambda: jobs), [watcher.turn])  # noqa: B023
         assert watcher.announced == {*announced}, most_W
 
 
@@ -229,7 +229,7 @@ def test_a_cabinet_that_is_away_is_one_line_and_its_steps_are_not_forgotten(plac
     watcher = Watcher(away, 900, lambda: NOW_S, [].append)
     watcher.sent = {NOW_S + 60: 1000}
     queue = types.SimpleNamespace(queue=lambda: [job(4, 120)])
-    trouble = turned(queue, [watcher.turn])
+    trouble = run_turns(queue, [watcher.turn])
     assert trouble.endswith(": Connection refused") and "\n" not in trouble
     watcher.withdraw()
     assert watcher.sent == {NOW_S + 60: 1000}
@@ -264,5 +264,7 @@ def test_an_answer_of_another_form_is_none(answer, monkeypatch, tmp_path):
 def test_words_of_a_cabinet_are_one_short_line_of_ascii():
     """They go into a log and into an argument of scontrol, which takes no NUL and no half of a
     pair of Unicode."""
-    words = reply({"answer": "no", "unknown": ["a\0b\n\ud800", "x" * 10**6], "missing": [3, {}]})
+    words = answer_text(
+        {"answer": "no", "unknown": ["a\0b\n\ud800", "x" * 10**6], "missing": [3, {}]}
+    )
     assert words.startswith("no (3; None: ; a?b??; xx") and len(words) == 500

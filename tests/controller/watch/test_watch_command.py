@@ -223,7 +223,7 @@ def test_a_question_about_a_job_counts_what_the_cabinet_may_not_have_seen(gate, 
     ]
     place = _Queue(GATED_JOB, *others)
     found = types.SimpleNamespace(values={"gate": gate}, opened=lambda: place)
-    assert command._asked_for_job(found, place, "g") == 1 and place.questions_W == [50 + 7 + 20]
+    assert command._ask_for_job(found, place, "g") == 1 and place.questions_W == [50 + 7 + 20]
 
 
 def test_a_second_gate_with_one_folder_does_not_start(tmp_path, monkeypatch, capsys):
