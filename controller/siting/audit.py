@@ -44,7 +44,7 @@ def of(findings: list[Finding], verdict: str) -> list[Finding]:
     return [finding for finding in findings if finding.verdict == verdict]
 
 
-def open_ones(findings: list[Finding]) -> dict[str, list[Finding]]:
+def open_findings(findings: list[Finding]) -> dict[str, list[Finding]]:
     """{verdict: Findings} of the rules that are not met, and of the rules that lack a fact."""
     by_verdict = {verdict: of(findings, verdict) for verdict in (NOT_MET, NEEDS_FACT)}
     return {verdict: some for verdict, some in by_verdict.items() if some}
@@ -52,7 +52,7 @@ def open_ones(findings: list[Finding]) -> dict[str, list[Finding]]:
 
 def is_met(findings: list[Finding]) -> bool:
     """True if all rules are met and no fact is missing."""
-    return not open_ones(findings)
+    return not open_findings(findings)
 
 
 def is_sure(finding: Finding) -> bool:
@@ -66,20 +66,20 @@ def judge(site: Site, rule: rules.Rule) -> Finding:
     items = _excluded(site, rule) or rule.measure(site, rule) or "nothing of that kind here"
     if isinstance(items, str):
         return finding._replace(reason=items)
-    own = [item for item in items if not item.by]
+    own = [item for item in items if not item.judged_by]
     finding = finding._replace(
         items=tuple(items), facts=tuple(dict.fromkeys(item.fact for item in own if item.fact))
     )
     if not own:
-        judges = dict.fromkeys(item.by for item in items)
+        judges = dict.fromkeys(item.judged_by for item in items)
         return finding._replace(reason=f"judged by {', '.join(judges)}")
     known = [item for item in own if not item.fact]
     return (_classified if rule.sense == rules.SCOPE else _judged)(finding, known)
 
 
 def _excluded(site: Site, rule: rules.Rule) -> str:
-    if rule.local and rule.local not in site.local:
-        return f"local profile {rule.local} is not in force"
+    if rule.scope.local and rule.scope.local not in site.local:
+        return f"local profile {rule.scope.local} is not in force"
     if site.edition not in rule.clauses:
         return f"not a rule of {site.edition}"
     return rule.scope.reason(site)

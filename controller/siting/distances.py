@@ -10,7 +10,7 @@ from controller.siting import audit, geometry, rules
 from controller.siting.audit import Finding
 from controller.siting.fields import NEAR_m
 from controller.siting.geometry import Gap, Point, Shape
-from controller.siting.items import Item, gap_item
+from controller.siting.items import Item
 from controller.siting.site import Site
 from controller.siting.things import Area
 
@@ -37,15 +37,12 @@ def shown(findings: list[Finding], site: Site) -> list[Distance]:
     least, names = _least(findings), [unit.name for unit in site.units]
     # With few units the plan shows more distances of a unit than the binding one: those that are
     # met only with a barrier, a wall or a test (rule B19), and those that are not met.
-    judged = [distance for _, distance in _judged(findings)] if len(site.units) <= CROWD else []
-    # if a pair occurs twice, the later one counts: "not met" replaces "reduced"
+    all_judged = [distance for _, distance in _judged(findings)]
+    few = all_judged if len(site.units) <= CROWD else []
+    # If a pair occurs twice, the later one counts: "not met" replaces "reduced".
     judged = [
-        *[
-            distance
-            for distance in judged
-            if distance.rule is not None and distance.rule.id == "B19"
-        ],
-        *[distance for distance in judged if not distance.is_met],
+        *[distance for distance in few if distance.rule and distance.rule.id == "B19"],
+        *[distance for distance in few if not distance.is_met],
         *binding(findings, site),
         *[distance for name, distance in least.items() if name not in names],
     ]
@@ -80,14 +77,14 @@ def _judged(findings: list[Finding]) -> Iterator[tuple[float, Distance]]:
         if finding.rule.sense == rules.SCOPE:
             continue
         for item in finding.items:
-            if item.gap is not None and not item.by and item.gap.distance_m <= NEAR_m:
+            if item.gap is not None and not item.judged_by and item.gap.distance_m <= NEAR_m:
                 margin = audit.margin(finding.rule, item)
                 is_met, is_sure = margin >= -geometry.TOUCH_m, audit.is_sure(finding)
                 yield margin, Distance(finding.rule, item, item.gap, is_met, is_sure)
 
 
 def _further(gap: Gap, *names: str) -> Distance:
-    return Distance(None, gap_item(names[0], names[1], gap)._replace(names=names), gap)
+    return Distance(None, Item(gap.distance_m, names, gap=gap), gap)
 
 
 def _exposures(site: Site, judged: dict[str, Distance]) -> list[Distance]:
@@ -112,11 +109,8 @@ def _walls(site: Site, judged: list[Distance]) -> list[Distance]:
             line = geometry.Shape(wall)
             if units and not any(_is_on(end, line) for end in ends):
                 gap, name = min((geometry.gap(unit.shape, line), unit.name) for unit in units)
-                distances += (
-                    [_further(gap, name, area.name, f"wall_{number}")]
-                    if _faces(gap, line, area)
-                    else []
-                )
+                if _faces(gap, line, area):
+                    distances.append(_further(gap, name, area.name, f"wall_{number}"))
     return distances
 
 

@@ -53,18 +53,10 @@ EXPOSED = tuple("lot_line public_way building combustibles hazmat high_piled_sto
 KINDS = (*EXPOSED, "egress", "air_intake", "vegetation", "opening", "main_panel", "disconnect")
 FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
 SIGN_WORDS = ("energized", "technology", "hazards", "suppression", "contact")
-PERMIT_PARTS = (
-    "listings",
-    "esms",
-    "rated_walls",
-    "signs",
-    "suppression",
-    "smoke_detection",
-    "ventilation",
-    "racks",
+PERMIT_PARTS = tuple(
+    "listings esms rated_walls signs suppression smoke_detection ventilation racks".split()
 )
-# Numbers that several rules need, from rows B4, B6, B5, B14, B10, B17 and B18. Feet are rounded to
-# the millimetre.
+# Numbers that several rules need, from rows B4, B6, B5, B14, B10, B17 and B18.
 GROUP_kWh, PREPACKAGED_kWh = 50, 250
 SPACING_m, ROOF_m, NEAR_m = 0.914, 22.86, 30.5
 FIVE_FEET_m, TEN_FEET_m = 1.524, 3.048

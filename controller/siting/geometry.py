@@ -1,14 +1,14 @@
 """Computes distances, containment and clipping of shapes in a plane.
 
-A point is (x, y) in metres; y points up the plan. This module has no rules of a code. A distance is
-exact except for float rounding, which is far below TOUCH_m.
+A point is (x, y) in metres; y points up the plan. A distance is exact except for float rounding,
+which is far below TOUCH_m.
 """
 
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# Things within this distance touch. It is larger than the rounding of decimal input, and far below
+# Shapes within this distance touch. It is larger than the rounding of decimal input, and far below
 # the precision of a tape measure.
 TOUCH_m = 1e-6
 
@@ -79,9 +79,8 @@ def edges(shape: Shape) -> list[Edge]:
     points = shape.points
     if len(points) == 1:
         return [(points[0], points[0])]
-    return list(
-        zip(points, points[1:] + points[:1] if shape.is_closed else points[1:], strict=False)
-    )
+    ends = points[1:] + points[:1] if shape.is_closed else points[1:]
+    return list(zip(points, ends))
 
 
 def box(shape: Shape) -> Box:

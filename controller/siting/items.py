@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from controller.siting import scopes
 from controller.siting.geometry import Gap
 from controller.siting.site import Site
-from controller.siting.things import Area, Unit
+from controller.siting.things import Area, Exposure, Unit
 
 # values of `sense`, also in the JSON of the report
 AT_LEAST, AT_MOST, STATED, SCOPE = ">=", "<=", "said", "scope"
@@ -20,9 +20,8 @@ class Rule(NamedTuple):
     """One rule.
 
     sense: AT_LEAST or AT_MOST a number; STATED: a fact; SCOPE: the rule only classifies a site.
-    clauses: {edition: (clause, confidence)}; (?) marks an unconfirmed clause. local: the local
-    profile to which the rule belongs, or "". number None: the measure gives each Item a limit.
-    kinds: kinds of exposures to which the rule applies.
+    clauses: {edition: (clause, confidence)}; (?) marks an unconfirmed clause. number None: the
+    measure gives each Item a limit. kinds: kinds of exposures to which the rule applies.
     """
 
     id: str
@@ -34,7 +33,6 @@ class Rule(NamedTuple):
     kinds: tuple[str, ...] = ()
     scope: scopes.Scope = scopes.EVERYWHERE
     clauses: dict[str, tuple[str, str]] = {}
-    local: str = ""
 
     @property
     def own_number(self) -> float:
@@ -48,7 +46,8 @@ class Item(NamedTuple):
     """One measured value or fact.
 
     value: None if a fact is missing. limit: None means that the number of the rule is the limit.
-    names: the measured things. gap: only of a distance. by: another rule that judges this Item.
+    names: the measured objects. gap: only of a distance. judged_by: another rule that judges this
+    Item.
     """
 
     value: Any
@@ -56,8 +55,8 @@ class Item(NamedTuple):
     limit: float | None = None
     gap: Gap | None = None
     fact: str = ""
-    by: str = ""
-    words: str = ""
+    judged_by: str = ""
+    remark: str = ""
 
 
 Items = list[Item] | str
@@ -70,15 +69,21 @@ def fact_item(value: Any, name: str, fact: str) -> Item:
         value,
         (name,) if name else (),
         fact="" if value is not None else fact,
-        words=value if isinstance(value, str) else "",
+        remark=value if isinstance(value, str) else "",
     )
 
 
 def gap_item(
-    first: str, second: str, gap: Gap, limit_m: float | None = None, by: str = "", words: str = ""
+    first: Unit,
+    second: Unit | Area | Exposure,
+    gap: Gap,
+    limit_m: float | None = None,
+    judged_by: str = "",
+    remark: str = "",
 ) -> Item:
-    """An Item of a distance between two names."""
-    return Item(gap.distance_m, (first, second), limit_m, gap, by=by, words=words)
+    """An Item of a distance."""
+    names = (first.name, second.name)
+    return Item(gap.distance_m, names, limit_m, gap, judged_by=judged_by, remark=remark)
 
 
 def of_models(units: Iterable[Unit], key: str) -> list[Item]:

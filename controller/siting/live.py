@@ -51,9 +51,9 @@ _TOP: Form = {
 
 
 class LiveUnit(NamedTuple):
-    """One unit. words: lines for its label. is_alarm: a row of heat, fire or gas is active."""
+    """One unit. lines: of its label. is_alarm: a row of heat, fire or gas is active."""
 
-    words: tuple[str, ...]
+    lines: tuple[str, ...]
     is_alarm: bool
 
 

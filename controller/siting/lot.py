@@ -76,7 +76,7 @@ def _beyond(start: Point, end: Point) -> Point:
 
 
 def _meets_itself(line: Shape) -> bool:
-    """True if an open line meets itself: two edges meet that are not neighbours."""
+    """True if two edges of an open line meet that are not neighbours."""
     edges = g.edges(line)
     return any(
         g.segment_gap(*edge, *later_edge).distance_m <= g.TOUCH_m

@@ -39,7 +39,6 @@ def _mixed_limit_kWh(units: Iterable[Unit]) -> float | None:
 
 
 def _is_over(units: list[Unit]) -> bool:
-    """True if a fire area exceeds a maximum."""
     limits = [(energy_kWh, limit_kWh) for _, energy_kWh, limit_kWh in _energies(units)]
     limits.append((sum_kWh(units), _mixed_limit_kWh(units)))
     return any(
@@ -68,7 +67,9 @@ def area_energy(site: Site, rule: Rule) -> Items:
             energy_kWh,
             (name, technology),
             limit_kWh,
-            by="B12" if energy_kWh > limit_kWh and _is_over(units) and _granted(site, name) else "",
+            judged_by="B12"
+            if energy_kWh > limit_kWh and _is_over(units) and _granted(site, name)
+            else "",
         )
         for name, units in site.fire_areas.items()
         for technology, energy_kWh, limit_kWh in _energies(units)
@@ -82,8 +83,8 @@ def mixed_energy(site: Site, rule: Rule) -> Items:
     for name, units in site.fire_areas.items():
         limit_kWh, energy_kWh = _mixed_limit_kWh(units), sum_kWh(units)
         if limit_kWh is not None:
-            by = "B12" if energy_kWh > limit_kWh and _granted(site, name) else ""
-            items.append(Item(energy_kWh, (name,), limit_kWh, by=by))
+            judge = "B12" if energy_kWh > limit_kWh and _granted(site, name) else ""
+            items.append(Item(energy_kWh, (name,), limit_kWh, judged_by=judge))
     return items or "one technology in each fire area, or none with a maximum"
 
 
@@ -163,7 +164,7 @@ def dwelling_spacing(site: Site, rule: Rule) -> Items:
     for a, b, gap in site.all_pairs:
         tested_m = [unit.model["ul_9540a_spacing_m"] for unit in (a, b)]
         if is_tested(a, b) and None not in tested_m and max(tested_m) < rule.own_number:
-            items.append(gap_item(a.name, b.name, gap, max(tested_m), words="as tested"))
+            items.append(gap_item(a, b, gap, max(tested_m), remark="as tested"))
         else:
-            items.append(gap_item(a.name, b.name, gap))
+            items.append(gap_item(a, b, gap))
     return items or "one unit"

@@ -37,7 +37,7 @@ def floor_height(site: Site, rule: Rule) -> Items:
     if site.mode != f.ROOFTOP or isinstance(items, str):
         return items
     return [
-        item._replace(by="B16a" if item.value is not None and item.value > f.ROOF_m else "")
+        item._replace(judged_by="B16a" if item.value is not None and item.value > f.ROOF_m else "")
         for item in items
     ]
 
@@ -55,7 +55,7 @@ def of_high_roofs(key: str) -> Measure:
 def roof_edge(site: Site, rule: Rule) -> Items:
     """Distance to the edge of the roof, against 1.524 m or the height of the unit."""
     return [
-        gap_item(unit.name, area.name, gap, max(f.FIVE_FEET_m, unit.model["height_m"]))
+        gap_item(unit, area, gap, max(f.FIVE_FEET_m, unit.model["height_m"]))
         for unit, area, gap in site.wall_gaps
     ]
 
@@ -70,7 +70,7 @@ def exposure_distance(site: Site, rule: Rule) -> Items:
         is_reduced = rule.id in ("B17", "B18") and reductions.reduced(
             site, unit, exposure, gap, rule.own_number
         )
-        items.append(gap_item(unit.name, exposure.name, gap, by="B19" if is_reduced else ""))
+        items.append(gap_item(unit, exposure, gap, judged_by="B19" if is_reduced else ""))
     return items or "none within 30.5 m, by the file"
 
 
@@ -82,7 +82,7 @@ def reduced_distance(site: Site, rule: Rule) -> Items:
         reduction = reductions.reduced(site, unit, exposure, gap, full_m)
         if reduction:
             limit_m, reason = reduction
-            items.append(gap_item(unit.name, exposure.name, gap, limit_m, words=reason))
+            items.append(gap_item(unit, exposure, gap, limit_m, remark=reason))
     return items or "no distance is reduced"
 
 
@@ -109,7 +109,7 @@ def crowd_distance(site: Site, rule: Rule) -> Items:
             fact = f"exposure.{exposure.name}.occupant_load"
             items.append(Item(None, (unit.name, exposure.name), fact=fact))
         elif load is not None and load >= CROWD:
-            items.append(gap_item(unit.name, exposure.name, gap))
+            items.append(gap_item(unit, exposure, gap))
     return items or f"no building for {CROWD} persons or more"
 
 
@@ -146,7 +146,7 @@ def fence_distance(site: Site, rule: Rule) -> Items:
         gap, remark = geometry.gap(unit.shape, geometry.outline(fence)), ""
         if not ground.is_within(unit.shape, fence):
             gap, remark = gap._replace(distance_m=0.0), "not inside the fence"
-        items.append(gap_item(unit.name, "fence", gap, words=remark))
+        items.append(Item(gap.distance_m, (unit.name, "fence"), gap=gap, remark=remark))
     return items
 
 

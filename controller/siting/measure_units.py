@@ -15,7 +15,7 @@ from controller.siting.items import (
     undeclared_kinds,
 )
 from controller.siting.site import Site
-from controller.siting.things import Unit
+from controller.siting.things import Area, Unit
 
 NO_TEST = "no unit needs a test"
 
@@ -25,7 +25,7 @@ NO_TEST = "no unit needs a test"
 def over_threshold(site: Site, rule: Rule) -> Items:
     """All stored energy, compared with the lowest threshold of the technologies."""
     remark = f"{site.total_kWh:g} kWh, over {site.threshold_kWh:g}"
-    return [Item(site.total_kWh > site.threshold_kWh, site.technologies, words=remark)]
+    return [Item(site.total_kWh > site.threshold_kWh, site.technologies, remark=remark)]
 
 
 def volt_hours(site: Site, rule: Rule) -> Items:
@@ -33,7 +33,7 @@ def volt_hours(site: Site, rule: Rule) -> Items:
     names = dict.fromkeys(
         unit.model_name for unit in site.units if unit.model["energy_kWh"] is None
     )
-    return [Item(bool(names), tuple(names), words=f"{len(names)} model(s)")]
+    return [Item(bool(names), tuple(names), remark=f"{len(names)} model(s)")]
 
 
 def near_exposure(site: Site, rule: Rule) -> Items:
@@ -45,27 +45,27 @@ def near_exposure(site: Site, rule: Rule) -> Items:
         return undeclared_kinds(site, f.EXPOSED)
     unit, exposure, gap = nearest
     remark = geometry.short(gap.distance_m, site.lengths, 3)
-    return [Item(True, (unit.name, exposure.name), gap=gap, words=remark)]
+    return [Item(True, (unit.name, exposure.name), gap=gap, remark=remark)]
 
 
 def long_deployed(site: Site, rule: Rule) -> Items:
     """Days of a deployment."""
     days = site.facts["deployed_days"]
     if days is None:
-        return [Item(None, fact="deployed_days", words="None d")]
-    return [Item(days > rule.own_number, words=f"{days} d")]
+        return [Item(None, fact="deployed_days", remark="None d")]
+    return [Item(days > rule.own_number, remark=f"{days} d")]
 
 
 def tier_2(site: Site, rule: Rule) -> Items:
     """More energy than Tier 1, or more than one technology."""
     remark = f"{site.total_kWh:g} kWh" + (", mixed" if len(site.technologies) > 1 else "")
-    return [Item(site.total_kWh > rule.own_number or len(site.technologies) > 1, words=remark)]
+    return [Item(site.total_kWh > rule.own_number or len(site.technologies) > 1, remark=remark)]
 
 
 def fdny_class(is_reached: Callable[[float, float], bool]) -> Measure:
     """A measure: whether the stored energy of the site reaches the number of a class."""
     return lambda site, rule: [
-        Item(is_reached(site.total_kWh, rule.own_number), words=f"{site.total_kWh:g} kWh")
+        Item(is_reached(site.total_kWh, rule.own_number), remark=f"{site.total_kWh:g} kWh")
     ]
 
 
@@ -91,10 +91,10 @@ def group_energy(site: Site, rule: Rule) -> Items:
     """Energy of each group. B6 (prepackaged) or B7a (test) judges a group above the limit."""
     items = []
     for name, units in site.groups.items():
-        energy_kWh, by = sum_kWh(units), ""
+        energy_kWh, judge = sum_kWh(units), ""
         if energy_kWh > rule.own_number + geometry.TOUCH_m:
-            by = "B6" if is_prepackaged(site, units) else "B7a" if is_tested(*units) else ""
-        items.append(Item(energy_kWh, (name,), by=by))
+            judge = "B6" if is_prepackaged(site, units) else "B7a" if is_tested(*units) else ""
+        items.append(Item(energy_kWh, (name,), judged_by=judge))
     return items
 
 
@@ -103,27 +103,28 @@ def prepackaged_energy(site: Site, rule: Rule) -> Items:
     alone = [units[0] for units in site.groups.values() if is_prepackaged(site, units)]
     larger = [unit for unit in alone if unit.energy_kWh > rule.own_number and is_tested(unit)]
     return [
-        Item(unit.energy_kWh, (unit.name,), by="B7a" if unit in larger else "") for unit in alone
+        Item(unit.energy_kWh, (unit.name,), judged_by="B7a" if unit in larger else "")
+        for unit in alone
     ] or "no unit is listed as prepackaged"
 
 
 def group_spacing(site: Site, rule: Rule) -> Items:
     """Distance of units of different groups. B7c judges a closer pair that is tested."""
     return [
-        gap_item(a.name, b.name, gap, by="B7c" if is_closer(gap) and is_tested(a, b) else "")
+        gap_item(a, b, gap, judged_by="B7c" if is_closer(gap) and is_tested(a, b) else "")
         for a, b, gap in site.pairs
     ] or "one group"
 
 
 def container_spacing(site: Site, rule: Rule) -> Items:
     """Distance of units of all groups."""
-    return [gap_item(a.name, b.name, gap) for a, b, gap in site.all_pairs] or "one unit"
+    return [gap_item(*pair) for pair in site.all_pairs] or "one unit"
 
 
 def wall_spacing(site: Site, rule: Rule) -> Items:
     """Distance of units to the walls of their area. B7d judges a closer unit that is tested."""
     return [
-        gap_item(unit.name, area.name, gap, by="B7d" if is_closer(gap) and is_tested(unit) else "")
+        gap_item(unit, area, gap, judged_by="B7d" if is_closer(gap) and is_tested(unit) else "")
         for unit, area, gap in site.wall_gaps
     ]
 
@@ -174,14 +175,16 @@ def tested(of_test: str) -> Measure:
     return each_model(f"ul_9540a_{of_test}", _relying_tested, NO_TEST)
 
 
-def _tested_item(first: str, second: str, gap: geometry.Gap, units: list[Unit], key: str) -> Item:
-    """A distance whose limit is the widest spacing in the tests.
+def _tested_item(
+    first: Unit, second: Unit | Area, gap: geometry.Gap, units: list[Unit], key: str
+) -> Item:
+    """A distance whose limit is the widest spacing in the tests of `units`.
 
     If a test has no spacing, this fact is missing.
     """
     for unit in units:
         if unit.model[key] is None:
-            return Item(None, (first, second), fact=f"model.{unit.model_name}.{key}")
+            return Item(None, (first.name, second.name), fact=f"model.{unit.model_name}.{key}")
     return gap_item(first, second, gap, max(unit.model[key] for unit in units))
 
 
@@ -194,7 +197,7 @@ def tested_spacing(site: Site, rule: Rule) -> Items:
         of_test = [unit for unit in (a, b) if unit.name in names]
         # a group of allowed size counts as one unit
         if of_test and (a.group != b.group or a.name in larger):
-            items.append(_tested_item(a.name, b.name, gap, of_test, "ul_9540a_spacing_m"))
+            items.append(_tested_item(a, b, gap, of_test, "ul_9540a_spacing_m"))
     return items or NO_TEST
 
 
@@ -202,7 +205,7 @@ def tested_wall_spacing(site: Site, rule: Rule) -> Items:
     """Distance to the walls of units that need a test. The limit is in their report."""
     names = {unit.name for unit in _relying_tested(site)}
     return [
-        _tested_item(unit.name, area.name, gap, [unit], "ul_9540a_wall_spacing_m")
+        _tested_item(unit, area, gap, [unit], "ul_9540a_wall_spacing_m")
         for unit, area, gap in site.wall_gaps
         if unit.name in names
     ] or NO_TEST

@@ -104,22 +104,19 @@ def _tested_m(unit: Unit) -> float | None:
 
 
 def _to_exposures(site: Site, unit: Unit) -> list[Way]:
-    own = [exposure_gap for exposure_gap in site.exposure_gaps if exposure_gap.unit is unit]
-    own.sort(key=lambda exposure_gap: exposure_gap.gap.distance_m)
-    return [
-        _to_exposure(unit, exposure_gap.exposure, exposure_gap.gap.distance_m)
-        for exposure_gap in own[:EXPOSURES_NEAR]
-    ]
+    near = [exposure_gap for exposure_gap in site.exposure_gaps if exposure_gap.unit is unit]
+    near.sort(key=lambda exposure_gap: exposure_gap.gap.distance_m)
+    return [_to_exposure(*exposure_gap) for exposure_gap in near[:EXPOSURES_NEAR]]
 
 
-def _to_exposure(unit: Unit, exposure: Exposure, apart_m: float) -> Way:
+def _to_exposure(unit: Unit, exposure: Exposure, gap: geometry.Gap) -> Way:
     rated_h = exposure.facts["wall_fire_rating_h"] or 0
     tested_m, test = [
         unit.model[key] for key in ("exposure_spacing_tested_m", "large_scale_fire_test")
     ]
     is_tested = bool(test and tested_m)
     return {
-        **_head(unit, exposure.name, exposure.kind, apart_m),
+        **_head(unit, exposure.name, exposure.kind, gap.distance_m),
         **({"wall_min": int(rated_h * 60), "wall": f"wall of {exposure.name}"} if rated_h else {}),
         **({"tested_mm": _up_mm(tested_m), "paper": test} if is_tested else {}),
     }

@@ -213,9 +213,9 @@ def _units(site: Site, view: View, bad: set[str]) -> Drawn:
         look = BAD_UNIT if is_bad else UNIT
         lines = [_marked(unit, is_bad), f"{unit.energy_kWh:g} kWh"]
         if site.live:
-            values = site.live.units.get(unit.name, NO_VALUES)
-            look = HOT_UNIT if values.is_alarm else look
-            lines += values.words
+            live = site.live.units.get(unit.name, NO_VALUES)
+            look = HOT_UNIT if live.is_alarm else look
+            lines += live.lines
         label = (lines, *view.at(geometry.middle(corners[0], corners[2])), look.stroke)
         yield draw_shape(view, unit.shape, look, f"unit.{unit.name}"), label
 

@@ -112,7 +112,7 @@ def _check_things(path: str, top: Table, tables: Tables, singles: Named) -> None
 
 
 def _check_names(path: str, tables: Tables) -> None:
-    """Refuse a name that two things have, or that a thing and another group have."""
+    """Refuse a name of two objects, and a group with the name of another object."""
     seen = dict.fromkeys(RESERVED, "the word")
     for section in ("unit", "area", "exposure", "barrier"):
         for name in tables[section]:

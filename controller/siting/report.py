@@ -85,7 +85,7 @@ def _row(site: Site, finding: Finding) -> list[str]:
 def between(item: Item) -> str:
     """The names and the words of an Item."""
     names = " to ".join(item.names) if item.gap is not None else ", ".join(item.names)
-    return names + (f" ({item.words})" if item.words and names else item.words)
+    return names + (f" ({item.remark})" if item.remark and names else item.remark)
 
 
 def measured(finding: Finding, lengths: str = "m") -> str:
@@ -133,7 +133,7 @@ def _not_applicable(findings: list[Finding]) -> list[str]:
 
 def open_lines(findings: list[Finding]) -> list[str]:
     """Lines with the ids of the rules that are not met, and of rules that lack a fact."""
-    return [f"{verdict}: {ids(some)}" for verdict, some in audit.open_ones(findings).items()]
+    return [f"{verdict}: {ids(some)}" for verdict, some in audit.open_findings(findings).items()]
 
 
 def ids(findings: list[Finding]) -> str:
@@ -151,20 +151,20 @@ def _groups(site: Site) -> list[str]:
 
 
 def _fire_areas(site: Site) -> list[str]:
-    areas = [(name, sum_kWh(units), len(units)) for name, units in site.fire_areas.items()]
     return _folded(
-        *[("  ", f"{name:20} {kWh:10.6g} kWh in {count} unit(s)") for name, kWh, count in areas]
+        *[
+            ("  ", f"{name:20} {sum_kWh(units):10.6g} kWh in {len(units)} unit(s)")
+            for name, units in site.fire_areas.items()
+        ]
     )
 
 
 def _exposures(site: Site) -> list[str]:
-    near = [
-        nearest_unit for nearest_unit in site.nearest_units if nearest_unit.gap.distance_m <= NEAR_m
-    ]
     rows = [
         f"  {number(gap.distance_m, 'm', site.lengths):>10}  {exposure.name:20} "
         f"{exposure.kind:16} {unit.name}"
-        for unit, exposure, gap in sorted(near, key=lambda pair: pair.gap.distance_m)
+        for unit, exposure, gap in sorted(site.nearest_units, key=lambda near: near.gap.distance_m)
+        if gap.distance_m <= NEAR_m
     ]
     absent = ", ".join(site.facts["absent"] or ())
     return [
@@ -175,7 +175,7 @@ def _exposures(site: Site) -> list[str]:
 
 
 def _result(findings: list[Finding]) -> list[str]:
-    wanting = audit.open_ones(findings).items()
+    wanting = audit.open_findings(findings).items()
     lines = [(f"  {verdict}: ", ids(some)) for verdict, some in wanting]
     return _folded(("RESULT: ", headline(findings)), *lines)
 
@@ -185,16 +185,14 @@ def headline(findings: list[Finding]) -> str:
     met, not_met, lacking = [
         audit.of(findings, verdict) for verdict in (audit.MET, audit.NOT_MET, audit.NEEDS_FACT)
     ]
-    unsure = len([finding for finding in met if not audit.is_sure(finding)])
-    second_hand = len(
-        [finding for finding in met if audit.is_sure(finding) and finding.confidence == "C2"]
-    )
-    summary = f"{len(met)} met" + (
-        f", {unsure} of them by unconfirmed clauses (?)" if unsure else ""
-    )
-    summary += (
-        f"{' and' if unsure else ','} {second_hand} by second-hand ones" if second_hand else ""
-    )
+    sure = [finding for finding in met if audit.is_sure(finding)]
+    second_hand = [finding for finding in sure if finding.confidence == "C2"]
+    doubts = {
+        "of them by unconfirmed clauses (?)": len(met) - len(sure),
+        "by second-hand ones": len(second_hand),
+    }
+    texts = " and ".join(f"{count} {text}" for text, count in doubts.items() if count)
+    summary = f"{len(met)} met, {texts}" if texts else f"{len(met)} met"
     return f"{summary}, {len(not_met)} not met, {len(lacking)} need a fact"
 
 
@@ -253,5 +251,5 @@ def _item_document(rule: rules.Rule, item: Item) -> Facts:
         "measured": value,
         "required": audit.limit_of(rule, item),
         "between": list(item.names),
-        "note": item.words,
+        "note": item.remark,
     }

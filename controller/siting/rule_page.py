@@ -25,7 +25,7 @@ def _rules() -> Table:
     headers = ("rule", "what", "number", "holds for", *fields.EDITIONS)
     rows = []
     for rule in rules.RULES:
-        holds = rule.scope.words + (f"; profile {rule.local}" if rule.local else "")
+        holds = rule.scope.text + (f"; profile {rule.scope.local}" if rule.scope.local else "")
         by_edition = [rule.clauses.get(edition) for edition in fields.EDITIONS]
         clauses = [f"{clause[0]}: {SURE[clause[1]]}" if clause else "-" for clause in by_edition]
         rows.append((rule.id, rule.what, _number(rule), holds, *clauses))

@@ -113,11 +113,6 @@ DEPLOYED = _by_edition("", "G 4.5 (?)", "C2 855 9.5.3.2 (?)")
 SIGNS = _by_edition("", "G 4.3.5 (?)", "G 855 4.7.4 (?)")
 
 
-def _of(scope: Scope, clauses: Clauses, *rules: Rule, local: str = "") -> list[Rule]:
-    """The rules with their scope, clauses and local profile."""
-    return [rule._replace(scope=scope, clauses=clauses, local=local) for rule in rules]
-
-
 def _stated(id: str, name: str, measure: Measure) -> Rule:
     """A rule that requires a fact in the file, or a fact that is true."""
     return Rule(id, name, measure, STATED)
@@ -146,89 +141,87 @@ def _apart(id: str, name: str, number_m: float, kinds: tuple[str, ...]) -> Rule:
     return _least_m(id, name, places.exposure_distance, number_m, kinds)
 
 
-RULES = (
+_TABLE: tuple[tuple[Scope, Clauses, *tuple[Rule, ...]], ...] = (
     # -- kind of site
-    *_of(
+    (
         EVERYWHERE,
         _by_edition("C tbl 1206.2", "G tbl 1.3 (?)", "G 855 tbl 1.3 (?), IFC tbl 1207.1.1 (?)"),
         _case("B1", "stored energy over threshold", units.over_threshold, unit="kWh"),
     ),
-    *_of(
+    (
         EVERYWHERE,
         _kept("tbl 1206.2 notes"),
         _case("B3", "energy from rated V x Ah", units.volt_hours),
     ),
-    *_of(
+    (
         OUTDOORS,
         _nfpa("C2 855, clause not stated"),
         _case("B10", "an exposure within 30.5 m", units.near_exposure, NEAR_m, "m"),
     ),
-    *_of(
+    (
         OUTDOOR_UNITS,
         _kept("1206.2.8.7"),
         _case("B22", "walk-in unit counts as a room", each_model("walk_in")),
     ),
-    *_of(
+    (
         MOBILE,
         _by_edition("", "G IFC 2021 1207.10 (?)", "G IFC 1207.10 (?)"),
         _case("B29", "deployed over 30 d: stationary", units.long_deployed, MOBILE_d, "d"),
     ),
-    *_of(
+    (
         MOBILE,
         _nfpa("C2 855, clause not stated"),
         _case("B30", "charging place: stationary", of_site("charging_location")),
     ),
-    *_of(
-        EVERYWHERE,
+    (
+        EVERYWHERE._replace(local=NY_TIERS),
         _local("C ecode360 42498144"),
         _case("B37", "NY example: Tier 2", units.tier_2, 600, "kWh"),
-        local=NY_TIERS,
     ),
-    *_of(
-        OUTDOORS,
+    (
+        OUTDOORS._replace(local=NYC_FDNY),
         _local("C2 3 RCNY 608-01"),
         _case("B38a", "FDNY: at least the medium class", units.fdny_class(operator.ge), 70, "kWh"),
         _case("B38b", "FDNY: the large class", units.fdny_class(operator.gt), 500, "kWh"),
-        local=NYC_FDNY,
     ),
     # -- groups, spacing, tests
-    *_of(
+    (
         SIZED,
         GROUPS,
         _most("B4", "energy of a group", units.group_energy, GROUP_kWh, "kWh"),
         _least_m("B5a", "group to group", units.group_spacing, SPACING_m),
     ),
-    *_of(SIZED_ROOMS, GROUPS, _least_m("B5b", "group to wall", units.wall_spacing, SPACING_m)),
-    *_of(
+    (SIZED_ROOMS, GROUPS, _least_m("B5b", "group to wall", units.wall_spacing, SPACING_m)),
+    (
         SIZED,
         _by_edition("C 1206.2.8.3 exc. 2", "", ""),
         _most(
             "B6", "energy of a prepackaged unit", units.prepackaged_energy, PREPACKAGED_kWh, "kWh"
         ),
     ),
-    *_of(
+    (
         SIZED,
         TESTED,
         _stated("B7a", "UL 9540A report for larger/closer", units.relying("ul_9540a_report")),
         _stated("B7b", "edition in that report", units.tested("edition")),
         _least_m("B7c", "units at the tested distance", units.tested_spacing),
     ),
-    *_of(
+    (
         SIZED_ROOMS,
         TESTED,
         _least_m("B7d", "walls at the tested distance", units.tested_wall_spacing),
     ),
-    *_of(
+    (
         SIZED,
         _by_edition("", "", "", "C2 855-2026 Annex G.11"),
         _stated("B8", "large-scale fire test, gas lit", units.relying("large_scale_fire_test")),
     ),
-    *_of(
+    (
         SIZED,
         _local("C2 maker's FAQ, no clause"),
         _stated("B9", "over 50 kWh side by side: report", units.side_by_side),
     ),
-    *_of(
+    (
         SIZED,
         _local("C UL 9540A:2019 ed. 4, 9.x"),
         _most("A96a", "UL 9540A: wall rise", units.tested("wall_rise_K"), 97, "K"),
@@ -244,38 +237,38 @@ RULES = (
         _stated("A96e", "UL 9540A: neighbours below vent", units.tested("neighbours_below_vent")),
     ),
     # -- energy of a fire area
-    *_of(
+    (
         SIZED,
         _by_edition("C tbl 1206.2.9", "C2 tbl 4.8", "G 855 tbl 9.4.1 (?), IFC 1207.5.2 (?)"),
         _most("B11", "energy of a fire area", energy.area_energy, None, "kWh"),
     ),
-    *_of(
+    (
         SIZED,
         _by_edition("C 1206.2.9 exc.", "G 4.8 (?)", "G 855 9.4.1 (?), IFC 1207.5.2 (?)"),
         _stated("B12", "over maximum: Group H or HMA+test", energy.over_maximum),
     ),
-    *_of(
+    (
         REGULATED,
         _kept("1201.3"),
         _most("B13", "mixed: smallest of their maxima", energy.mixed_energy, None, "kWh"),
     ),
-    *_of(
+    (
         REGULATED,
         _by_edition("C 1206.2.3", "G 4.1.4 (?)", "G 855 4.4 (?), IFC 1207.1.4 (?)"),
         _stated("A66", "hazard mitigation analysis", energy.analysis),
     ),
     # -- height, depth, walls
-    *_of(
+    (
         FLOORS,
         _kept("1206.2.8.1 (?)"),
         _most("B14", "floor above vehicle access", places.floor_height, ROOF_m, "m"),
     ),
-    *_of(
+    (
         FLOORS_UNDER_ROOF,
         _kept("1206.2.8.1 (?)"),
         _most("B15", "floor below exit discharge", places.of_floors(FLOOR_KEYS[1]), 9.144, "m"),
     ),
-    *_of(
+    (
         ROOFS,
         _kept("1206.2.8.1 exc. (?)"),
         _stated("B16a", "high roof: non-combustible", places.of_high_roofs("roof_noncombustible")),
@@ -286,34 +279,34 @@ RULES = (
         ),
         _stated("B16c", "high roof: approved", places.of_high_roofs("approved_by")),
     ),
-    *_of(
+    (
         ROOMS,
         _nfpa("G 855, IFC 2021: clause not stated"),
         Rule("B25", "walls of the room", each_area("fire_rating_h"), AT_LEAST, SEPARATION_h, "h"),
     ),
     # -- outdoors
-    *_of(
+    (
         EXPOSED_UNITS,
         _by_edition("C 1206.2.8.7.1 (?)", "", ""),
         _apart("B17", "to exposures", FIVE_FEET_m, EXPOSED),
     ),
-    *_of(EXPOSED_UNITS, EXPOSURES, _apart("B18", "to exposures", TEN_FEET_m, EXPOSED)),
-    *_of(
+    (EXPOSED_UNITS, EXPOSURES, _apart("B18", "to exposures", TEN_FEET_m, EXPOSED)),
+    (
         EXPOSED_UNITS,
         {IFC_2018: ("1206.2.8.7.1 (?), test", "C"), **EXPOSURES},
         _least_m("B19", "to exposures, reduced", places.reduced_distance, kinds=EXPOSED),
     ),
-    *_of(
+    (
         OUTDOOR_UNITS,
         _kept("1206.2.8.7.2 (?)"),
         _apart("B20", "to a means of egress", TEN_FEET_m, ("egress",)),
     ),
-    *_of(
+    (
         OUTDOOR_UNITS,
         _kept("1206.2.8.7 exc."),
         _least_m("B21", "racks to combustible container", places.container_wall, SPACING_m),
     ),
-    *_of(
+    (
         OUTDOOR_UNITS,
         WALK_IN,
         _most(
@@ -343,27 +336,27 @@ RULES = (
             each_model("entry_for_maintenance_only", places.walk_in_units, places.NO_WALK_IN),
         ),
     ),
-    *_of(
+    (
         OUTDOOR_UNITS,
         _by_edition("", "G 4.4.3.6 (?)", "G IFC 1207.5.7 (?)"),
         _apart("B24", "to vegetation", TEN_FEET_m, ("vegetation",)),
     ),
     # -- rooftop and open garage
-    *_of(
+    (
         ROOFS,
         ROOF,
         _least_m("B26a", "to the edge of the roof", places.roof_edge),
         _least_m("B26b", "class A covering around", each_area("class_a_beyond_m"), FIVE_FEET_m),
         _apart("B26c", "rooftop: to exposures", TEN_FEET_m, EXPOSED),
     ),
-    *_of(
+    (
         GARAGES,
         ROOF,
         _apart("B27a", "open garage: to exposures", TEN_FEET_m, EXPOSED),
         _apart("B27b", "open garage: to air intakes", 15.24, ("air_intake",)),
     ),
     # -- mobile; the source prints 15.3 m for its 50 ft
-    *_of(
+    (
         MOBILE,
         DEPLOYED,
         _least_m("B28a", "inside the fence", places.fence_distance, FIVE_FEET_m),
@@ -374,32 +367,32 @@ RULES = (
         ),
     ),
     # -- dwellings
-    *_of(
+    (
         DWELLING,
         _nfpa("G 855 ch. 15 (?)"),
         _stated("B2", "from 1 kWh: residential listing", energy.residential_listing),
     ),
-    *_of(
+    (
         DWELLING,
         _nfpa("C2 855 15.7"),
         _most("B31", "energy of a unit", energy.unit_energy, 20, "kWh"),
     ),
-    *_of(
+    (
         DWELLING,
         _nfpa("C2 855 15.7.1"),
         _most("B32a", "energy of a place", energy.place_energy(is_named=True), None, "kWh"),
     ),
-    *_of(
+    (
         DWELLING,
         _nfpa("D smallest of 855 15.7.1"),
         _most("B32b", "energy of another place", energy.place_energy(is_named=False), 40, "kWh"),
     ),
-    *_of(
+    (
         DWELLING,
         _nfpa("C2 855 15.5"),
         _least_m("B33", "unit to unit", energy.dwelling_spacing, SPACING_m),
     ),
-    *_of(
+    (
         DWELLING,
         _nfpa("C2 855 15.6.1"),
         _least_m(
@@ -411,8 +404,8 @@ RULES = (
         ),
     ),
     # -- local profiles
-    *_of(
-        EVERYWHERE,
+    (
+        EVERYWHERE._replace(local=LA_R3),
         _local("C LAFD memo, May 2023"),
         _apart("B35a", "LA R-3: to openings", SPACING_m, ("opening",)),
         _apart("B35b", "LA R-3: to the main panel", SPACING_m, ("main_panel",)),
@@ -424,40 +417,45 @@ RULES = (
             FIVE_FEET_m,
         ),
         _least_m("B35e", "LA R-3: access path", of_table("la_r3", "path_width_m"), SPACING_m),
-        local=LA_R3,
     ),
-    *_of(
-        OUTDOORS,
+    (
+        OUTDOORS._replace(local=SAN_DIEGO),
         _local("C2 SDCFPD guideline, Dec 2024"),
         _least_m("B36a", "San Diego: container to container", units.container_spacing, TEN_FEET_m),
         _apart("B36b", "San Diego: to the lot line", NEAR_m, ("lot_line",)),
         _stated("B36c", "San Diego: plume model", of_site("plume_model")),
-        local=SAN_DIEGO,
     ),
     # -- papers
-    *_of(
+    (
         REGULATED,
         _kept("1206.2.10.2 (?)"),
         _stated("A9a", "UL 9540 listing", each_model("ul_9540_listing")),
     ),
-    *_of(
+    (
         REGULATED,
         _kept("1206.2.10.1 (?)"),
         _stated("A9b", "UL 1973 listing", each_model("ul_1973_listing")),
     ),
-    *_of(
+    (
         REGULATED,
         _kept("1206.2.8.6"),
         _stated("A49", "signs: energized, technology", places.lists("signs_say", SIGN_WORDS[:2])),
     ),
-    *_of(
+    (
         REGULATED,
         SIGNS,
         _stated("A50", "signs: hazards, agent, contact", places.lists("signs_say", SIGN_WORDS[2:])),
     ),
-    *_of(
+    (
         REGULATED,
         _kept("1206.2.2 (?)"),
         _stated("A77", "permit file is complete", places.lists("permit_file", PERMIT_PARTS)),
     ),
+)
+RULES = tuple(
+    [
+        rule._replace(scope=scope, clauses=clauses)
+        for scope, clauses, *rules in _TABLE
+        for rule in rules
+    ]
 )

@@ -12,10 +12,11 @@ Exclusions = tuple[Exclusion, ...]
 
 
 class Scope(NamedTuple):
-    """The set of sites for which a rule holds."""
+    """The set of sites for which a rule holds. local: the local profile of its rules, or ""."""
 
-    words: str
+    text: str
     exclusions: Exclusions
+    local: str = ""
 
     def reason(self, site: Site) -> str:
         """The reason why the rule does not hold on a site; "" if it holds."""

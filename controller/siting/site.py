@@ -126,9 +126,8 @@ class Site:
     @cached_property
     def pairs(self) -> list[UnitPair]:
         """The pairs of all_pairs with different groups, or else the nearest such pair."""
-        return [
-            all_pair for all_pair in self.all_pairs if all_pair[0].group != all_pair[1].group
-        ] or self._nearest_pair(True)
+        apart = [(a, b, gap) for a, b, gap in self.all_pairs if a.group != b.group]
+        return apart or self._nearest_pair(True)
 
     def _nearest_pair(self, of_different_groups: bool) -> list[UnitPair]:
         """[the two units with the nearest boxes], or [] for fewer than two units."""
@@ -163,18 +162,14 @@ class Site:
 
     def gaps_to(self, kinds: tuple[str, ...]) -> list[ExposureGap]:
         """The exposure_gaps to exposures of these kinds."""
-        return [
-            exposure_gap
-            for exposure_gap in self.exposure_gaps
-            if exposure_gap.exposure.kind in kinds
-        ]
+        return [near for near in self.exposure_gaps if near.exposure.kind in kinds]
 
     @cached_property
     def nearest_units(self) -> list[ExposureGap]:
         """The nearest unit of each exposure, in the order of the file."""
-        by_exposure = grouped(self.exposure_gaps, lambda exposure_gap: exposure_gap.exposure.name)
+        by_exposure = grouped(self.exposure_gaps, lambda near: near.exposure.name)
         return [
-            min(by_exposure[exposure.name], key=lambda exposure_gap: exposure_gap.gap.distance_m)
+            min(by_exposure[exposure.name], key=lambda near: near.gap.distance_m)
             for exposure in self.exposures
         ]
 
@@ -197,7 +192,7 @@ class Site:
     def nearest_exposure(self) -> ExposureGap | None:
         """The nearest exposure that counts for row B10, or None."""
         near = self.gaps_to((*f.EXPOSED, "egress", "air_intake", "opening"))
-        return min(near, key=lambda exposure_gap: exposure_gap.gap.distance_m, default=None)
+        return min(near, key=lambda nearest: nearest.gap.distance_m, default=None)
 
     @cached_property
     def is_remote(self) -> bool:

@@ -7,8 +7,8 @@ from controller.siting import geometry
 
 # A table of the file: {key of fields.py: its checked value, or None for a missing key}.
 Table = dict[str, Any]
-Thing = TypeVar("Thing")
-Name = TypeVar("Name", bound=Hashable)
+Member = TypeVar("Member")
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Unit(NamedTuple):
@@ -49,9 +49,9 @@ class Barrier(NamedTuple):
     fire_rating_h: float
 
 
-def grouped(members: Iterable[Thing], key: Callable[[Thing], Name]) -> dict[Name, list[Thing]]:
+def grouped(members: Iterable[Member], key: Callable[[Member], Key]) -> dict[Key, list[Member]]:
     """{key(member): [members]} in the order of the members."""
-    groups: dict[Name, list[Thing]] = {}
+    groups: dict[Key, list[Member]] = {}
     for member in members:
         groups.setdefault(key(member), []).append(member)
     return groups

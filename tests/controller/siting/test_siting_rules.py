@@ -48,7 +48,7 @@ def test_each_rule_is_complete():
     for rule in rules.RULES:
         assert rule.clauses and set(rule.clauses) <= set(fields.EDITIONS), rule.id
         assert len(rule.what) <= 33 and len(rule.id) <= 5
-        assert set(rule.kinds) <= set(fields.KINDS) and rule.local in ("", *fields.LOCALS)
+        assert set(rule.kinds) <= set(fields.KINDS) and rule.scope.local in ("", *fields.LOCALS)
         for clause, confidence in rule.clauses.values():
             assert clause and confidence in rules.CONFIDENCE, rule.id
             assert confidence != "G" or "(?)" in clause or "not stated" in clause, rule.id
@@ -107,7 +107,7 @@ def test_only_scope_rules_apply_below_the_threshold():
 def test_an_edition_without_the_rule():
     for edition in fields.EDITIONS:
         for rule in [each for each in rules.RULES if edition not in each.clauses]:
-            change = {"edition": edition, "local": [rule.local] if rule.local else None}
+            change = {"edition": edition, "local": [rule.scope.local] if rule.scope.local else None}
             found = finding(rule.id, change)
             assert (found.verdict, found.reason) == (NOT_APPLICABLE, f"not a rule of {edition}")
 
@@ -277,7 +277,7 @@ def test_a_verdict(identity, changes, wanted):
 def test_the_item_that_decides_a_verdict(identity, changes, verdict, value, limit, names, words):
     found = finding(identity, *changes)
     worst = found.worst
-    assert (found.verdict, worst.names, worst.words) == (verdict, names, words)
+    assert (found.verdict, worst.names, worst.remark) == (verdict, names, words)
     assert (worst.value, audit.limit_of(found.rule, worst)) == pytest.approx((value, limit))
 
 
@@ -366,7 +366,7 @@ def test_a_barrier_has_to_shield_the_extension_too(turned_deg, factor, line_m, w
     assert finding("B18", *changes).verdict == verdict
     if verdict == MET:
         reduced = finding("B19", *changes)
-        assert (reduced.verdict, reduced.worst.words) == (MET, "behind wall")
+        assert (reduced.verdict, reduced.worst.remark) == (MET, "behind wall")
         assert reduced.worst.value == pytest.approx(1.0, abs=1e-6)
 
 
@@ -527,7 +527,7 @@ def test_the_item_of_a_gate_has_the_name_of_the_fence():
 def test_mixed_technologies_are_tier_2():
     for changes, words in (([], "80 kWh"), ([MIXED], "50 kWh, mixed")):
         found = finding("B37", {"local": ["ny_tiers"]}, *changes)
-        assert [item.words for item in found.items] == [words]
+        assert [item.remark for item in found.items] == [words]
         assert found.verdict == (APPLIES if changes else NOT_APPLICABLE)
 
 
