@@ -38,6 +38,7 @@ DECADE = 10.0  # a rule about spectral lines needs a meter that sees 10 times it
 _date = passing(lambda value: type(value) is datetime.date, "a date, as 2026-09-17")
 _MW, _PERCENT = number(1e-6, 1e5, None), number(1e-6, 1000, None)
 _window = number(0.02, 3600)
+_BAND = numbers(0.001, 1000, counts=(2,))
 HEAD: Form = {
     "operator": text(),
     "document": text(),
@@ -61,7 +62,7 @@ LIMITS: Form = {
 FORMS: dict[str, Form] = {
     RANGE: {
         "window_s": _window,
-        "band_Hz": numbers(0.001, 1000, None, (2,)),
+        "band_Hz": _BAND._replace(default=None),
         "poles": passing(lambda value: value in ([1], [2], [1, 2]), "[1], [2] or [1, 2]", [1]),
         **LIMITS,
     },
@@ -75,8 +76,8 @@ FORMS: dict[str, Form] = {
         **LIMITS,
     },
     LINE: {"window_s": _window, "low_Hz": number(0.001, 1000), **LIMITS},
-    CONTENT: {"window_s": _window, "band_Hz": numbers(0.001, 1000, counts=(2,)), **LIMITS},
-    ENERGY: {"window_s": _window, "band_Hz": numbers(0.001, 1000, counts=(2,)), PERCENT: _PERCENT},
+    CONTENT: {"window_s": _window, "band_Hz": _BAND, **LIMITS},
+    ENERGY: {"window_s": _window, "band_Hz": _BAND, PERCENT: _PERCENT},
     RESPONSE: {
         "nominal_Hz": number(45, 65),
         "dead_band_mHz": number(0, 500),
