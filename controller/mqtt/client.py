@@ -9,21 +9,18 @@ PACKET_BYTES_MAX = 65_536
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:
-    """Sockets that wake the thread of the client.
-
-    The library would open a TCP port for a moment to make them.
-    """
-    ends = socket.socketpair()
-    for end in ends:
+    """Sockets that wake the thread of the client. For them the library would open a TCP port."""
+    pair = socket.socketpair()
+    for end in pair:
         end.setblocking(False)
-    return ends
+    return pair
 
 
 mqtt._socketpair_compat = _pair
 
 
 class Client(mqtt.Client):
-    """The client of the library, with two limits that it lacks."""
+    """The client of paho-mqtt. trouble: why it has ended the connection, or ""."""
 
     trouble = ""
 

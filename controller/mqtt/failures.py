@@ -1,8 +1,8 @@
-"""Describes failures of a connection to a broker in plain words."""
+"""Texts about failures of a connection to a broker."""
 
 import ssl
 
-CODES = {  # reason codes of MQTT 5; the library converts those of 3.1.1
+REASONS = {  # reason codes of MQTT 5; the library converts those of 3.1.1
     128: "without a reason",
     129: "it found a malformed packet",
     130: "it found a protocol error",
@@ -22,7 +22,7 @@ CODES = {  # reason codes of MQTT 5; the library converts those of 3.1.1
     152: "its administrator closed the connection",
     159: "too many connections in a short time",
 }
-VERIFY = {  # error numbers of OpenSSL
+CERTIFICATE_FAULTS = {  # error numbers of OpenSSL
     9: "is not valid yet; is the clock of this box right",
     10: "has expired",
     18: "is not signed by the site's CA",
@@ -35,14 +35,16 @@ VERIFY = {  # error numbers of OpenSSL
 }
 
 
-def code_words(code: int) -> str:
-    """A reason code of MQTT 5 in words."""
-    return CODES.get(code, f"reason code {code}")
+def reason_text(code: int) -> str:
+    """The text of a reason code of MQTT 5."""
+    return REASONS.get(code, f"reason code {code}")
 
 
-def tls_words(error: ssl.SSLError) -> str:
-    """The reason why TLS failed, in words."""
+def tls_text(error: ssl.SSLError) -> str:
+    """A text about a failure of TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        cause = VERIFY.get(error.verify_code, f"is refused (OpenSSL {error.verify_code})")
+        cause = CERTIFICATE_FAULTS.get(
+            error.verify_code, f"is refused (OpenSSL {error.verify_code})"
+        )
         return f"its certificate {cause}"
     return "TLS failed; is this its port for TLS, and does it accept the client certificate"

@@ -31,12 +31,8 @@ def check(file: str, path: Path, values: Values, obliging: Sequence[str] = ()) -
     may send grid_cap through this connection. Raises ConfigError.
     """
     if ":" in values["host"] and not address(values["host"]):
-        refuse(
-            file,
-            (*path, "host"),
-            "has a colon",
-            "a name or an address; the port is a key of its own",
-        )
+        allowed = "a name or an address; the port is a key of its own"
+        refuse(file, (*path, "host"), "has a colon", allowed)
     for names in TOGETHER:
         together(file, path, values, *names)
     if values["tls"] and not values["ca"]:
@@ -45,11 +41,8 @@ def check(file: str, path: Path, values: Values, obliging: Sequence[str] = ()) -
         return
     if values["ca"] or values["certificate"]:
         refuse(file, (*path, "tls"), "is false beside a certificate", "tls = true")
-    if not is_local(values["host"]):
-        _check_plain(file, path, values, obliging)
-
-
-def _check_plain(file: str, path: Path, values: Values, obliging: Sequence[str]) -> None:
+    if is_local(values["host"]):
+        return
     allowed = "tls = true, or a host of this machine such as 127.0.0.1"
     if obliging:
         refuse(file, (*path, "sources"), f"{obliging[0]} may send grid_cap without TLS", allowed)

@@ -1,9 +1,9 @@
 """Keeps one connection to a broker: the client of paho-mqtt, run by a thread of this module.
 
 A thread of the library would end at an exception, and would send old messages after a reconnect. So
-here each connection is a new client whose `loop` this module calls. Nothing is queued while it
-is offline. Wrong input from a broker ends this connection only. All methods run in the thread
-of asyncio, except `_step` and the callbacks.
+each connection is a new client whose `loop` this module calls. Nothing is queued while it is
+offline. Wrong input from a broker ends this connection only. All methods run in the thread of
+asyncio, except `_run` and the callbacks.
 """
 
 import asyncio
@@ -22,20 +22,19 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from controller.mqtt import words
+from controller.mqtt import failures
 from controller.mqtt.client import PACKET_BYTES_MAX, Client
 from controller.system import caught, clock
 from controller.system.paths import why
 
 UNDER_WAY_MAX = 10  # QoS 1 messages in each direction; the smallest limit of the usual brokers
-UNREAD_MAX = 1000  # packets that a broker may send while it takes none
+RECEIVED_MAX = 1000  # packets that a broker may send while it reads none
 UNSENT_MAX = 5000  # packets of QoS 0 that wait
 UNANSWERED_MAX = 100  # publishes that a broker has not acknowledged
-CONNECT_S, OPEN_S = 5.0, 15.0
+CONNECT_S, OPEN_S, STEP_S = 5.0, 15.0, 1.0
 ANSWER_US = 30_000_000
-STEP_S = 1.0
 CLOSE_S = 3.0  # longest wait for the thread, which may be waiting for the broker
-PAUSE_S, STEADY_US = 1.0, 60_000_000  # after a connection of this length, the pause is short again
+PAUSE_S, STEADY_US = 1.0, 60_000_000  # a connection this long makes the pause short again
 REFUSED = 128  # this reason code and all higher ones mean a refusal
 
 
@@ -57,8 +56,8 @@ async def reconnecting(connect: Callable[[], Awaitable[None]], pause_s_max: floa
 
 class Broker(NamedTuple):
     """Address and login of a broker. topics: subscriptions. will: topic of the last will, or ''.
-    marks_live: a message counts as retained only if the broker had kept it before the subscription;
-    otherwise as its sender has sent it, which only MQTT 5 tells.
+    marks_live: Message.is_retained is true only if the broker had kept the message before the
+    subscription. Otherwise it is the flag of the sender, which only MQTT 5 passes on.
     """
 
     host: str
@@ -95,12 +94,13 @@ class Link:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self.refused_topics = 0
         self._waiting: dict[int, tuple[int, asyncio.Future[int]]] = {}
-        self._published, self._is_told = collections.deque[tuple[int, int]](), False
+        self._published, self._is_woken = collections.deque[tuple[int, int]](), False
         self._pool = ThreadPoolExecutor(1, "mqtt")
-        self._is_ending, self._unread, self._cause = False, 0, ""
-        self._client, self._last = self._made(), caught.Last("a message is left out", 20)  # lines
+        self._is_ending, self._received, self._cause = False, 0, ""
+        self._client = self._new_client()
+        self._last = caught.Last("a message is left out", 20)  # lines
 
-    def _made(self) -> Client:
+    def _new_client(self) -> Client:
         broker = self._broker
         client = Client(
             enums.CallbackAPIVersion.VERSION2,
@@ -129,7 +129,7 @@ class Link:
 
     async def open(self) -> None:
         """Connect and subscribe. Raises Lost."""
-        self._pool.submit(lambda: self._tell(self.lost.set_result, self._step()))
+        self._pool.submit(lambda: self._call_in_loop(self.lost.set_result, self._run()))
         await asyncio.wait(
             (self._opened, self.lost), timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED
         )
@@ -194,7 +194,7 @@ class Link:
 
     # In the thread of the connection
 
-    def _step(self) -> str:
+    def _run(self) -> str:
         """Run the connection until it ends. Returns the reason."""
         effect = f"the broker {self.place} sends what is no MQTT"
         with caught.Last(effect, told=self._note):
@@ -203,38 +203,38 @@ class Link:
                 while not self._turn():
                     pass
             except ssl.SSLError as error:
-                self._note(f"the broker {self.place}: {words.tls_words(error)}")
+                self._note(f"the broker {self.place}: {failures.tls_text(error)}")
             except TimeoutError:
                 self._note(f"the broker {self.place} does not answer")
             except OSError as error:
                 self._note(f"the broker {self.place} cannot be reached: {why(error)}")
-        if (held := self._client.socket()) is not None:
-            held.close()
-        asks = " before it answered; does it take this user or certificate"
-        before = "" if self._opened.done() else asks
-        trouble = self._client.trouble or f"closed the connection{before}"
+        if (open_socket := self._client.socket()) is not None:
+            open_socket.close()
+        unopened = " before it answered; does it take this user or certificate"
+        more = "" if self._opened.done() else unopened
+        trouble = self._client.trouble or f"closed the connection{more}"
         return self._cause or f"the broker {self.place} {trouble}"
 
     def _note(self, cause: object) -> None:
         self._cause = str(cause)
 
     def _connect(self) -> None:
-        broker, wanted = self._broker, None
+        broker, limits = self._broker, None
         if broker.is_5:
-            wanted = Properties(PacketTypes.CONNECT)
-            wanted.MaximumPacketSize, wanted.ReceiveMaximum = PACKET_BYTES_MAX, UNDER_WAY_MAX
-        self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=wanted)
+            limits = Properties(PacketTypes.CONNECT)
+            limits.MaximumPacketSize, limits.ReceiveMaximum = PACKET_BYTES_MAX, UNDER_WAY_MAX
+        self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=limits)
 
     def _turn(self) -> bool:
         """Read packets, and write packets that wait. True if the connection has ended."""
         is_lost = self._client.loop(STEP_S) != mqtt.MQTT_ERR_SUCCESS
         if not self._client.want_write():
-            self._unread = 0
-        if self._unread > UNREAD_MAX:
+            self._received = 0
+        if self._received > RECEIVED_MAX:
             self._cause = f"the broker {self.place} sends and takes nothing"
         return is_lost or bool(self._cause) or (self._is_ending and not self._client.is_connected())
 
-    def _tell(self, call: Callable[..., None], *values: Any) -> None:
+    def _call_in_loop(self, call: Callable[..., None], *values: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the program ends
             self._loop.call_soon_threadsafe(call, *values)
 
@@ -242,9 +242,9 @@ class Link:
         self, client: mqtt.Client, data: Any, flags: Any, code: ReasonCode, properties: Any
     ) -> None:
         if code.is_failure:
-            self._cause = f"the broker {self.place} refuses: {words.code_words(code.value)}"
+            self._cause = f"the broker {self.place} refuses: {failures.reason_text(code.value)}"
         elif not self._broker.topics:
-            self._tell(self._ready, 0)
+            self._call_in_loop(self._ready, 0)
         elif self._broker.is_5:
             options = SubscribeOptions(qos=1, retainAsPublished=not self._broker.marks_live)
             client.subscribe([(topic, options) for topic in self._broker.topics])
@@ -254,9 +254,9 @@ class Link:
     def _on_subscribe(
         self, client: Any, data: Any, mid: int, codes: list[ReasonCode], properties: Any
     ) -> None:
-        self._unread += 1
+        self._received += 1
         if not self._opened.done():
-            self._tell(self._ready, sum(code.is_failure for code in codes))
+            self._call_in_loop(self._ready, sum(code.is_failure for code in codes))
 
     def _ready(self, refused: int) -> None:
         if not self._opened.done():
@@ -267,17 +267,17 @@ class Link:
         self, client: Any, data: Any, flags: Any, code: ReasonCode, properties: Any
     ) -> None:
         if flags.is_disconnect_packet_from_server:
-            cause = words.code_words(code.value)
+            cause = failures.reason_text(code.value)
             self._cause = f"the broker {self.place} closed the connection: {cause}"
 
     def _on_publish(self, client: Any, data: Any, mid: int, code: ReasonCode, info: Any) -> None:
         self._published.append((mid, code.value))
-        if not self._is_told:  # a wake-up for each would fill asyncio's pipe, and a signal needs it
-            self._is_told = True
-            self._tell(self._answered)
+        if not self._is_woken:  # one wake-up for each would fill asyncio's pipe, which signals use
+            self._is_woken = True
+            self._call_in_loop(self._answered)
 
     def _answered(self) -> None:
-        self._is_told = False
+        self._is_woken = False
         while self._published:
             mid, code = self._published.popleft()
             _, answer = self._waiting.pop(mid, (0, None))
@@ -285,7 +285,7 @@ class Link:
                 answer.set_result(code)
 
     def _on_message(self, client: Any, data: Any, message: mqtt.MQTTMessage) -> None:
-        self._unread += 1
+        self._received += 1
         properties = message.properties
         with self._last, contextlib.suppress(UnicodeDecodeError):  # a topic that is not UTF-8
             self._heard(

@@ -1,5 +1,5 @@
-"""Place and login of a broker, from the keys of a file. The files it names are read each time,
-because certificates are renewed.
+"""Address and login of a broker, from the keys of a file. Certificates and password are read each
+time, because they are renewed.
 """
 
 import ssl
@@ -20,8 +20,8 @@ def broker(
     will: str = "",
     marks_live: bool = False,
 ) -> Broker:
-    """values: those of form.BROKER; beside: the path of a file that they name. Raises DoorError,
-    OSError.
+    """The Broker of these values of form.BROKER. beside: returns the path of a file that they name.
+    Raises DoorError, OSError.
     """
     login = None
     if values["user"]:

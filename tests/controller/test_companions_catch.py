@@ -276,7 +276,7 @@ def test_a_message_that_raises_is_named_on_the_page(monkeypatch):
 
 def test_a_message_that_raises_leaves_the_connection(capfd):
     found = types.SimpleNamespace(
-        _unread=0, _heard=raiser, _last=caught.Last("a message is left out", 20)
+        _received=0, _heard=raiser, _last=caught.Last("a message is left out", 20)
     )
     message = types.SimpleNamespace(topic="t", payload=b"", retain=False, properties=None)
     link.Link._on_message(found, None, None, message)

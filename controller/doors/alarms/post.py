@@ -18,7 +18,7 @@ import urllib.parse
 
 from controller.doors.alarms.letter import Letter
 from controller.doors.process import Values
-from controller.mqtt.words import tls_words
+from controller.mqtt.failures import tls_text
 from controller.system import clock, deadline
 from controller.system.told import DoorError
 
@@ -30,11 +30,8 @@ PERMANENT = 500  # an SMTP answer of 500 or more means that another try is usele
 def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
     """Send through the site's relay. Returns {refused address: the relay's answer}."""
     message = email.message.EmailMessage()
-    message["Subject"], message["From"], message["To"] = (
-        letter.subject,
-        values["from"],
-        values["to"],
-    )
+    message["Subject"] = letter.subject
+    message["From"], message["To"] = values["from"], values["to"]
     message["Date"] = email.utils.formatdate(int(clock.utc_us()) / 1e6, usegmt=True)
     message["Message-ID"] = f"<{letter.identity}@firebreak>"
     message["Auto-Submitted"] = "auto-generated"
@@ -63,7 +60,7 @@ def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
                         relay.putcmd("quit")
                     break
     except (smtplib.SMTPException, OSError, ValueError) as error:
-        raise DoorError(f"relay {values['server']}: {_words(error)}") from None
+        raise DoorError(f"relay {values['server']}: {_failure(error)}") from None
     return {address: code for address, (code, _) in refused.items()}
 
 
@@ -94,14 +91,14 @@ def webhook(values: Values, secret: str, letter: Letter) -> dict[str, int]:
             link.request("POST", path, body, headers)
             answer = link.getresponse()
     except (http.client.HTTPException, OSError, ValueError) as error:
-        raise DoorError(f"webhook {parts.netloc}: {_words(error)}") from None
+        raise DoorError(f"webhook {parts.netloc}: {_failure(error)}") from None
     if not 200 <= answer.status < 300:
         raise DoorError(f"webhook {parts.netloc}: answers {answer.status}, not 2xx")
     return {}
 
 
-def _words(error: Exception) -> str:
-    """The error in our own words: a text of a library or of the receiver may repeat a secret."""
+def _failure(error: Exception) -> str:
+    """A text about an error. The text of a library or of the receiver could contain a secret."""
     if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= PERMANENT:
         return "refuses user or password"
     if isinstance(error, smtplib.SMTPNotSupportedError):
@@ -109,7 +106,7 @@ def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return f"answers {error.smtp_code}"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return tls_words(error)
+        return tls_text(error)
     if isinstance(error, ssl.SSLError):
         return 'TLS failed; is this its port for TLS (tls = "tls"), or for starttls'
     if isinstance(error, TimeoutError):

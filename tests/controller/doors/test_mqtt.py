@@ -354,7 +354,7 @@ def test_a_flood_of_acknowledgements_wakes_the_loop_once():
     async def flooded():
         broker = link.Broker("127.0.0.1", 1, True, 60, "one", None, None, (), "")
         made, told = link.Link(broker, lambda _: None), []
-        made._tell = lambda call, *values: told.append(call)
+        made._call_in_loop = lambda call, *values: told.append(call)
         waiting = made._waiting[7] = 0, asyncio.get_running_loop().create_future()
         for mid in range(1000):
             made._on_publish(None, None, mid, ReasonCode(PacketTypes.PUBACK), None)

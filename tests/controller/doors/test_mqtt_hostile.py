@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from controller.doors import sending
 from controller.doors.mqtt import commands, waiting
 from controller.doors.settings import Source
-from controller.mqtt import link, words
+from controller.mqtt import failures, link
 from tests.certificates import certificates, trusting
 from tests.controller.doors.listener_suite import HostileSuite
 from tests.controller.doors.mqtt_site import (
@@ -213,12 +213,12 @@ def test_no_broker_is_one_line():
 
 
 def test_every_reason_code_has_words():
-    assert words.code_words(135) == "this user or certificate may not do that"
-    assert words.code_words(255) == "reason code 255"
+    assert failures.reason_text(135) == "this user or certificate may not do that"
+    assert failures.reason_text(255) == "reason code 255"
 
 
 class Place:
-    FAULT = (commands.Desk, "_answer")
+    FAULT = (commands.CommandServer, "_answer")
 
     def __init__(self, found, enemy):
         self.site, _, self.peer, self.door, self.feed = found
@@ -274,7 +274,7 @@ def test_a_flood_fills_only_its_own_queue_and_is_counted(tmp_path):
     async def run():
         counts = commands.collections.Counter()
         sender = sending.Sender("", Source("a", "", "cap", 60))
-        desk = commands.Desk("", sender, "hint", "t", counts)
+        desk = commands.CommandServer("", sender, "hint", "t", counts)
         for _ in range(1000):
             desk.take(link.Message("", b"{}", False, "", None, None))
         desk.take(link.Message("", b"x" * 4097, False, "", None, None))
@@ -291,7 +291,9 @@ class TestSender(SenderSuite):
     calls = commands | commands | commands | st.sampled_from(GARBAGE) | st.binary(max_size=20)
 
     def through(self, senders):
-        desk = commands.Desk("", senders["scheduler"], "hint", "t", commands.collections.Counter())
+        desk = commands.CommandServer(
+            "", senders["scheduler"], "hint", "t", commands.collections.Counter()
+        )
 
         def reply(source, topic, *_):
             assert topic.startswith("t/reply/scheduler/")
