@@ -85,7 +85,7 @@ NEVER_FULL = {
         "tests/controller/dispatch/test_dispatcher.py"
         "::test_it_waits_until_every_earlier_hint_has_run_out",
     ),
-    "controller/doors/alarms/door.py LATER_MAX": Exempt(
+    "controller/doors/alarms/door.py DEFERRED_MAX": Exempt(
         "the oldest of 20 letters to an address that the relay puts off is not sent to it",
         "tests/controller/doors/test_alarm_letters.py"
         "::test_an_address_that_the_relay_puts_off_gets_the_letter_later",

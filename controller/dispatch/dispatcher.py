@@ -201,7 +201,6 @@ class Dispatcher:
         return None
 
     def _plan(self, now_us: int) -> None:
-        """Compute the targets from what is known now."""
         views = [self._view(place, now_us) for place in range(len(self.members))]
         unseen_W = rise_W = 0
         if self.fleet.is_common:

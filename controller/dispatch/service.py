@@ -214,7 +214,6 @@ class Service:
             say(f"dispatch: and {len(new) - PROBLEMS_MAX} more")
 
     def _show(self, link: Link, dispatcher: Dispatcher) -> None:
-        """Publish the state of the fleet for people and programs."""
         now_us = clock.now_us()
         if now_us - self._state_us < STATE_US or not link.is_clear:
             return

@@ -118,7 +118,6 @@ class Planner:
         return int(sum(energy_Wh for energy_Wh in left_Wh if energy_Wh is not None) / self._hold_h)
 
     def _weighted(self, views: Sequence[View]) -> list[int]:
-        """The weight of each battery's discharge."""
         rated_W = [max(most_W, view.discharge_W) for most_W, view in zip(self._rated_W, views)]
         if rated_W != self._rated_W:
             self._rated_W, before = rated_W, self._weights.held

@@ -73,5 +73,4 @@ def _situation(path: str, moment: int) -> situation.Situation | str:
 
 @functools.lru_cache(maxsize=1)
 def _plan(run_directory: str, moment: int) -> dict[str, Any] | None:
-    """The plan, read once in a `moment`."""
     return job_in_plan.read(run_directory)

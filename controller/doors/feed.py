@@ -26,7 +26,7 @@ class NoState(Exception):
 
 
 class Feed:
-    """The state of the cabinet, read only while a client waits in `changed` or asks `fresh`.
+    """The state of the cabinet. It is read only when a client calls `changed` or `fresh`.
 
     state: the facts of `firebreak status --json`; None while no controller answers. trouble: why no
     `live` state is known.
@@ -40,10 +40,10 @@ class Feed:
         self._reading = asyncio.Lock()
         self._read_s = -math.inf
         self._state: Facts | None = None
-        self._made_of: tuple[Watch, int | None] | None = None
-        self._patched: tuple[Facts, Facts, Facts] = ({}, {}, {})  # before, after, patch
+        self._state_version: tuple[Watch, int | None] | None = None
+        self._last_patch: tuple[Facts, Facts, Facts] = ({}, {}, {})  # before, after, patch
         self.period_s = PERIOD_S
-        self.is_rough = False  # True: only alarms are up to date, values are of the newest keyframe
+        self.is_rough = False  # True: alarms are up to date, values are those of the last keyframe
         # Start of the last reading. The state includes all answers that the loop gave before it.
         self.began_s = 0.0
         self.trouble = "the journal has not been read yet"
@@ -112,9 +112,9 @@ class Feed:
 
         It is computed once for all clients that have `before`.
         """
-        known = self._patched
+        known = self._last_patch
         if known[0] is not before or known[1] is not after:
-            known = self._patched = before, after, patch.between(before, after)
+            known = self._last_patch = before, after, patch.between(before, after)
         return known[2]
 
     async def page(self, name: str, *span_s: int) -> Facts:
@@ -130,7 +130,7 @@ class Feed:
 
     def _facts(self, name: str, *span_s: int) -> Facts:
         seen = self._kept.update(is_rough=self.is_rough)
-        before, self._made_of = self._made_of, (seen, seen.shadow.sequence)
-        if self.is_rough and self._state and before == self._made_of:
+        before, self._state_version = self._state_version, (seen, seen.shadow.sequence)
+        if self.is_rough and self._state and before == self._state_version:
             return {**self._state, "is_live": seen.is_live}
         return seen.facts(name, *span_s)

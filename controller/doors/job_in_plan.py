@@ -23,7 +23,7 @@ from controller.state.situation_forms import Situation
 from controller.system.utc import elapsed_s
 
 SLOT_S, HOUR_S, WH_PER_KWH, PERMILLE = 900, 3600, 1000, 1000
-NOT_WORTH = 0.5  # W or Wh; if less than this is missing, nothing counts as missing
+NEGLIGIBLE = 0.5  # W or Wh; a smaller lack counts as none
 
 
 class Battery(NamedTuple):
@@ -68,7 +68,7 @@ class Trial(NamedTuple):
         """missing_W and missing_Wh as whole numbers, rounded up."""
         both = {"missing_W": self.missing_W, "missing_Wh": self.missing_Wh}
         return {
-            name: None if missing is None else max(0, math.ceil(missing - NOT_WORTH))
+            name: None if missing is None else max(0, math.ceil(missing - NEGLIGIBLE))
             for name, missing in both.items()
         }
 
@@ -96,18 +96,18 @@ def joined(answer: Facts, plan: Plan | None, situation: Situation, job: Job, now
 
 def _answer(plan: Plan, situation: Situation, job: Job, now_s: float) -> Facts:
     """{made_at, until, currency, asked: {at_s, at, missing_W, missing_Wh, cost}, earliest}.
-    earliest: the same keys for the earliest start that fits, but not before the asked time; or
+    earliest: the same keys as asked, for the earliest start that fits, from the asked one on; or
     None.
     """
-    own, slots, first_s = situation.battery, slots_of(plan), now_s + job.at_s
-    one_way = own.efficiency_permille / PERMILLE
-    battery = Battery(own.charge_W_max, own.discharge_W_max, one_way, situation.ramp_W_per_s)
+    limits, slots, first_s = situation.battery, slots_of(plan), now_s + job.at_s
+    one_way = limits.efficiency_permille / PERMILLE
+    battery = Battery(limits.charge_W_max, limits.discharge_W_max, one_way, situation.ramp_W_per_s)
     begins_s = [first_s, *[slot for slot in slots if elapsed_s(first_s, slot) > 0]]
     trials = [tried(slots, battery, job, begin_s) for begin_s in begins_s]
     earliest = next((trial for trial in trials if trial.fits), None)
     zone = datetime.fromisoformat(plan["at"]).tzinfo
 
-    def words(trial: Trial) -> Facts:
+    def facts_of(trial: Trial) -> Facts:
         start = datetime.fromtimestamp(int(trial.begin_s), zone).isoformat()
         return {
             "at_s": round(elapsed_s(now_s, trial.begin_s)),
@@ -120,8 +120,8 @@ def _answer(plan: Plan, situation: Situation, job: Job, now_s: float) -> Facts:
         "made_at": plan["made_at"],
         "until": datetime.fromtimestamp(max(slots) + SLOT_S, zone).isoformat(),
         "currency": plan["currency"],
-        "asked": words(trials[0]),
-        "earliest": earliest and words(earliest),
+        "asked": facts_of(trials[0]),
+        "earliest": earliest and facts_of(earliest),
     }
 
 
@@ -145,7 +145,7 @@ def slots_of(plan: Plan) -> Slots:
 
 
 def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
-    """The result of the job in the plan if it starts at begin_s (UTC in s)."""
+    """The Trial of a job that starts at begin_s (UTC in s)."""
     end_s = begin_s + job.for_s
     unknown = Trial(begin_s, None, None, None)
     if not slots or min(slots) > begin_s or max(slots) + SLOT_S < end_s:

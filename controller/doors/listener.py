@@ -24,8 +24,8 @@ HANDSHAKE_S, WRITE_S, FULL_S, LINES_MAX = 5.0, 5.0, 0.1, 20
 BACKLOG = 64
 SEND_BYTES = 1 << 16  # send buffer of a client; the kernel doubles it
 FULL, MADE_ROOM, HANDSHAKE, SLOW_READER = "connections", "made_room", "handshake", "slow_reader"
-AT_ONCE = struct.pack("ii", 1, 0)  # for SO_LINGER: drop unsent data and reset the connection
-Found = TypeVar("Found")
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # for SO_LINGER: drop unsent data and reset the connection
+Outcome = TypeVar("Outcome")
 
 
 class Dropped(Exception):
@@ -43,7 +43,7 @@ class Connection:
     writer: asyncio.StreamWriter
 
     def __init__(self, address: str):
-        self.client, self.is_waiting, self.asked_us = address, True, clock.now_us()
+        self.client, self.is_waiting, self.last_request_us = address, True, clock.now_us()
         self.write_s = WRITE_S
 
     async def write(self, data: bytes) -> None:
@@ -115,21 +115,19 @@ class Listener:
     async def _serve(self, own: socket.socket, connection: Connection) -> None:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         connection.reader, loop = asyncio.StreamReader(self._bytes_max), asyncio.get_running_loop()
-        protocol, limit_s = asyncio.StreamReaderProtocol(connection.reader), HANDSHAKE_S
+        protocol = asyncio.StreamReaderProtocol(connection.reader)
         try:
             transport, _ = await loop.connect_accepted_socket(
                 lambda: protocol,
                 own,
                 ssl=self._tls,
-                ssl_handshake_timeout=limit_s if self._tls else None,
+                ssl_handshake_timeout=HANDSHAKE_S if self._tls else None,
             )
         except OSError:
             self._count(HANDSHAKE, connection)
             return
-        connection.writer, is_done = (
-            asyncio.StreamWriter(transport, protocol, connection.reader, loop),
-            False,
-        )
+        connection.writer = asyncio.StreamWriter(transport, protocol, connection.reader, loop)
+        is_done = False
         try:
             with self._last:
                 is_done = await self._talked(connection)
@@ -137,7 +135,7 @@ class Listener:
             if not is_done:
                 # Otherwise the kernel would wait for a client that never reads.
                 if transport.get_write_buffer_size() and not transport.is_closing():
-                    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+                    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
                 transport.abort()
             connection.writer.close()
 
@@ -208,7 +206,7 @@ def _client(own: socket.socket, peer: Any) -> str:
     return f"{user}/{process}"
 
 
-async def within(time_s: float, work: Awaitable[Found], cause: str) -> Found:
+async def within(time_s: float, work: Awaitable[Outcome], cause: str) -> Outcome:
     """The result of work. Raises Dropped with this cause if it takes longer than time_s."""
     try:
         async with asyncio.timeout(time_s):

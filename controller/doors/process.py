@@ -77,7 +77,6 @@ async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: Hou
 
 
 async def _once(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
-    """Run one door until it fails."""
     with caught.Last(f"door {title}: closed"):
         try:
             await door(house, name, values).run()
@@ -87,10 +86,8 @@ async def _once(title: str, door: type[Door], house: House, name: str, values: V
 
 async def _kept(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
     """Run one door. If it fails, open it again after AGAIN_S."""
-    last, reporter = (
-        caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX),
-        Told(f"door {title}"),
-    )
+    last = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX)
+    reporter = Told(f"door {title}")
     while True:
         with last:
             try:

@@ -54,14 +54,14 @@ class Sender:
         kind = h.EXACT if values["is_exact"] else h.KIND_OF[quantity]
         if not may(self.source.may, kind):
             return refused(h.ROLE)
-        if not self.takes_one():
+        if not self.count_one():
             return refused(h.RATE)
         hint = kind, quantity, values["value_W"], values["valid_s"] * 1000
         return await self._asked(hint, round(values["start_in_s"] * 1000))
 
-    def takes_one(self, times: int = 1) -> bool:
-        """Count one message. False if `times` the quota of this minute is used up."""
-        return self._sent_us.take(times * self.source.hints_per_min_max)
+    def count_one(self, factor: int = 1) -> bool:
+        """Count one message. False if `factor` times the quota of this minute is used up."""
+        return self._sent_us.take(factor * self.source.hints_per_min_max)
 
     def has_room(self, count: int) -> bool:
         """True if the quota of this minute allows this many messages."""

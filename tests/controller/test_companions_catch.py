@@ -188,8 +188,8 @@ BY_NAME, BY_PLACE = lambda _, name: name, lambda self, at: self.members[at].cabi
 HANDLERS = {
     "hear_report": BY_NAME,
     "hear_answer": BY_NAME,
-    "_sent": BY_PLACE,
-    "_judged": BY_PLACE,
+    "_datagrams": BY_PLACE,
+    "_known_view": BY_PLACE,
     "_shown": BY_PLACE,
 }
 

@@ -59,7 +59,7 @@ def is_row(stored: Any) -> bool:
     return True
 
 
-def odd(instance: str, stored: object) -> Row:
+def not_understood(instance: str, stored: object) -> Row:
     """An alarm that shows the raw text of a stored alarm which this release does not understand."""
     name = f"{instance}: an alarm that another release has stored"
     sentence = f"It could not be understood: {json.dumps(stored)[:RAW_MAX]}"

@@ -1,67 +1,66 @@
 """Keeps on the disk which alarms a receiver has got, and which alarms wait.
 
 So a restart sends no alarm twice. An alarm waits until the receiver has accepted a letter with it.
-Then it counts as sent while it is active. If it comes again, its next letter leaves at least
-`again_us` after the last one. If the disk fails, letters go on from memory, and `trouble` says what
-a restart would repeat.
+Then it counts as reported while it is active. If it comes again, its next letter leaves at least
+`again_us` after the last one. If the disk fails, letters are sent from memory, and a restart may
+repeat some.
 """
 
 import json
-from typing import Any
 
 from controller.doors.alarms import letter
+from controller.doors.alarms.letter import Row
 from controller.store import durable
 from controller.system import json_text, regular_file
 
 ROWS_MAX = 200  # most alarms in a letter and in the file; a cabinet has fewer stage instances
 BYTES_MAX = 1 << 20
-Row = dict[str, Any]  # one alarm, as in letter.py
 
 
 class Outbox:
-    """The waiting and the sent alarms.
+    """The waiting and the reported alarms.
 
-    waiting: {instance: row} in the order in which they began. trouble: one line about alarms that
-    the disk did not keep or return, or "".
+    waiting: {instance: row} in the order in which they began. reported: names of active alarms that
+    the receiver has got. trouble: one line about alarms that the disk did not keep, or "".
     """
 
     def __init__(self, path: str, again_us: int):
         self._path, self._again_us = path, again_us
         self._sent_us: dict[str, int] = {}
-        self.told: set[str] = set()
+        self.reported: set[str] = set()
         self.waiting: dict[str, Row] = {}
         self.trouble, self._is_kept = "", True
-        self._odd: set[str] = set()  # names of waiting alarms that this release cannot read
+        self._unreadable: set[str] = set()  # names of waiting alarms that this release cannot read
         self._read()
 
-    def seen(self, standing: dict[str, Row], now_us: int) -> None:
-        """Compare with the active alarms. Store a change, also if an earlier try has failed."""
-        for name in self._odd & self.waiting.keys() & standing.keys():
-            self.waiting[name] = standing[name]
-        gone = self.told - standing.keys()
+    def update(self, active: dict[str, Row], now_us: int) -> None:
+        """Take the active alarms. Store a change, also one whose earlier store has failed."""
+        for name in self._unreadable & self.waiting.keys() & active.keys():
+            self.waiting[name] = active[name]
+        gone = self.reported - active.keys()
         new = {
             name: row
-            for name, row in standing.items()
-            if name not in self.told
+            for name, row in active.items()
+            if name not in self.reported
             and name not in self.waiting
             # long enough after the last letter about this alarm, if there was one
             and now_us >= self._sent_us.get(name, -self._again_us) + self._again_us
         }
         if gone or new or not self._is_kept:
-            self.told -= gone
+            self.reported -= gone
             self.waiting |= dict(list(new.items())[: max(0, ROWS_MAX - len(self.waiting))])
             self._write()
 
-    def taken(self, names: list[str], now_us: int) -> None:
+    def accepted(self, names: list[str], now_us: int) -> None:
         """Note that the receiver has accepted the alarms with these names."""
         for name in names:
             del self.waiting[name]
-            self.told.add(name)
+            self.reported.add(name)
             self._sent_us[name] = now_us
         self._write()
 
     def _write(self) -> None:
-        content = json.dumps({"told": sorted(self.told), "waiting": self.waiting})
+        content = json.dumps({"told": sorted(self.reported), "waiting": self.waiting})
         line = durable.kept(self._path, ".new", [content.encode()], 0o600)
         self._is_kept = line is None
         self.trouble = f"{line}: after a restart some letters may come twice" if line else ""
@@ -74,17 +73,19 @@ class Outbox:
         """
         try:
             content = json_text.loads(regular_file.read(self._path, BYTES_MAX))
-            told_names, waiting = set(content["told"]), dict(content["waiting"])
-            if not all(isinstance(name, str) for name in (*told_names, *waiting)):
+            reported, waiting = set(content["told"]), dict(content["waiting"])
+            if not all(isinstance(name, str) for name in (*reported, *waiting)):
                 raise ValueError("names are texts")
         except FileNotFoundError:
             return
         except (ValueError, TypeError, KeyError, OSError):
             self.trouble = f"{self._path} is damaged: an alarm that is active may be sent twice"
             return
-        self._odd = {name for name, row in waiting.items() if not letter.is_row(row)}
-        self.told = told_names
-        self.waiting = waiting | {name: letter.odd(name, waiting[name]) for name in self._odd}
-        if self._odd:
-            names = ", ".join(sorted(self._odd))[:200]
+        self._unreadable = {name for name, row in waiting.items() if not letter.is_row(row)}
+        self.reported = reported
+        self.waiting = waiting | {
+            name: letter.not_understood(name, waiting[name]) for name in self._unreadable
+        }
+        if self._unreadable:
+            names = ", ".join(sorted(self._unreadable))[:200]
             self.trouble = f"{self._path}: not understood, and reported as such: {names}"

@@ -98,9 +98,8 @@ class Client:
             raise Refused(405, "method", f"allowed {METHODS}", ("Allow", METHODS))
         method = "GET" if self._is_head else method  # HEAD is GET without the body of the answer
         path, query = self._rules.target(head.target)
-        access = self._rules.admit(
-            method, headers, (self._connection.client, path * (path == METRICS))
-        )
+        quota = METRICS if path == METRICS else ""
+        access = self._rules.admit(method, headers, (self._connection.client, quota))
         _check_framing(method, headers)
         if self._http.they_are_waiting_for_100_continue:
             await self._write(h11.InformationalResponse(status_code=100, headers=[]))

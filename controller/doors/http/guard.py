@@ -27,7 +27,7 @@ SECRET_NAMES = set(
 ASK = ("WWW-Authenticate", 'Basic realm="Firebreak: any name, the token as password"')
 Headers = list[tuple[bytes, bytes]]
 Query = dict[str, str]
-Place = tuple[str, ...]
+ClientKey = tuple[str, ...]
 
 
 class Refused(Exception):
@@ -62,12 +62,12 @@ class Guard:
         self._is_local = is_local(values["listen"])
         self._requests_max = values["requests_per_min_max"]
         self._of_tokens = {access: Recent() for _, access in self._tokens}
-        self._of_clients: dict[Place, Recent] = {}
+        self._of_clients: dict[ClientKey, Recent] = {}
         self._names = {*values["names"], values["listen"]}
         if self._is_local:
             self._names |= {"localhost", "127.0.0.1", "::1"}
 
-    def admit(self, method: str, headers: Headers, client: Place = ()) -> Access:
+    def admit(self, method: str, headers: Headers, client: ClientKey = ()) -> Access:
         """The sender of this request. Raises Refused.
 
         client: identifies a sender without a token, for its quota.
@@ -80,8 +80,8 @@ class Guard:
         if origin is not None and not (match and self._is_ours(match[1])):
             raise Refused(403, "origin", "pages of other sites have no access")
         access = self._access(method, only(headers, b"authorization"))
-        asked_us = self._of_client(client) if access is LOCAL else self._of_tokens[access]
-        if not asked_us.take(self._requests_max):
+        requests = self._of_client(client) if access is LOCAL else self._of_tokens[access]
+        if not requests.take(self._requests_max):
             line = f"more than {self._requests_max} requests in a minute"
             raise Refused(429, "quota", line, ("Retry-After", "10"))
         return access
@@ -119,7 +119,7 @@ class Guard:
                 owner = access
         return owner if TOKEN.fullmatch(data) else None
 
-    def _of_client(self, client: Place) -> Recent:
+    def _of_client(self, client: ClientKey) -> Recent:
         """Times of the requests of a client. Clients silent for a minute are forgotten."""
         known = self._of_clients
         if client not in known and len(known) >= CLIENTS_MAX:

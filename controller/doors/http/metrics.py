@@ -69,11 +69,9 @@ def text(state: Facts | None, counts: Counts) -> str:
             for name, place, divisor, meaning in _rows(table):
                 lines += _family(name, kind, meaning, [({}, _scaled(_at(state, place), divisor))])
         for name, place, divisor, meaning in _rows(RACKS):
-            rack_samples = [
-                ({"rack": rack["rack"], "unit": rack["unit"]}, _scaled(rack[place], divisor))
-                for rack in state["racks"]
-            ]
-            lines += _family(name, "gauge", meaning, rack_samples)
+            racks = _samples(state["racks"], ("rack", "unit"), place)
+            scaled = [(labels, _scaled(value, divisor)) for labels, value in racks]
+            lines += _family(name, "gauge", meaning, scaled)
         for name, meaning, samples in _labelled(state):
             lines += _family(name, "gauge", meaning, samples)
     for name, kind, meaning, samples in _of_door(counts):
@@ -82,35 +80,44 @@ def text(state: Facts | None, counts: Counts) -> str:
 
 
 def _labelled(state: Facts) -> Iterator[tuple[str, str, Iterable[Sample]]]:
-    binding, limits, site = state["binding"], state["limits"], state["site"]
-    ends = [(end, limits[f"{end}_reason"], limits[f"{end}_W"]) for end in ("low", "high")]
+    binding, limits, site, hints = [state[name] for name in ("binding", "limits", "site", "hints")]
     tests, silent = state["proof_tests"], bool(state.get("recorder_silent_since"))
     overdue: list[Sample] = (
         [({}, sum(row["state"] == "overdue" for row in tests["rows"]))] if tests else []
     )
-    yield "state", "1: of the power", [({"state": e}, state["state"] == e) for e in s.STATES]
-    yield "lamp", "1: so is the lamp", [({"lamp": e}, state["lamp"] == e) for e in LAMPS]
+    names = [({"state": name}, state["state"] == name) for name in s.STATES]
+    yield "state", "1: of the power", names
+    lamps = [({"lamp": lamp}, state["lamp"] == lamp) for lamp in LAMPS]
+    yield "lamp", "1: so is the lamp", lamps
     yield "alarm", "1: a row is active or latched", [(_alarm(row), 1) for row in state["standing"]]
-    unknown = [({"signal": e["signal"], **_reason(e["reason"])}, 1) for e in state["contradicted"]]
+    unknown = [
+        ({"signal": row["signal"], **_reason(row["reason"])}, 1) for row in state["contradicted"]
+    ]
     yield "contradicted", "1: other readings contradict this one, so it is unknown", unknown
-    yield "binding", "1: the limit that cuts the request", [(_reason(e), 1) for e in [binding] if e]
-    samples = [({"end": end, **_reason(why)}, value) for end, why, value in ends]
-    yield "limit_watts", "Range of the set-point, and the reason of each end", samples
-    yield "link_ok", "1: heard", [({"kind": k}, v == "ok") for k, v in state["links"].items()]
-    hints = [({name: hint[name] for name in HINT}, hint["value_W"]) for hint in state["hints"]]
-    yield "hint_watts", "Value that a source sets, and whether it is a fallback", hints
-    left = [({name: hint[name] for name in HINT[:2]}, hint["valid_s"]) for hint in state["hints"]]
-    yield "hint_left_seconds", "Time until a hint ends", left
-    crc = state["version"]["limits_crc"]
-    labels = {"release": release.version(), "limits_crc": crc}
+    cuts = [(_reason(binding), 1)] if binding else []
+    yield "binding", "1: the limit that cuts the request", cuts
+    ends = [
+        ({"end": end, **_reason(limits[f"{end}_reason"])}, limits[f"{end}_W"])
+        for end in ("low", "high")
+    ]
+    yield "limit_watts", "Range of the set-point, and the reason of each end", ends
+    links = [({"kind": kind}, link == "ok") for kind, link in state["links"].items()]
+    yield "link_ok", "1: heard", links
+    watts = _samples(hints, HINT, "value_W")
+    yield "hint_watts", "Value that a source sets, and whether it is a fallback", watts
+    yield "hint_left_seconds", "Time until a hint ends", _samples(hints, HINT[:2], "valid_s")
+    labels = {"release": release.version(), "limits_crc": state["version"]["limits_crc"]}
     yield "info", "1: its release and the CRC of its approved limits", [(labels, 1)]
-    samples = [({name: device[name] for name in DEVICE}, device.get("power_W")) for device in site]
-    yield "device_watts", "Power of a device of the site", samples
-    samples = [({name: device[name] for name in DEVICE}, device["is_known"]) for device in site]
-    yield "device_known", "1: its readings are new", samples
+    yield "device_watts", "Power of a device of the site", _samples(site, DEVICE, "power_W")
+    yield "device_known", "1: its readings are new", _samples(site, DEVICE, "is_known")
     yield "proof_tests_overdue", "Tests of interlocks to be done", overdue
     recorder: list[Sample] = [({}, silent)] if state["record"] is not None else []
     yield "recorder_silent", "1: the recorder writes nothing", recorder
+
+
+def _samples(rows: Iterable[Facts], names: Iterable[str], key: str) -> list[Sample]:
+    """A sample of each row: its labels, and its value of a key."""
+    return [({name: row[name] for name in names}, row.get(key)) for row in rows]
 
 
 def _of_door(counts: Counts) -> Iterator[tuple[str, str, str, Iterable[Sample]]]:

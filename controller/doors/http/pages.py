@@ -22,11 +22,11 @@ from controller.state import schema
 from controller.system import clock, json_text
 
 API = "/api/v1/"
-FACTS = ("why", "alarms", "events", "trend", "plan", "devices", "links", "racks", "map")
+FACTS = "why alarms events trend plan devices links racks map".split()
 DATED = ("events", "trend", "plan")  # shown even if old, because their rows have times
 TREND, SPANS_S = f"{API}trend", ("600", "3600", "21600")
 KEPT_US = 500_000  # all clients within half a second get the same facts
-# {code of the loop's answer: HTTP status}; any other refusal is 409
+# {code of the loop's answer: HTTP status}; the status of all other refusals is 409
 STATUS = {
     h.ROLE: 403,
     h.RATE: 429,

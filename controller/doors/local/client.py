@@ -66,7 +66,7 @@ class Client:
     async def serve(self) -> None:
         """Answer messages until the stream ends. Raises Dropped, OSError."""
         try:
-            while data := await self._came():
+            while data := await self._next_bytes():
                 self._alive()
                 self._framing = self._framing or framing.framing_of(data[0])
                 self._framing.feed(data)
@@ -88,7 +88,7 @@ class Client:
             return False
         return True
 
-    async def _came(self) -> bytes:
+    async def _next_bytes(self) -> bytes:
         """Wait for bytes; b"" at the end. Meanwhile a subscriber gets its messages."""
         if self._subscription is None or self._framing is None:
             return await self._read()

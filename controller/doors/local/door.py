@@ -41,12 +41,12 @@ class Door:
         self.line = line = SerialLine(tty, baud_Bd) if tty else None
         more = f" and {tty} at {baud_Bd} Bd" if tty else ""
         text = f"upstream: listening on {self._values['listen']}{more}"
-        followed = asyncio.create_task(self._follow(line)) if line else None
+        serial_task = asyncio.create_task(self._follow(line)) if line else None
         try:
             await self.listener.run(lambda: say(text))
         finally:
-            if followed is not None:
-                followed.cancel()
+            if serial_task is not None:
+                serial_task.cancel()
 
     async def _talk(self, connection: Connection) -> None:
         """Serve one client of the socket. Raises Dropped, OSError."""
@@ -54,7 +54,7 @@ class Door:
         connection.writer.transport.set_write_buffer_limits(0)
 
         def alive() -> None:
-            connection.asked_us = clock.now_us()
+            connection.last_request_us = clock.now_us()
 
         read = functools.partial(connection.reader.read, READ_BYTES)
         own = self._house.run_directory, read, connection.write
@@ -62,7 +62,7 @@ class Door:
 
     async def _follow(self, line: "SerialLine") -> None:
         """Serve the serial line. After a fault, go on with the next message."""
-        with contextlib.closing(line):
+        with contextlib.closing(line.port):
             while True:
                 with self._last:
                     form = framing.JsonLines()
@@ -80,10 +80,12 @@ class Door:
         several connections qualify, the one that was silent for longest makes room.
         """
         held, now_us = list(self.listener.connections), clock.now_us()
-        candidates = [connection for connection in held if now_us - connection.asked_us >= IDLE_US]
+        candidates = [
+            connection for connection in held if now_us - connection.last_request_us >= IDLE_US
+        ]
         candidates = candidates or greediest(held, newcomer, user_of)
         candidates = candidates or greediest(held, newcomer, lambda connection: connection.client)
-        return min(candidates, key=lambda connection: connection.asked_us, default=None)
+        return min(candidates, key=lambda connection: connection.last_request_us, default=None)
 
 
 def user_of(connection: Connection) -> str:
@@ -131,7 +133,3 @@ class SerialLine:
         while self.port.pending:
             await ready(self.port.fileno(), is_write=True)
             self.port.write(b"")
-
-    def close(self) -> None:
-        """Close the port."""
-        self.port.close()

@@ -58,7 +58,7 @@ class Framing(ABC):
 class JsonLines(Framing):
     """Messages of a stream of JSON lines."""
 
-    _skipping = False
+    _is_skipping = False
 
     def take(self) -> Taken:
         """The next message; None for a line that is no object or too long."""
@@ -67,19 +67,19 @@ class JsonLines(Framing):
             if not end:
                 return self._overlong()
             self._rest = rest
-            skipping, self._skipping = self._skipping, False
-            if not skipping and len(line) > MESSAGE_BYTES_MAX:
+            was_skipping, self._is_skipping = self._is_skipping, False
+            if not was_skipping and len(line) > MESSAGE_BYTES_MAX:
                 return None
-            if not skipping and line.strip(_BLANK):
+            if not was_skipping and line.strip(_BLANK):
                 return self._parsed(line)
 
     def _overlong(self) -> None | _NotYet:
         """Drop a line that is too long before its end arrives. Report it once."""
-        reported = self._skipping
-        if len(self._rest) <= MESSAGE_BYTES_MAX and not reported:
+        was_reported = self._is_skipping
+        if len(self._rest) <= MESSAGE_BYTES_MAX and not was_reported:
             return NOT_YET
-        self._rest, self._skipping = b"", True
-        return NOT_YET if reported else None
+        self._rest, self._is_skipping = b"", True
+        return NOT_YET if was_reported else None
 
     @staticmethod
     def _parsed(line: bytes) -> Message | None:
@@ -95,15 +95,15 @@ class JsonLines(Framing):
 
 
 class Msgpack(Framing):
-    """Messages of a stream of msgpack maps. prefixed: each map is preceded by its length."""
+    """Messages of a stream of msgpack maps. has_length: each map is preceded by its length."""
 
-    def __init__(self, prefixed: bool):
-        self._prefixed = prefixed
+    def __init__(self, has_length: bool):
+        self._has_length = has_length
 
     def take(self) -> Taken:
         """The next message. StreamError for anything that is not a map."""
         try:
-            message = self._after_length() if self._prefixed else self._delimited()
+            message = self._after_length() if self._has_length else self._delimited()
         except (*_WRONG_INPUT, TypeError) as error:
             raise StreamError from error
         if message is not NOT_YET and not (
@@ -138,7 +138,7 @@ class Msgpack(Framing):
     def packed(self, message: Message) -> bytes:
         """A message as a map, after its length if the received maps have one."""
         data = msgpack.packb(message)
-        return LENGTH.pack(len(data)) + data if self._prefixed else data
+        return LENGTH.pack(len(data)) + data if self._has_length else data
 
 
 def framing_of(first_byte: int) -> Framing:

@@ -26,7 +26,7 @@ REFUSALS = {
     h.BUSY: BUSY,
     **dict.fromkeys((h.WRONG_VALUE, h.VALID_SHORT, h.VALID_LONG), VALUE),
 }
-ALL_W = 1_000_000_000  # a cap that is too high to limit anything
+UNLIMITED_W = 1_000_000_000  # a cap that is too high to limit anything
 END_S = 1  # validity of a hint that ends another hint
 VALID_S_MAX = 300
 HEARTBEAT = "715.ControllerHb"
@@ -38,7 +38,7 @@ RANGES = {
     "704.WMaxLimPctRvrtTms": (0, 2**32 - 2),
     "704.WSetEna": (0, 1),
     "704.WSetMod": (0, 1),
-    "704.WSet": (-ALL_W, ALL_W),
+    "704.WSet": (-UNLIMITED_W, UNLIMITED_W),
     "704.WSetPct": (-10_000, 10_000),
     "704.WSetRvrtTms": (0, 2**32 - 2),
     HEARTBEAT: (0, 2**32 - 2),
@@ -56,7 +56,7 @@ class Group(NamedTuple):
     end_W: int
 
 
-LIMIT = Group("704.WMaxLimPct", h.CAP, ("charge_W_max", "discharge_W_max"), ALL_W)
+LIMIT = Group("704.WMaxLimPct", h.CAP, ("charge_W_max", "discharge_W_max"), UNLIMITED_W)
 SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
@@ -123,7 +123,7 @@ class Controls:
             self._waiting.discard(group)
             self.shared.held.pop(group, None)
             ends = [self._hint(quantity, group.end_W) for quantity in group.quantities]
-            return await self._say(group.kind, ends, END_S) if is_on else OK
+            return await self._send(group.kind, ends, END_S) if is_on else OK
         if not (enable or is_on or group in self._waiting):
             return OK
         value_W = self._value_W(group)
@@ -142,14 +142,14 @@ class Controls:
         return abs(part) * self.rated_W // FULL * (1 if part > 0 else -1)
 
     async def _hold(self, group: Group, value_W: int) -> int:
-        asked_s = self.stored.get(f"{group.prefix}RvrtTms", 0)
+        reversion_s = self.stored.get(f"{group.prefix}RvrtTms", 0)
         uptime_s = clock.uptime_s()
-        valid_s = min(asked_s or self._valid_s, self.valid_s_max)
+        valid_s = min(reversion_s or self._valid_s, self.valid_s_max)
         hints = [self._hint(quantity, value_W) for quantity in group.quantities]
-        code = await self._say(group.kind, hints, valid_s)
+        code = await self._send(group.kind, hints, valid_s)
         if not code:
             self._waiting.discard(group)
-            until_s = uptime_s + asked_s if asked_s else math.inf
+            until_s = uptime_s + reversion_s if reversion_s else math.inf
             self.shared.held[group] = Held(self._master, hints, uptime_s, valid_s, until_s)
         return code
 
@@ -159,7 +159,7 @@ class Controls:
             return OK
         uptime_s, valid_s = clock.uptime_s(), min(self._valid_s, self.valid_s_max)
         if uptime_s - self._beat_s >= valid_s / 3:
-            code = await self._say(h.HEARTBEAT, [self._hint("heartbeat", 0)], valid_s)
+            code = await self._send(h.HEARTBEAT, [self._hint("heartbeat", 0)], valid_s)
             if code:
                 return code
             self._beat_s = uptime_s
@@ -179,7 +179,7 @@ class Controls:
             return OK
         longest_s = held.valid_s if held.until_s == math.inf else self.valid_s_max
         valid_s = max(1, int(min(longest_s, held.until_s - uptime_s)))
-        code = await self._say(group.kind, held.hints, valid_s)
+        code = await self._send(group.kind, held.hints, valid_s)
         if not code:
             self.shared.held[group] = held._replace(sent_s=uptime_s, valid_s=valid_s)
         return code
@@ -188,7 +188,7 @@ class Controls:
         is_exact = self._is_exact and quantity == "power_W"
         return {"quantity": quantity, "value_W": value_W, "is_exact": is_exact}
 
-    async def _say(self, kind: int, hints: list[Values], valid_s: int) -> int:
+    async def _send(self, kind: int, hints: list[Values], valid_s: int) -> int:
         """Send hints until one is refused. Returns the exception code of the refusal, or OK."""
         if not may(self._may, kind):
             return FUNCTION

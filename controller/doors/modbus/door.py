@@ -37,9 +37,9 @@ HEAD = struct.Struct(">HHHB")
 # 1.0b)
 DIRECT = 0, 255
 LENGTH_MAX = 254  # unit id, and a PDU of 253 bytes
-HALF_S = 5.0  # longest time for the rest of a frame
+FRAME_S = 5.0  # longest time for a frame after its first byte
 START_S = 1.0  # longest time for which a write waits for a state
-OLD_S = 1.0  # if the state is older (after a pause), the client waits for a new reading
+OLD_S = 1.0  # if the state is older, the client waits for a new reading
 READ, WRITE_ONE, WRITE = 3, 6, 16
 READ_MAX, WRITE_MAX = 125, 123
 ADDRESS, NO_UNIT = 2, 0x0B
@@ -49,7 +49,7 @@ CAUSES = {
     FAILURE: f"writes, and {no_answer.NONE_ANSWERS}",
     BUSY: "writes more often than its source may",
 }
-WORDS = {
+DROP_TEXTS = {
     listener.FULL: "finds all connections taken",
     listener.MADE_ROOM: "gives its place to a listed client",
     listener.HANDSHAKE: "fails the handshake of TLS",
@@ -80,11 +80,11 @@ class Door:
 
     async def run(self) -> None:
         """Serve until cancelled. Then log the totals in one line."""
-        followed = asyncio.create_task(self._follow())
+        follow_task = asyncio.create_task(self._follow())
         try:
             await self.listener.run()
         finally:
-            followed.cancel()
+            follow_task.cancel()
             if self.counts:
                 totals = ", ".join(f"{cause}: {count}" for cause, count in self.counts.items())
                 say(f"door {self._title}: closed; since it opened {totals}")
@@ -109,7 +109,9 @@ class Door:
         held = self.listener.connections
         strangers = [connection for connection in held if connection.client not in self._controls]
         own = [connection for connection in held if connection.client == newcomer.client]
-        return min(strangers or own, key=lambda connection: connection.asked_us, default=None)
+        return min(
+            strangers or own, key=lambda connection: connection.last_request_us, default=None
+        )
 
     async def talk(self, connection: Connection) -> None:
         """Serve one client. With TLS, its name is the common name in its certificate."""
@@ -119,7 +121,7 @@ class Door:
             raise Dropped("is not listed")
         while True:
             transaction, unit, pdu = await self._frame(connection.reader)
-            connection.asked_us = clock.now_us()
+            connection.last_request_us = clock.now_us()
             await self._house.feed.fresh(OLD_S)
             answer = await self._answer(connection.client, unit, pdu)
             await connection.write(HEAD.pack(transaction, 0, len(answer) + 1, unit) + answer)
@@ -131,7 +133,7 @@ class Door:
             async with asyncio.timeout(self._values["idle_s"]) as limit:
                 first = await reader.readexactly(1)
                 cause = "does not end a frame"
-                limit.reschedule(loop.time() + HALF_S)
+                limit.reschedule(loop.time() + FRAME_S)
                 head = first + await reader.readexactly(HEAD.size - 1)
                 transaction, protocol, length, unit = HEAD.unpack(head)
                 if protocol or not 2 <= length <= LENGTH_MAX:
@@ -141,7 +143,7 @@ class Door:
             raise Dropped(cause) from None
 
     def _dropped(self, cause: str, connection: Connection) -> None:
-        self._count(WORDS.get(cause, cause), connection.client)
+        self._count(DROP_TEXTS.get(cause, cause), connection.client)
 
     def _count(self, cause: str, client: str) -> None:
         """Count a cause, and log a line the first time."""
@@ -150,7 +152,6 @@ class Door:
             say(f"door {self._title}: client {client!r} {cause}; more of this are only counted")
 
     async def _answer(self, client: str, unit: int, pdu: bytes) -> bytes:
-        """The PDU that answers the PDU of a request."""
         function = pdu[0]
         if unit not in (self._values["unit"], *DIRECT):
             return self._refused(client, function, NO_UNIT, "asks for an unknown unit")
@@ -228,7 +229,6 @@ class Door:
         return put(bytearray(self._base[1]), own)
 
     def _valid_s_max(self, source: str) -> int:
-        """The longest validity of a hint of this source."""
         known = hint_statistics.of_source(self._house.run_directory, source)
         return int(known["valid_s_max"]) if known else VALID_S_MAX
 

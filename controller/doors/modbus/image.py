@@ -1,4 +1,4 @@
-"""Converts values in SI units to the bytes of the Modbus registers, and knows each point's place.
+"""Converts values in SI units to the bytes of the Modbus registers, and has each point's place.
 
 A value that is unknown, or does not fit into its registers, becomes "not implemented", which
 SunSpec defines for each type. It never becomes 0 or the largest value that fits.

@@ -31,7 +31,7 @@ def of(state: Facts, source: str | None, quantity: str) -> InForce | None:
 
 
 def _reached_W(state: Facts, source: str | None, value_W: int) -> int:
-    """The part of a request that has an effect; 0 if another source is in control."""
+    """The part of a request that is in force; 0 if another source is in control."""
     if state["binding_sources"]["control"] != source:
         return 0
     return int(min(max(value_W, state["available_low_W"]), state["available_high_W"]))
@@ -89,23 +89,25 @@ def _shown(
     fallback_W = limit.fallback_W if limit else None
     return {
         "704.WMaxLimPctEna": int(limit is not None),
-        "704.WMaxLimPct": _percent(limit.value_W, rated_W) if limit else _of(stored, "WMaxLimPct"),
+        "704.WMaxLimPct": _percent(limit.value_W, rated_W)
+        if limit
+        else _written(stored, "WMaxLimPct"),
         "704.WMaxLimPctRvrt": None if fallback_W is None else _percent(fallback_W, rated_W),
         "704.WMaxLimPctEnaRvrt": int(fallback_W is not None),
-        "704.WMaxLimPctRvrtTms": _of(stored, "WMaxLimPctRvrtTms") or valid_s,
+        "704.WMaxLimPctRvrtTms": _written(stored, "WMaxLimPctRvrtTms") or valid_s,
         "704.WMaxLimPctRvrtRem": limit.left_s if limit else 0,
         "704.WSetEna": int(is_set),
-        "704.WSetMod": _of(stored, "WSetMod"),
-        "704.WSet": asked.value_W if asked and is_set else _of(stored, "WSet"),
+        "704.WSetMod": _written(stored, "WSetMod"),
+        "704.WSet": asked.value_W if asked and is_set else _written(stored, "WSet"),
         "704.WSetPct": _percent(asked.value_W, rated_W)
         if asked and is_set
-        else _of(stored, "WSetPct"),
-        "704.WSetRvrtTms": _of(stored, "WSetRvrtTms") or valid_s,
+        else _written(stored, "WSetPct"),
+        "704.WSetRvrtTms": _written(stored, "WSetRvrtTms") or valid_s,
         "704.WSetRvrtRem": asked.left_s if asked and is_set else 0,
     }
 
 
-def _of(stored: Mapping[str, int], name: str) -> int | None:
+def _written(stored: Mapping[str, int], name: str) -> int | None:
     return stored.get(f"704.{name}")
 
 

@@ -15,13 +15,14 @@ INVERTER = dict(zip(STATES, (0, 7, 2, 3, 5, 6)))
 THROTTLED = 4
 BATTERY = dict(zip(STATES, (1, 4, 2, 3, 6, 99)))
 OFF, DISCHARGING, CHARGING, HOLDING = 1, 3, 4, 6
+Numbers = dict[str, int | None]
 # {mode of the cabinet: 701.DERMode}
-FORMS: dict[int | None, int] = {
+DER_MODES: dict[int | None, int] = {
     reasons.MODE_GRID: 1,
     reasons.MODE_ISLAND: 2,
     reasons.MODE_BLACK_START: 2,
 }
-U32, U16 = (1 << 31) - 1, (1 << 15) - 1  # masks of counters, which begin again at 0
+MASK_31, MASK_15 = (1 << 31) - 1, (1 << 15) - 1  # counters of 31 and 15 bits begin again at 0
 # Rows of the cause-and-effect matrix per vendor event field: bit 31 would mean "not implemented".
 NAME_BITS = 31
 
@@ -35,13 +36,20 @@ EVENT = {
     **{34: 17, 26: 18, 38: 20, 39: 20, 15: 21, 37: 22, 40: 0, 41: 0},
 }
 OTHER_EVENT, OTHER_WARNING = 25, 26
+RATINGS = """
+702.WMaxRtg 702.WMax 702.WChaRteMaxRtg 702.WDisChaRteMaxRtg 802.WChaRteMax 802.WDisChaRteMax
+""".split()
+TENTHS = "701.TmpOt 713.SoC 713.SoH 802.SoC 802.SoH 802.SoCRsvMin".split()
+MILLI = "802.V 802.CellVMax 802.CellVMin 802.A 802.AChaMax 802.ADisChaMax".split()
+# {point: power of ten of its value's unit in the state}; 0 for all other points
+EXPONENTS = {**dict.fromkeys(TENTHS, -1), **dict.fromkeys(MILLI, -3), "802.W": -6}
 
 
 def of_state(state: Facts, unit: int) -> dict[str, Value]:
     """{point: value in the unit of the point}."""
     points: dict[str, Value] = {"1.DA": unit, **_texts(state)}
-    for (name, exponent), value in _numbers(state).items():
-        points[name] = scaled(value, POINTS[name], exponent)
+    for name, value in _numbers(state).items():
+        points[name] = scaled(value, POINTS[name], EXPONENTS.get(name, 0))
     return points
 
 
@@ -62,59 +70,56 @@ def _cut(text: str, width: int) -> str:
     )
 
 
-def _numbers(state: Facts) -> dict[tuple[str, int], int | None]:
-    """{(point, power of ten of the value's unit): value}."""
-    seconds = state["uptime_ms"] // 1000
+def _numbers(state: Facts) -> Numbers:
+    """{point: value in the unit of the state}."""
+    uptime_s = state["uptime_ms"] // 1000
     lifetime = (state["record"] or {}).get("lifetime") or {}
     charge = state["soc_permille_min"]
     stored = None if charge is None else state["full_Wh"] * charge // 1000
     local = int(state["locked_out_by"] is not None)
     return {
         **_run(state),
-        ("701.W", 0): state["battery_W"],
-        ("701.TotWhInj", 0): lifetime.get("given_Wh"),
-        ("701.TotWhAbs", 0): lifetime.get("taken_Wh"),
-        ("701.TmpOt", -1): state["temperature_ddegC_max"],
-        **{(f"702.{name}", 0): state["rated_W"] for name in ("WMaxRtg", "WMax")},
-        **{(f"702.{name}MaxRtg", 0): state["rated_W"] for name in ("WChaRte", "WDisChaRte")},
-        ("702.WChaRteMax", 0): -state["available_low_W"],
-        ("702.WDisChaRteMax", 0): state["available_high_W"],
-        ("713.WHRtg", 0): state["rated_Wh"],
-        ("713.WHAvail", 0): stored,
-        ("713.SoC", -1): charge,
-        ("713.SoH", -1): state["soh_permille_min"],
-        ("715.LocRemCtl", 0): local,
-        ("715.DERHb", 0): seconds & U32,
-        ("802.LocRemCtl", 0): local,
-        ("802.Hb", 0): seconds & U16,
-        ("802.WHRtg", 0): state["rated_Wh"],
-        **{(f"802.{name}", 0): state["rated_W"] for name in ("WChaRteMax", "WDisChaRteMax")},
-        ("802.SoC", -1): charge,
-        ("802.SoH", -1): state["soh_permille_min"],
-        ("802.SoCRsvMin", -1): state["reserve_permille"],
+        "701.W": state["battery_W"],
+        "701.TotWhInj": lifetime.get("given_Wh"),
+        "701.TotWhAbs": lifetime.get("taken_Wh"),
+        "701.TmpOt": state["temperature_ddegC_max"],
+        **dict.fromkeys(RATINGS, state["rated_W"]),
+        "702.WChaRteMax": -state["available_low_W"],
+        "702.WDisChaRteMax": state["available_high_W"],
+        "713.WHRtg": state["rated_Wh"],
+        "713.WHAvail": stored,
+        "713.SoC": charge,
+        "713.SoH": state["soh_permille_min"],
+        "715.LocRemCtl": local,
+        "715.DERHb": uptime_s & MASK_31,
+        "802.LocRemCtl": local,
+        "802.Hb": uptime_s & MASK_15,
+        "802.WHRtg": state["rated_Wh"],
+        "802.SoC": charge,
+        "802.SoH": state["soh_permille_min"],
+        "802.SoCRsvMin": state["reserve_permille"],
         **_racks(state["racks"]),
     }
 
 
-def _run(state: Facts) -> dict[tuple[str, int], int | None]:
-    """Run state and alarms."""
+def _run(state: Facts) -> Numbers:
     name, mode = state["state"], (state["mode"] or {}).get("code")
     is_running, rows = name == RUNNING, [row["row"] for row in state["standing"]]
     inverter = THROTTLED if is_running and state["binding"] else INVERTER.get(name)
     counts = state["interlocks"]
     other_bit = OTHER_EVENT if counts["tripped"] else OTHER_WARNING
     return {
-        ("701.St", 0): int(is_running),
-        ("701.InvSt", 0): inverter,
-        ("701.ConnSt", 0): int(is_running and mode == reasons.MODE_GRID),
-        ("701.DERMode", 0): FORMS.get(mode),
-        ("701.Alrm", 0): _bits([ALARM.get(row, OTHER_ALARM) for row in rows]),
-        ("713.Sta", 0): 2 if counts["tripped"] else int(bool(rows)),
-        ("802.State", 0): BATTERY.get(name),
-        ("802.ChaSt", 0): _flow(state["battery_W"]) if is_running else OFF,
-        ("802.Evt1", 0): _bits([EVENT.get(row, other_bit) for row in rows]),
-        ("802.EvtVnd1", 0): _bits([row - 1 for row in rows if row <= NAME_BITS]),
-        ("802.EvtVnd2", 0): _bits([row - 1 - NAME_BITS for row in rows if row > NAME_BITS]),
+        "701.St": int(is_running),
+        "701.InvSt": inverter,
+        "701.ConnSt": int(is_running and mode == reasons.MODE_GRID),
+        "701.DERMode": DER_MODES.get(mode),
+        "701.Alrm": _bits([ALARM.get(row, OTHER_ALARM) for row in rows]),
+        "713.Sta": 2 if counts["tripped"] else int(bool(rows)),
+        "802.State": BATTERY.get(name),
+        "802.ChaSt": _flow(state["battery_W"]) if is_running else OFF,
+        "802.Evt1": _bits([EVENT.get(row, other_bit) for row in rows]),
+        "802.EvtVnd1": _bits([row - 1 for row in rows if row <= NAME_BITS]),
+        "802.EvtVnd2": _bits([row - 1 - NAME_BITS for row in rows if row > NAME_BITS]),
     }
 
 
@@ -128,7 +133,7 @@ def _bits(numbers: list[int]) -> int:
     return sum({1 << number for number in numbers})
 
 
-def _racks(racks: list[Facts]) -> dict[tuple[str, int], int | None]:
+def _racks(racks: list[Facts]) -> Numbers:
     """The values of model 802. A value is None while one of the racks does not report it."""
     online = [rack for rack in racks if rack["is_online"]]
 
@@ -138,15 +143,15 @@ def _racks(racks: list[Facts]) -> dict[tuple[str, int], int | None]:
 
     highest, lowest = "cell_voltage_mV_max", "cell_voltage_mV_min"
     return {
-        ("802.V", -3): of("rack_voltage_mV", lambda values: sum(values) // len(values), online),
-        ("802.CellVMax", -3): (top := of(highest, max, racks)),
-        ("802.CellVMaxStr", 0): _which(racks, highest, top),
-        ("802.CellVMin", -3): (bottom := of(lowest, min, racks)),
-        ("802.CellVMinStr", 0): _which(racks, lowest, bottom),
-        ("802.A", -3): of("rack_current_mA", sum, racks),
-        ("802.W", -6): _power_uW(racks),
-        ("802.AChaMax", -3): of("charge_current_mA_max", sum, online),
-        ("802.ADisChaMax", -3): of("discharge_current_mA_max", sum, online),
+        "802.V": of("rack_voltage_mV", lambda values: sum(values) // len(values), online),
+        "802.CellVMax": (top := of(highest, max, racks)),
+        "802.CellVMaxStr": _which(racks, highest, top),
+        "802.CellVMin": (bottom := of(lowest, min, racks)),
+        "802.CellVMinStr": _which(racks, lowest, bottom),
+        "802.A": of("rack_current_mA", sum, racks),
+        "802.W": _power_uW(racks),
+        "802.AChaMax": of("charge_current_mA_max", sum, online),
+        "802.ADisChaMax": of("discharge_current_mA_max", sum, online),
     }
 
 

@@ -27,8 +27,8 @@ ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
 
 
-class Desk:
-    """Serves the messages of one source and one of VERBS. Call `run` once, `take` per message."""
+class CommandServer:
+    """Serves the messages of one source and one of VERBS. Call `run` once, `take` for each."""
 
     def __init__(
         self,
@@ -44,8 +44,7 @@ class Desk:
         self._replies = f"{base}/reply/{sender.source.name}/"
         self._waiting = Waiting(counts, lambda data: "too_long" if len(data) > BYTES_MAX else "")
         self.take = self._waiting.take
-        self._given: collections.OrderedDict[str, tuple[int, bytes, Answer]]
-        self._given = collections.OrderedDict()
+        self._answers: dict[str, tuple[int, bytes, Answer]] = {}  # {id: (time, digest, answer)}
         self._asks_us, self._all_us = Recent(), Recent()
 
     async def run(self, reply: Reply) -> None:
@@ -60,15 +59,15 @@ class Desk:
         message, name = command.message, ""
         fields: Answer = {}
         with contextlib.suppress(ValueError):
-            name, fields = _named(json_text.loads(message.payload))
+            name, fields = _id_and_fields(json_text.loads(message.payload))
         digest = hashlib.sha256(message.payload).digest()
-        answer = self._before(name, digest) if name else self._refused(ID_WORDS)
+        answer = self._earlier_answer(name, digest) if name else self._refused(ID_WORDS)
         if answer is None:
             answer = await self._answer(command, fields)
             if answer.get("code") not in (h.RATE, h.TOO_LATE):
-                self._given[name] = clock.now_us(), digest, answer
+                self._answers[name] = clock.now_us(), digest, answer
         self._counts["answered"] += 1
-        topic = self._place(message.response) or self._replies + (name or "unnamed")
+        topic = self._response_topic(message.response) or self._replies + (name or "unnamed")
         source = self._sender.source.name
         reply(source, topic, text({"id": name or None, **answer}), message.correlation)
 
@@ -98,27 +97,27 @@ class Desk:
         self._counts["not_understood"] += 1
         return problem(h.NOT_UNDERSTOOD, line)
 
-    def _before(self, name: str, digest: bytes) -> Answer | None:
+    def _earlier_answer(self, name: str, digest: bytes) -> Answer | None:
         """The first answer to this id; None if the id is new."""
         now_us = clock.now_us()
-        while self._given and now_us - next(iter(self._given.values()))[0] >= KEPT_US:
-            self._given.popitem(last=False)
-        if name not in self._given:
+        while self._answers and now_us - next(iter(self._answers.values()))[0] >= KEPT_US:
+            del self._answers[next(iter(self._answers))]
+        if name not in self._answers:
             return None
         self._counts["repeated"] += 1
-        _, known, answer = self._given[name]
+        _, known, answer = self._answers[name]
         if known == digest:
             return answer
         line = f"id: {shown(name)} was that of another command in the last 5 minutes"
         return problem(h.NOT_UNDERSTOOD, line)
 
-    def _place(self, response: str) -> str:
+    def _response_topic(self, response: str) -> str:
         """The response topic of MQTT 5 if it is below the reply topic of the source, else ''."""
         is_own = response.startswith(self._replies) and len(response) <= 256
         return response if is_own and not set(response) & set("+#\0") else ""
 
 
-def _named(value: object) -> tuple[str, Answer]:
+def _id_and_fields(value: object) -> tuple[str, Answer]:
     """The id of a command ("" if it is wrong), and its other fields."""
     if not isinstance(value, dict):
         return "", {}

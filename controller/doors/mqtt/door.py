@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from controller.doors.mqtt import signed
-from controller.doors.mqtt.commands import VERBS, Desk
+from controller.doors.mqtt.commands import VERBS, CommandServer
 from controller.doors.mqtt.outlet import Outlet
 from controller.doors.process import House, Values
 from controller.mqtt import login
@@ -26,14 +26,14 @@ class Door:
 
     def __init__(self, house: House, name: str, values: Values):
         self._house, self._values = house, values
-        self._told, self.counts = Told(f"door mqtt.{name}"), collections.Counter[str]()
+        self._reporter, self.counts = Told(f"door mqtt.{name}"), collections.Counter[str]()
         self._base = f"firebreak/{values['cabinet']}"
-        self._desks: dict[str, Desk | signed.Signed] = {}
+        self._servers: dict[str, CommandServer | signed.Signed] = {}
         for source in values["sources"]:
             own, rest = (house.run_directory, house.senders[source]), (self._base, self.counts)
             prefix = self._commands_of(source)
-            self._desks |= {prefix + verb: Desk(*own, verb, *rest) for verb in VERBS}
-            self._desks[prefix + signed.VERB] = signed.Signed(*own, *rest)
+            self._servers |= {prefix + verb: CommandServer(*own, verb, *rest) for verb in VERBS}
+            self._servers[prefix + signed.VERB] = signed.Signed(*own, *rest)
         self._outlet = Outlet(house.feed, self._base, values, self.counts)
         self._name = name
         self._links: dict[str, Link] = {}
@@ -49,7 +49,7 @@ class Door:
             self._keep(self._outlet.run),
             *[self._keep(self._listen, name) for name in sources],
         ]
-        calls += [desk.run(self._reply) for desk in self._desks.values()]
+        calls += [server.run(self._reply) for server in self._servers.values()]
         tasks = [asyncio.create_task(call) for call in calls]
         try:
             await asyncio.gather(*tasks)
@@ -63,7 +63,7 @@ class Door:
         """Keep one connection open: that of a source, or with source "" the publishing one."""
 
         async def connect() -> None:
-            self._told.say(await self._connected(use, source))
+            self._reporter.say(await self._connected(use, source))
             self.counts["lost"] += 1
 
         await reconnecting(connect, PAUSE_S_MAX)
@@ -74,9 +74,11 @@ class Door:
         try:
             await link.open()
             self.counts["connected"] += 1
-            self._told.say(f"connected to {link.place}")
+            self._reporter.say(f"connected to {link.place}")
             if link.refused_topics:
-                self._told.say(f"the broker refuses the commands of {source}; see its access list")
+                self._reporter.say(
+                    f"the broker refuses the commands of {source}; see its access list"
+                )
             self._links[source] = link
             await use(link)
         except Lost as lost:
@@ -100,8 +102,8 @@ class Door:
 
     def _heard(self, message: Message) -> None:
         """Take a message. The thread of the connection calls this."""
-        if message.topic in self._desks:
-            self._desks[message.topic].take(message)
+        if message.topic in self._servers:
+            self._servers[message.topic].take(message)
         else:
             self.counts["foreign"] += 1
 
@@ -133,6 +135,6 @@ class Door:
             values,
             self._house.settings.beside,
             f"{name}-{source}" if source else name,
-            [topic for topic in self._desks if topic.startswith(self._commands_of(source))],
+            [topic for topic in self._servers if topic.startswith(self._commands_of(source))],
             "" if source else f"{self._base}/online",
         )

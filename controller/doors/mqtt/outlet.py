@@ -1,6 +1,4 @@
-"""The messages that are sent unasked: state, main values, alarms, events, the report, and whether
-the controller is alive.
-"""
+"""Sends the messages that answer no command: state, main values, alarms, events and the report."""
 
 import asyncio
 import collections
@@ -12,21 +10,10 @@ from controller.doors.mqtt.report import Pace, fitted, report
 from controller.mqtt.link import REFUSED, Link, Lost
 from controller.system import clock, release
 
-VALUES = (
-    "state",
-    "battery_W",
-    "grid_W",
-    "load_W",
-    "setpoint_W",
-    "soc_permille_min",
-    "soc_permille_max",
-    "remaining_Wh",
-    "available_low_W",
-    "available_high_W",
-    "held_15min_low_W",
-    "held_15min_high_W",
-    "temperature_ddegC_max",
-)
+VALUES = """
+state battery_W grid_W load_W setpoint_W soc_permille_min soc_permille_max remaining_Wh
+available_low_W available_high_W held_15min_low_W held_15min_high_W temperature_ddegC_max
+""".split()
 ALARMS_S = 1.0  # period of alarms, which do not wait for period_s
 COUNTS_US = 10_000_000
 BATCH = 20
@@ -49,7 +36,7 @@ class Outlet:
 
     async def run(self, link: Link) -> None:
         """Publish until the connection is lost. Raises Lost."""
-        shown = Retained(link, self._base, self._counts)
+        retained = Retained(link, self._base, self._counts)
         pace = Pace(self._period_us, clock.now_us())
         next_us = counts_us = 0
         events: asyncio.Task[None] | None = None
@@ -58,16 +45,16 @@ class Outlet:
             while True:
                 link.check()
                 facts, now_us = self._feed.live, clock.now_us()
-                shown.put("online", "online" if facts else "offline")
+                retained.put("online", "online" if facts else "offline")
                 if facts:
-                    shown.put("alarms", text(facts["standing"]), text(steady(facts["standing"])))
+                    retained.put("alarms", text(facts["standing"]), text(steady(facts["standing"])))
                 if now_us >= next_us:
                     next_us = now_us + self._period_us
-                    shown.state(facts, self._feed.trouble)
-                self._report(shown, pace, now_us)
+                    retained.state(facts, self._feed.trouble)
+                self._report(retained, pace, now_us)
                 if now_us >= counts_us:
                     counts_us = now_us + COUNTS_US
-                    shown.put("door", text(self._counts))
+                    retained.put("door", text(self._counts))
                 if facts and (events is None or events.done()) and self._has_events(facts):
                     events = asyncio.create_task(self._follow(link))
                 await self._feed.changed(min(ALARMS_S, self._period_us / 1e6))
@@ -75,11 +62,11 @@ class Outlet:
             if events is not None:
                 events.cancel()
 
-    def _report(self, shown: "Retained", pace: Pace, now_us: int) -> None:
+    def _report(self, retained: "Retained", pace: Pace, now_us: int) -> None:
         facts = self._feed.live
         new_report = report(facts, self._release, self._feed.trouble, release.may_change())
         is_due = pace.is_due(new_report, (facts or {}).get("rated_W", 0), now_us)
-        if is_due and shown.put("report", fitted(new_report), str(now_us)):
+        if is_due and retained.put("report", fitted(new_report), str(now_us)):
             pace.sent(new_report, now_us)
 
     def _has_events(self, facts: Facts) -> bool:

@@ -22,15 +22,15 @@ POWERS = tuple("battery_W grid_W load_W available_low_W available_high_W held_15
 ENERGIES = ("remaining_Wh", "full_Wh")
 TEXTS = (("alarm", "remedy"), ("alarm", "words"), ("binding", "name"))  # shortened in this order
 SHARE = "import_W_max"
-# smaller changes wait for the next report
-CHANGE_PERMILLE = 10  # of the rated power; of the whole energy
+# Smaller changes wait for the next report.
+CHANGE_PERMILLE = 10  # of the rated power, or of the whole energy
 CHANGES = {"soc_permille": 10, "temperature_ddegC": 10, "ready_permille": 10}
 
 
 def report(facts: Facts | None, release: str, trouble: str, on_trial: bool = False) -> Facts:
-    """The report. facts: None while no controller is live; trouble: why. on_trial: the release may
-    still go back by itself. None: unknown. ready_permille is left out while all of the battery
-    counts.
+    """The report. facts: None while no controller is live; trouble says why. on_trial: the release
+    may still go back by itself. Unknown values are None. ready_permille is left out while all of
+    the battery counts.
     """
     if facts is None:
         return {"state": None, "trouble": trouble[:TROUBLE_MAX]}
@@ -55,8 +55,8 @@ def report(facts: Facts | None, release: str, trouble: str, on_trial: bool = Fal
 
 
 def _discharge_W(facts: Facts) -> int | None:
-    """The discharge on which others may count: what the limits leave, and less while the cabinet
-    joins or leaves. 0 while it does not run, or tests its meter.
+    """The discharge on which others may count, by the limits. It is less while the cabinet joins or
+    leaves, and 0 while it does not run, or tests its meter.
     """
     high_W = (facts.get("limits") or {}).get("high_W")
     if high_W is None:
@@ -161,5 +161,5 @@ class Pace:
         return age_us >= RENEWED_US or differs(before, facts, rated_W)
 
     def sent(self, facts: Facts, now_us: int) -> None:
-        """This report was sent."""
+        """Note that this report was sent."""
         self._last = facts, now_us

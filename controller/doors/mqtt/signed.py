@@ -5,8 +5,8 @@ answer, and the door needs no key: it only passes bytes. It keeps out what the c
 refuse anyway, and what the source may not send through doors.
 
 A full queue drops its oldest datagram, because a lowering is useless once a newer one waits. Each
-source has a thread of its own, because an exchange without an answer lasts client.ANSWER_S. No
-other source waits for it.
+source has its own thread, so that no other source waits for an exchange without an answer, which
+lasts client.ANSWER_S.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from controller.doors.sending import Sender, may
 from controller.hints import client, wire as w
 
 VERB = "signed"
-QUOTA_TIMES = 5  # a dispatcher moves shares within seconds
+QUOTA_FACTOR = 5  # a dispatcher moves shares within seconds
 BYTES = {w.HINT_MAGIC: w.HINT.size, w.HELLO_MAGIC: w.HELLO.size}
 
 
@@ -29,7 +29,7 @@ class Signed:
     def __init__(
         self, run_directory: str, sender: Sender, base: str, counts: collections.Counter[str]
     ):
-        """base: begin of all topics; counts: {word for what happened: how often}."""
+        """base: first part of all topics. counts: {kind of event: how often it occurred}."""
         self._run_directory, self._sender, self._counts = run_directory, sender, counts
         name = sender.source.name
         self._topic, self._name = f"{base}/reply/{name}/{VERB}", name.encode()
@@ -46,8 +46,8 @@ class Signed:
             self._pool.shutdown(wait=False)
 
     def _fault_of(self, data: bytes) -> str:
-        """Why the datagram is not passed on, or ''. It gets no answer, because only the controller
-        can sign one.
+        """The reason why a datagram is not passed on, or ''. It gets no answer, because only the
+        controller can sign one.
         """
         if BYTES.get(data[: w.MAGIC_BYTES]) != len(data):
             return "not_understood"
@@ -60,7 +60,7 @@ class Signed:
         if command.is_late():
             self._counts["late"] += 1
             return
-        if not self._sender.takes_one(QUOTA_TIMES):
+        if not self._sender.count_one(QUOTA_FACTOR):
             self._counts["over_quota"] += 1
             return
         data, answer = command.message.payload, None
@@ -80,12 +80,12 @@ class Signed:
 
 
 def is_hello(data: bytes) -> bool:
-    """True for a hello among the two kinds that may come."""
+    """True for a hello, False for a hint."""
     return data.startswith(w.HELLO_MAGIC)
 
 
 def is_answer(data: bytes, answer: bytes) -> bool:
-    """True if this is the answer to that hello or hint. Its MAC is not checked."""
+    """True if `answer` answers this hello or hint. Its MAC is not checked."""
     if is_hello(data):
         return w.welcome_of(answer) is not None
     reply = w.reply_of(answer)

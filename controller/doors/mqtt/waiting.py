@@ -1,7 +1,7 @@
 """The commands of one topic that wait to be served.
 
-The thread of the connection calls `take`, which judges a message at once: a message that is no
-command takes no place in the queue. Everything else runs in asyncio.
+The thread of the connection calls `take`, so that a message that is no command takes no place in
+the queue. Everything else runs in asyncio.
 """
 
 import asyncio
@@ -43,15 +43,15 @@ class Waiting:
         *,
         keeps_newest: bool = False,
     ):
-        """counts: {word for what happened: how often}. fault_of: the word for a payload that is no
-        command, else ''; it must not raise.
+        """counts: {kind of event: how often it occurred}. fault_of: returns the kind of a payload
+        that is no command, else ''; it must not raise.
         """
         self._counts, self._fault_of, self._keeps_newest = counts, fault_of, keeps_newest
         self._commands: collections.deque[Command] = collections.deque(maxlen=WAITING_MAX)
         self._woken, self._loop = asyncio.Event(), asyncio.get_running_loop()
 
     def take(self, message: Message) -> None:
-        """Put a message into the queue, or count why not."""
+        """Put a message into the queue, or count its fault."""
         fault = "retained" if message.is_retained else self._fault_of(message.payload)
         is_full = len(self._commands) >= WAITING_MAX
         if fault or is_full:

@@ -32,7 +32,7 @@ ON = {"WSet": -20_000, "WSetRvrtTms": 100, "WSetEna": 1}
 class Plant(Place):
     """A door before a cabinet that runs, with its state as the doors read it."""
 
-    SLOW, ROOM = door.WORDS[listener.SLOW_READER], door.WORDS[listener.MADE_ROOM]
+    SLOW, ROOM = door.DROP_TEXTS[listener.SLOW_READER], door.DROP_TEXTS[listener.MADE_ROOM]
     FAULT = (door.Door, "_registers")
 
     def __init__(self, site, house, **values):
@@ -87,7 +87,7 @@ class Plant(Place):
         return self.site.source("scheduler")
 
     def hurry_limits(self, monkeypatch, limit_s):
-        monkeypatch.setattr(door, "HALF_S", limit_s)
+        monkeypatch.setattr(door, "FRAME_S", limit_s)
         monkeypatch.setitem(self.door._values, "idle_s", limit_s)
 
     def hostile(self, number):

@@ -102,7 +102,7 @@ def test_each_recipient_gets_a_letter_once_wherever_the_relay_breaks_off(
         place.turns(HOT, HOT)
         assert at == "QUIT" or at in relay.seen
         assert sorted(sum(relay.letters, [])) == ["d@e.f", "g@h.i"]
-        assert not place.door._outbox.waiting and not place.door._later
+        assert not place.door._outbox.waiting and not place.door._deferred
 
 
 @pytest.mark.parametrize("first", ["d@e.f", "g@h.i"])
@@ -110,7 +110,7 @@ def test_an_address_that_ends_every_connection_takes_the_letter_from_no_other(fi
     (other,) = {"d@e.f", "g@h.i"} - {first}
     with served(tmp_path, odd_of={first: ["421 not now"] * 9}) as (relay, place):
         place.turns(HOT, HOT)
-        assert relay.letters == [[other]] and [to for _, _, to in place.door._later] == [[first]]
+        assert relay.letters == [[other]] and [to for _, _, to in place.door._deferred] == [[first]]
 
 
 def test_a_relay_that_refuses_every_address_keeps_the_letter_waiting(tmp_path, capfd):
@@ -118,7 +118,7 @@ def test_a_relay_that_refuses_every_address_keeps_the_letter_waiting(tmp_path, c
     with served(tmp_path, odd_of=refused) as (relay, place):
         place.turns(HOT, HOT)
         assert not relay.letters and list(place.door._outbox.waiting) == ["12a"]
-        assert not place.door._later and not place.door._sent_us
+        assert not place.door._deferred and not place.door._sent_us
         assert "the relay refuses d@e.f, g@h.i; tried again" in capfd.readouterr().err
         place.turns(HOT)
         assert relay.letters == [["d@e.f", "g@h.i"]]
@@ -127,9 +127,9 @@ def test_a_relay_that_refuses_every_address_keeps_the_letter_waiting(tmp_path, c
 def test_an_address_that_was_put_off_and_is_then_refused_is_not_tried_for_ever(tmp_path, capfd):
     with served(tmp_path, odd_of={"g@h.i": ["450 later", "550 no"]}) as (relay, place):
         place.turns(HOT)
-        place.now_us = place.door._later[0][0]
+        place.now_us = place.door._deferred[0][0]
         place.turns(HOT)
-        assert relay.letters == [["d@e.f"]] and not place.door._later
+        assert relay.letters == [["d@e.f"]] and not place.door._deferred
         assert "refuses g@h.i (answer 550), which gets no letter" in capfd.readouterr().err
 
 

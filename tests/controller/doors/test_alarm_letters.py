@@ -229,7 +229,7 @@ def test_an_address_that_the_relay_puts_off_gets_the_letter_later(place, inbox):
 
     def due(seconds):
         """Each reading moves the clock to `seconds` after the relay put the address off."""
-        place.now_us = place.door._later[0][0] + (seconds - 301) * SECOND_US
+        place.now_us = place.door._deferred[0][0] + (seconds - 301) * SECOND_US
         place.turns(HOT)
 
     place.turns(HOT)
@@ -239,7 +239,7 @@ def test_an_address_that_the_relay_puts_off_gets_the_letter_later(place, inbox):
     due(300)
     assert [mail.rcpt_tos for mail in inbox.mails] == [["d@e.f"], ["g@h.i"]]
     first, second = [re.search(b"Message-ID: .*", mail.content)[0] for mail in inbox.mails]
-    assert first == second and not place.door._later
+    assert first == second and not place.door._deferred
 
 
 def test_letters_leave_with_a_full_disk_and_the_door_says_what_it_could_not_keep(
@@ -342,7 +342,7 @@ def test_a_wrong_outbox_file_is_none(tmp_path):
     ):
         (tmp_path / "x.json").write_text(content)
         made = Outbox(str(tmp_path / "x.json"), MINUTE_US)
-        assert (made.told, made.waiting) == (set(), {})
+        assert (made.reported, made.waiting) == (set(), {})
         assert "x.json is damaged" in made.trouble
 
 

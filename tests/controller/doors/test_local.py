@@ -280,20 +280,20 @@ def test_the_seventeenth_connection_is_refused_until_one_is_idle(served):
     clients = [served.client() for _ in range(16)]
     for each in clients:
         assert ask(each, HELLO)
-    served.links[3].asked_us -= 300_000_000
+    served.links[3].last_request_us -= 300_000_000
     assert ask(clients[3], HELLO)  # what it sends counts
     for silent_s in (0, 200):
-        served.links[3].asked_us -= silent_s * 1_000_000
+        served.links[3].last_request_us -= silent_s * 1_000_000
         late = served.client()
         assert line_of(late)["code"] == h.CROWDED and late.recv(1) == b""
-    served.links[3].asked_us -= 100_000_000  # now silent for 300 s, the limit in SENDING.md
+    served.links[3].last_request_us -= 100_000_000  # now silent for 300 s, the limit in SENDING.md
     assert is_served(served.client())
     assert clients[3].recv(1) == b""
 
 
 def test_a_process_with_all_places_loses_one_to_another_process(served):
     with served.crowd():
-        served.links[-1].asked_us -= 100_000_000  # it is silent for longest
+        served.links[-1].last_request_us -= 100_000_000  # it is silent for longest
         oldest = served.links[-1]
         clients = [served.client() for _ in range(8)]
         for each in clients:

@@ -153,8 +153,8 @@ def test_the_end_of_a_set_point_takes_back_no_hint_of_another_kind(clock):
     assert loop.sent == []
     assert put(made, is_on=True, WSetEna=0, WMaxLimPctEna=0) == c.OK
     assert loop.sent == [
-        ("charge_W_max", c.ALL_W, 1),
-        ("discharge_W_max", c.ALL_W, 1),
+        ("charge_W_max", c.UNLIMITED_W, 1),
+        ("discharge_W_max", c.UNLIMITED_W, 1),
         ("power_W", 0, 1),
     ]
 
@@ -246,5 +246,7 @@ def test_no_bytes_send_more_than_the_role_of_a_listed_source(client, messages, t
         assert quantity in allowed
         assert 1 <= valid_s <= 300
         assert (
-            quantity == "power_W" or 0 <= value_W <= 250_000 or (value_W, valid_s) == (c.ALL_W, 1)
+            quantity == "power_W"
+            or 0 <= value_W <= 250_000
+            or (value_W, valid_s) == (c.UNLIMITED_W, 1)
         )

@@ -294,7 +294,7 @@ def outbox(folder, say):
     made = Outbox(str(folder / "own/k.json"), 0)
 
     def act(number):
-        made.seen({f"{each}a": ROW for each in range(number + 1)}, number)
+        made.update({f"{each}a": ROW for each in range(number + 1)}, number)
         say(made.trouble)
         return len(made.waiting) == number + 1
 

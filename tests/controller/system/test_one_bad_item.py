@@ -137,7 +137,7 @@ def of_topic(tmp_path, bad):
 
     async def run():
         sender = Recorded("", Source("a", "", "cap", 60))
-        desk = commands.Desk("", sender, "hint", "t", collections.Counter())
+        desk = commands.CommandServer("", sender, "hint", "t", collections.Counter())
         for name in ("one", "two"):
             hint = {"id": name, "quantity": "charge_W_max", "value_W": 1, "valid_s": 9}
             desk.take(link.Message("", json.dumps(hint).encode(), False, "", None, None))
