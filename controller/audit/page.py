@@ -10,7 +10,7 @@ import numpy as np
 from controller.audit import judge, report
 from controller.audit.judge import Findings, Verdict
 from controller.audit.rules import RIDE
-from controller.audit.samples import GRID, LOAD, POWERS, Steady, Values
+from controller.audit.samples import GRID, LOAD, POWERS, Steady, Values, joined, rows_of
 from controller.documents import drawing
 from controller.documents.document import Block, Blocks, Heading, Mark, Picture, Table, Text
 from controller.documents.html_page import SCREEN, page
@@ -21,7 +21,7 @@ BESIDE = 0.5  # a picture shows this share of the worst moment's length before i
 BESIDE_S_MIN = 1.0
 KINDS = {judge.MET: "armed", judge.BROKEN: "missing", judge.REFUSED: "doubt"}
 Span_s = tuple[float, float]
-Curve = tuple[np.ndarray, Values]
+TIME = "time_s"  # a column of a curve
 
 
 def html_page(findings: Findings) -> str:
@@ -43,7 +43,7 @@ def html_page(findings: Findings) -> str:
 
 
 def _rule(
-    findings: Findings, group: list[tuple[int, Verdict]], curves: dict[int, Curve]
+    findings: Findings, group: list[tuple[int, Verdict]], curves: dict[int, Values]
 ) -> Iterator[Block]:
     rule = group[0][1].rule
     yield Heading(2, rule.title)
@@ -72,27 +72,23 @@ def _span(verdict: Verdict) -> Span_s:
     return verdict.begin_s - beside_s, verdict.at_s + beside_s + back_s
 
 
-def _curves(findings: Findings, spans: dict[int, Span_s]) -> dict[int, Curve]:
+def _curves(findings: Findings, spans: dict[int, Span_s]) -> dict[int, Values]:
     """The powers in each span of time. This reads the source a second time."""
-    kept: dict[int, list[Curve]] = {index: [] for index in spans}
+    curves: dict[int, Values] = {index: {} for index in spans}
     for block in Steady(findings.source).blocks():
         for index, (from_s, to_s) in spans.items():
             part = slice(*np.searchsorted(block.times_s, (from_s, to_s)))
             if part.stop > part.start:
-                powers = {name: block.values[name][part] for name in POWERS if name in block.values}
-                kept[index].append((block.times_s[part], powers))
-    return {index: _joined(parts) for index, parts in kept.items() if parts}
+                powers = {name: block.values[name] for name in POWERS if name in block.values}
+                new = rows_of({TIME: block.times_s, **powers}, part)
+                curves[index] = joined(curves[index], new)
+    return {index: curve for index, curve in curves.items() if curve}
 
 
-def _joined(parts: list[Curve]) -> Curve:
-    names = parts[0][1]
-    times_s = np.concatenate([part[0] for part in parts])
-    return times_s, {name: np.concatenate([part[1][name] for part in parts]) for name in names}
-
-
-def _picture(findings: Findings, verdict: Verdict, curve: Curve) -> str:
+def _picture(findings: Findings, verdict: Verdict, curve: Values) -> str:
     """A picture of the powers around the worst moment, which is shaded."""
-    times_s, powers = curve
+    powers = dict(curve)
+    times_s = powers.pop(TIME)
     scale = findings.site_MW / findings.peak_W
     drawn = [
         (

@@ -53,15 +53,11 @@ def text(findings: Findings) -> str:
         lines.append("the battery takes more when the load rises: above 0 must be discharging")
     for index, verdict in enumerate(findings.verdicts):
         if not index or findings.verdicts[index - 1].rule is not verdict.rule:
-            lines += ["", *_head(findings, verdict.rule)]
+            lines += ["", f"{verdict.rule.title}: {limit_words(verdict.rule)}"]
+            if blind := unseen(findings, verdict.rule):
+                lines.append(f"  {blind}")
         lines.append(f"  {verdict.series:13} {verdict.word:14} {details(findings, verdict)}")
     return "\n".join(map(printable, [*lines, "", *_end(findings)]))
-
-
-def _head(findings: Findings, rule: Rule) -> Iterator[str]:
-    yield f"{rule.title}: {limit_words(rule)}"
-    if blind := unseen(findings, rule):
-        yield f"  {blind}"
 
 
 def unseen(findings: Findings, rule: Rule) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.audit.lines import Measure
-from controller.audit.samples import FREQUENCY, LOAD, Block, Values, joined
+from controller.audit.samples import FREQUENCY, LOAD, Block, Values, joined, rows_of
 
 CALM_S, BEFORE_S = 10.0, 2.0
 SMALL = 0.02  # a deviation counts if it asks for this part of the most power
@@ -93,7 +93,7 @@ class Response(Measure):
                 keep_s = begin_s - BEFORE_S
                 break
             self._add(begin_s, end_s)
-        self._kept = {key: column[times_s >= keep_s] for key, column in self._kept.items()}
+        self._kept = rows_of(self._kept, times_s >= keep_s)
 
     def _add(self, begin_s: float, end_s: float) -> None:
         times_s, own_W, off_Hz = (self._kept[key] for key in (TIME, OWN, OFF))

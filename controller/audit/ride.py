@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.audit.lines import Measure
-from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Values, joined
+from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Values, joined, rows_of
 from controller.recorder.ticks import ISLAND, SHED, STOP
 
 BEFORE_S, AFTER_S = 1.0, 10.0
@@ -146,7 +146,7 @@ class Rides(Measure):
             self._judged_s = float(times_s[end - 1])
         count = max(0, forget - self._kept_before)
         self._times_s = self._times_s[count:]
-        self._kept = {key: column[count:] for key, column in self._kept.items()}
+        self._kept = rows_of(self._kept, slice(count, None))
 
     def _away(self) -> np.ndarray:
         """True for each sample out of the normal range, or with a fast change of the frequency."""

@@ -131,9 +131,7 @@ class Rule(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Operator and name of the rule. (?) marks a rule that is known from a second source only,
-        because nobody has read the operator's own document.
-        """
+        """Operator and name of the rule. (?) marks a rule whose own document was not read."""
         doubt = "" if self.provenance == CONFIRMED else " (?)"
         return f"{self.operator} {self.name}{doubt}"
 

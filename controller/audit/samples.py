@@ -165,13 +165,12 @@ class Steady:
         known = ~np.isnan(sum(powers))
         if known.all():
             return piece
-        values = {key: column[known] for key, column in piece.values.items()}
-        return Piece(piece.times_s[known], values, piece.is_begin)
+        return Piece(piece.times_s[known], rows_of(piece.values, known), piece.is_begin)
 
     def _split(self, piece: Piece) -> Iterator[Block]:
         """The blocks of a piece. A long gap starts a new block. A short gap is bridged."""
         last = self._before
-        self._before = Piece(piece.times_s[-1:], {key: v[-1:] for key, v in piece.values.items()})
+        self._before = Piece(piece.times_s[-1:], rows_of(piece.values, slice(-1, None)))
         times_s = piece.times_s if last is None else np.append(last.times_s, piece.times_s)
         values = piece.values if last is None else joined(last.values, piece.values)
         steps_s = np.diff(times_s)
@@ -180,8 +179,8 @@ class Steady:
         self.gap_s += float(steps_s[is_gap].sum())
         edges = [0, *(np.flatnonzero(is_gap) + 1), len(times_s)]
         for first, end in zip(edges, edges[1:]):
-            part = {key: column[first:end] for key, column in values.items()}
             is_begin = bool(first > 0 or last is None)
+            part = rows_of(values, slice(first, end))
             block = self._even(is_begin, times_s[first:end], part)
             if len(block.times_s):
                 yield block._replace(gap_s=float(steps_s[first - 1]) if first else math.inf)
@@ -192,7 +191,7 @@ class Steady:
         """
         begin, steps_s = 0 if is_begin else 1, np.diff(times_s)
         if (np.abs(steps_s - self.step_s) < UNEVEN * self.step_s).all():
-            return Block(is_begin, times_s[begin:], {k: v[begin:] for k, v in values.items()})
+            return Block(is_begin, times_s[begin:], rows_of(values, slice(begin, None)))
         steps = max(1, round(float(times_s[-1] - times_s[0]) / self.step_s))
         lost = max(0, steps - len(steps_s))
         if lost > BRIDGED_MAX:
@@ -202,7 +201,8 @@ class Steady:
             )
         self.lost += lost
         even_s = np.linspace(times_s[0], times_s[-1], steps + 1)[begin:]
-        return Block(is_begin, even_s, {k: _at(k, even_s, times_s, v) for k, v in values.items()})
+        columns = {key: _at(key, even_s, times_s, values[key]) for key in values}
+        return Block(is_begin, even_s, columns)
 
 
 def _at(name: str, even_s: np.ndarray, times_s: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -237,3 +237,8 @@ def _step_s(times_s: np.ndarray, path: str) -> float:
 def joined(before: Values, after: Values) -> Values:
     """The columns of `after`. Each one is appended to the column of that name in `before`."""
     return {key: np.append(before.get(key, ()), column) for key, column in after.items()}
+
+
+def rows_of(values: Values, rows: slice | np.ndarray) -> Values:
+    """The columns with some of their rows."""
+    return {key: column[rows] for key, column in values.items()}

@@ -37,8 +37,8 @@ class Lent(NamedTuple):
 
 
 class Before(NamedTuple):
-    """What was known before an answer. sent: the answered hint; None for a heartbeat, or for a hint
-    that has run out.
+    """The state before an answer. sent: the answered hint; None for a heartbeat, or for a hint that
+    has run out.
     """
 
     sent: Lent | None

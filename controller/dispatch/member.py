@@ -1,4 +1,4 @@
-"""What the dispatcher knows of one cabinet."""
+"""The state of one cabinet, as the dispatcher knows it."""
 
 import random
 from typing import Any
@@ -30,7 +30,7 @@ ENDS_US = 3_000_000  # a share that was lost earlier than this before its end: a
 
 
 class Member:
-    """What the dispatcher knows of one cabinet. load_W: the last known import without battery."""
+    """The state of one cabinet. load_W: the last known import without its battery."""
 
     def __init__(
         self, cabinet: Cabinet, source: str, place: int, now_us: int, draw: random.Random

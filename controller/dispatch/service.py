@@ -91,7 +91,7 @@ class Service:
         if len(parts) < 3 or parts[1] not in self._known:
             self._counts["foreign_cabinet"] += 1
         elif message.is_retained:
-            self._counts["retained"] += 1  # nobody knows how old it is
+            self._counts["retained"] += 1  # its age is unknown
         elif parts[2] == "report":
             self._reports[parts[1]] = message.payload
         elif parts[2] == "online":

@@ -35,8 +35,8 @@ class Distance(NamedTuple):
 def shown(findings: list[Finding], site: Site) -> list[Distance]:
     """All distances of a plan, each pair once. Distances that are not met come first."""
     least, names = _least(findings), [unit.name for unit in site.units]
-    # With few units the plan shows more distances of a unit than the binding one: those that are
-    # met only with a barrier, a wall or a test (rule B19), and those that are not met.
+    # With few units the plan shows more than the binding distance of each unit. It also shows the
+    # distances that are not met, or met only with a barrier, a wall or a test (rule B19).
     all_judged = [distance for _, distance in _judged(findings)]
     few = all_judged if len(site.units) <= CROWD else []
     # If a pair occurs twice, the later one counts: "not met" replaces "reduced".

@@ -42,7 +42,7 @@ ENDED = frozenset(
     "COMPLETING COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED BOOT_FAIL DEADLINE"
     " OUT_OF_MEMORY STAGE_OUT REVOKED LAUNCH_FAILED RECONFIG_FAIL".split()
 )
-# Fields that are read. The other ones of a record (5 kB) are dropped at once.
+# Fields that are kept. All others of a record (5 kB) are dropped while it is read.
 KEYS = frozenset(
     "job_id job_state admin_comment priority dependency node_count max_nodes tasks partition"
     " gres_detail tres_per_job tres_per_node tres_per_task tres_per_socket start_time time_limit"

@@ -64,11 +64,12 @@ class Door:
             self._outbox.update(active, now_us)
         if self._outbox.trouble:
             self._reporter.say(self._outbox.trouble)
-        is_busy = self._sending is not None and not self._sending.done()
-        has_room = self._sent_us.has_room(self._values["letters_per_h_max"], 1, now_us)
-        if self._outbox.waiting and not is_busy and has_room and now_us >= self._due_us:
+        is_idle = self._sending is None or self._sending.done()
+        if not (is_idle and self._sent_us.has_room(self._values["letters_per_h_max"], 1, now_us)):
+            return
+        if self._outbox.waiting and now_us >= self._due_us:
             self._sending = asyncio.create_task(self._send_waiting())
-        elif self._deferred and not is_busy and has_room and now_us >= self._deferred[0][0]:
+        elif self._deferred and now_us >= self._deferred[0][0]:
             self._sending = asyncio.create_task(self._send_deferred())
 
     def _active_alarms(self, now_us: int) -> dict[str, Row] | None:

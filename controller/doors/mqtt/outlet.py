@@ -56,7 +56,7 @@ class Outlet:
                     counts_us = now_us + COUNTS_US
                     retained.put("door", text(self._counts))
                 if facts and (events is None or events.done()) and self._has_events(facts):
-                    events = asyncio.create_task(self._follow(link))
+                    events = asyncio.create_task(self._send_events(link))
                 await self._feed.changed(min(ALARMS_S, self._period_us / 1e6))
         finally:
             if events is not None:
@@ -81,30 +81,27 @@ class Outlet:
             self.position = 0
         return bool(number > self.position)
 
-    async def _follow(self, link: Link) -> None:
-        with contextlib.suppress(Lost, NoState):
-            await self._send_events(link)
-
     async def _send_events(self, link: Link) -> None:
-        """Send new events in order. Events without an acknowledgement are sent again."""
-        position = self.position or 0
-        page = await self._feed.page("events")
-        new = [event for event in page["events"] if (event.get("id") or 0) > position]
-        new = new[-self._events_max :]
-        if new and new[0]["id"] > position + 1:
-            gap = {"kind": "gap", "first": position + 1, "last": new[0]["id"] - 1}
-            sentence = "These events were not sent; firebreak events has what is kept of them."
-            new.insert(0, {"id": gap["last"], **gap, "text": sentence})
-        for start in range(0, len(new), BATCH):
-            batch = new[start : start + BATCH]
-            answers = [link.publish(f"{self._base}/events", text(event)) for event in batch]
-            for event, code in zip(batch, await asyncio.gather(*answers)):
-                if code >= REFUSED:
-                    self._counts["refused_publishes"] += 1
-                    self._again_us = clock.now_us() + AGAIN_US
-                    return
-                self.position = event["id"]
-                self._counts["events"] += 1
+        """Send new events in order. Events without an acknowledgement are sent again later."""
+        with contextlib.suppress(Lost, NoState):
+            position = self.position or 0
+            page = await self._feed.page("events")
+            new = [event for event in page["events"] if (event.get("id") or 0) > position]
+            new = new[-self._events_max :]
+            if new and new[0]["id"] > position + 1:
+                gap = {"kind": "gap", "first": position + 1, "last": new[0]["id"] - 1}
+                sentence = "These events were not sent; firebreak events has what is kept of them."
+                new.insert(0, {"id": gap["last"], **gap, "text": sentence})
+            for start in range(0, len(new), BATCH):
+                batch = new[start : start + BATCH]
+                answers = [link.publish(f"{self._base}/events", text(event)) for event in batch]
+                for event, code in zip(batch, await asyncio.gather(*answers)):
+                    if code >= REFUSED:
+                        self._counts["refused_publishes"] += 1
+                        self._again_us = clock.now_us() + AGAIN_US
+                        return
+                    self.position = event["id"]
+                    self._counts["events"] += 1
 
 
 class Retained:

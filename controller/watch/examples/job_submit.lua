@@ -1,6 +1,6 @@
 -- Beside slurm.conf, which has JobSubmitPlugins=lua: holds each big job until firebreak-watch releases it.
--- A small job passes; one whose size cannot be told is big. The tasks of an array count as what may run at
--- once, a range of nodes as its end; a job without a number of nodes counts by its CPUs. Tried with Slurm 22.05.
+-- A small job passes; a job of unknown size is big. Only the tasks of an array that may run at once count. A range
+-- of nodes counts as its end, and a job without a number of nodes by its CPUs. Tried with Slurm 22.05.
 
 local NODES_MIN = 4 -- a job of so many nodes is big
 local GPUS_MIN = 8 -- or one of so many GPUs, slices of GPUs and other devices
@@ -9,7 +9,7 @@ local CPUS_MIN = 256 -- or of so many CPUs, as -n 512: those of NODES_MIN of you
 local MARK = "firebreak" -- in the AdminComment, which users cannot change
 local OPERATORS = { [0] = true, [64030] = true } -- uids of root and of slurm (Debian: 64030), by which firebreak-watch runs
 
--- What makes the size of a job. From these numbers on a field of 32 or 16 bits was not given.
+-- Fields that make the size of a job. A field of 32 or 16 bits that is at or above its number was not given.
 local NUMBERS = { min_nodes = 4294967000, max_nodes = 4294967000, min_cpus = 4294967000, num_tasks = 4294967000 }
 local SHORT_NUMBERS = { cpus_per_task = 65534, ntasks_per_node = 65534, sockets_per_node = 65534, shared = 65534 }
 local TEXTS = { "tres_per_job", "tres_per_node", "tres_per_socket", "tres_per_task", "array_inx" }
@@ -82,7 +82,7 @@ local function is_big(size)
 	end
 	local cpus = math.max(size.min_cpus or 1, tasks * (size.cpus_per_task or 1))
 	local on_socket = devices(size.tres_per_socket)
-	if not size.num_tasks then -- of a job that waits it is not known
+	if not size.num_tasks then -- it is not known for a waiting job
 		tasks = math.max(tasks, size.min_cpus or 1)
 	end
 	local count = math.max(
@@ -109,7 +109,7 @@ function slurm_job_submit(job, partitions, uid)
 	return slurm.SUCCESS
 end
 
--- Else a user would release a job that waits, or make a small one big.
+-- Otherwise a user could release a waiting job, or make a small one big.
 function slurm_job_modify(job, before, partitions, uid)
 	if OPERATORS[uid] then
 		return slurm.SUCCESS
@@ -119,10 +119,10 @@ function slurm_job_modify(job, before, partitions, uid)
 	for name, value in pairs((size_of(before))) do
 		size[name] = size[name] or value
 	end
-	-- Of a job that waits array_inx is the new %N alone, and an old one is not known.
+	-- For a waiting job, array_inx has only the new %N, and the old one is not known.
 	local copies, most = before.array_task_cnt or 0, tonumber(size.array_inx or "0")
 	size.copies = math.max(1, most and most > 0 and math.min(most, copies) or copies)
-	-- A job that is released and begins in days would take the margin of others until then.
+	-- A released job that begins in days would take the margin of others until then.
 	local is_delayed = before.priority ~= 0 and (job.begin_time or 0) ~= 0
 	if is_marked and (job.priority ~= slurm.NO_VAL or is_delayed) or is_resized and is_big(size) then
 		return slurm.ESLURM_ACCESS_DENIED
