@@ -15,7 +15,7 @@ from controller.audit.samples import FREQUENCY, LOAD, Block, Values, joined, row
 
 CALM_S, BEFORE_S = 10.0, 2.0
 SMALL = 0.02  # a deviation counts if it asks for this part of the most power
-TIME, OWN, OFF = "time_s", "own_W", "off_Hz"
+TIME, BATTERY, OFF = "time_s", "battery_W", "off_Hz"
 
 
 class Comparison(NamedTuple):
@@ -37,16 +37,19 @@ class Deviation(NamedTuple):
     used_Wh: float
 
 
-def compared(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> Comparison:
+def compared(battery_W: np.ndarray, ideal_W: np.ndarray, most: int) -> Comparison:
     """The comparison at the delay with the least difference. most: longest delay, samples."""
-    count = len(own_W)
+    count = len(battery_W)
     apart_W = [
-        float(np.abs(own_W[shift:] - ideal_W[: count - shift]).sum()) for shift in range(most + 1)
+        float(np.abs(battery_W[shift:] - ideal_W[: count - shift]).sum())
+        for shift in range(most + 1)
     ]
     delay = int(np.argmin(apart_W))
-    own, ideal = own_W[delay:], ideal_W[: count - delay]
+    shifted_W, ideal = battery_W[delay:], ideal_W[: count - delay]
     all_W = float(np.abs(ideal_W).sum())
-    return Comparison(delay, float((own * np.sign(ideal)).sum()) / all_W, apart_W[delay] / all_W)
+    return Comparison(
+        delay, float((shifted_W * np.sign(ideal)).sum()) / all_W, apart_W[delay] / all_W
+    )
 
 
 class Response(Measure):
@@ -68,8 +71,8 @@ class Response(Measure):
         if block.is_begin:
             self.close()
         off_Hz = self._rule["nominal_Hz"] - block.values[FREQUENCY]
-        own_W = block.values[LOAD] - power_W
-        new = {TIME: block.times_s, OWN: own_W, OFF: np.nan_to_num(off_Hz)}
+        battery_W = block.values[LOAD] - power_W
+        new = {TIME: block.times_s, BATTERY: battery_W, OFF: np.nan_to_num(off_Hz)}
         self._kept = joined(self._kept, new)
         self.unknown_s += float(np.isnan(off_Hz).sum()) * self.step_s
         self._judge(self._kept[TIME][-1] - max(CALM_S, self._rule["delay_s"]))
@@ -96,7 +99,7 @@ class Response(Measure):
         self._kept = rows_of(self._kept, times_s >= keep_s)
 
     def _add(self, begin_s: float, end_s: float) -> None:
-        times_s, own_W, off_Hz = (self._kept[key] for key in (TIME, OWN, OFF))
+        times_s, battery_W, off_Hz = (self._kept[key] for key in (TIME, BATTERY, OFF))
         before = (times_s >= begin_s - BEFORE_S) & (times_s < begin_s)
         is_in = (times_s >= begin_s) & (times_s <= end_s)
         if np.abs(self._ideal_W(off_Hz[is_in])).max() < SMALL * self._rule["most_MW"] * 1e6:
@@ -106,9 +109,9 @@ class Response(Measure):
             self.cut += 1
             return
         part = (times_s >= begin_s) & (times_s <= end_s + self._delay_steps_max * self.step_s)
-        own_W = own_W[part] - own_W[before].mean()
-        comparison = compared(own_W, self._ideal_W(off_Hz[part]), self._delay_steps_max)
-        used_Wh = float(own_W.sum()) * self.step_s / 3600
+        battery_W = battery_W[part] - battery_W[before].mean()
+        comparison = compared(battery_W, self._ideal_W(off_Hz[part]), self._delay_steps_max)
+        used_Wh = float(battery_W.sum()) * self.step_s / 3600
         self.deviations.append(Deviation(float(begin_s), float(end_s), comparison, used_Wh))
 
     def _ideal_W(self, off_Hz: np.ndarray) -> np.ndarray:

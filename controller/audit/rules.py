@@ -149,8 +149,8 @@ class Rule(NamedTuple):
 
     def applies(self, site_MW: float) -> bool:
         """True if the rule applies to a site of this size."""
-        own_MW = self.from_MW
-        return exceeds(site_MW, own_MW) if self.is_above else not exceeds(own_MW, site_MW)
+        size_MW = self.from_MW
+        return exceeds(site_MW, size_MW) if self.is_above else not exceeds(size_MW, site_MW)
 
     def allows(self, value: float, site_MW: float) -> bool:
         """True if a site of this size may have this value."""

@@ -100,7 +100,7 @@ class Dispatcher:
         member.hear(heard, h.text(heard.code)[0], now_us)
         self._heard.add(place)
         if heard.is_newest:
-            member.stated(heard.fallback_W)
+            member.compare_fallback(heard.fallback_W)
             is_kept = not member.exchange.problem
             self.ledger.note_fallback(place, heard.fallback_W if is_kept else None)
         if heard.counts:
@@ -212,10 +212,11 @@ class Dispatcher:
 
     def _view(self, place: int, now_us: int) -> targets.View:
         """A cabinet whose facts cannot be judged counts as silent, with its last value."""
-        own = self.members[place]
-        with self.last.of(own.cabinet.name):
+        member = self.members[place]
+        with self.last.of(member.cabinet.name):
             return self._known_view(place, now_us)
-        return targets.View(max(own.load_W, own.value_W), 0, own.cabinet.fallback_W, False, 1)
+        load_W = max(member.load_W, member.value_W)
+        return targets.View(load_W, 0, member.cabinet.fallback_W, False, 1)
 
     def _known_view(self, place: int, now_us: int) -> targets.View:
         member = self.members[place]

@@ -49,15 +49,16 @@ class Share:
     """One cabinet in the ledger. lent: {sequence: hint that was sent and is not answered yet}."""
 
     def __init__(self, fallback_W: int):
-        self.fallback_W = self.own_W = fallback_W  # own_W: the highest that the cabinet has stated
+        self.fallback_W = fallback_W
+        self.stated_W = fallback_W  # the highest fallback that the cabinet has stated
         self.is_heard = False  # it has answered in the epoch of this dispatcher
         self.answered = 0  # the highest sequence that it has answered
         self.in_force = Lent(fallback_W, 0)
         self.lent: dict[int, Lent] = {}
 
-    def stated(self, own_W: int) -> None:
-        """Note the value that the cabinet states or may use."""
-        self.own_W = own_W
+    def note_stated(self, stated_W: int) -> None:
+        """Note the fallback that the cabinet states, or a higher value that it may use."""
+        self.stated_W = stated_W
 
     def take(self, sequence: int, in_force: Lent) -> Before:
         """Note the answer to this sequence. All hints that were sent before it are void."""
@@ -113,7 +114,7 @@ class Ledger:
         if not share.is_heard and (now_us < self._known_us or self.is_lent_on(place)):
             return self.most_W(place)
         hints = [share.in_force, *share.lent.values()]
-        return max([share.own_W, *[hint.value_W for hint in hints if now_us < hint.until_us]])
+        return max([share.stated_W, *[hint.value_W for hint in hints if now_us < hint.until_us]])
 
     def is_lent_on(self, place: int) -> bool:
         """True if an earlier dispatcher may still lend to this cabinet."""
@@ -131,7 +132,7 @@ class Ledger:
         """
         share = self.shares[place]
         stated_W = self.most_W(place) if fallback_W is None else max(share.fallback_W, fallback_W)
-        share.stated(stated_W)
+        share.note_stated(stated_W)
         self._changed.add(place)
 
     def fits(self, place: int, value_W: int, now_us: int) -> bool:

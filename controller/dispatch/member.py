@@ -90,12 +90,12 @@ class Member:
         if self.unanswered_us is None:
             self.unanswered_us = now_us
 
-    def stated(self, fallback_W: int | None) -> None:
+    def compare_fallback(self, fallback_W: int | None) -> None:
         """Compare the fallback that the cabinet states with FLEET.toml. None: it has none."""
-        own_W = self.cabinet.fallback_W
+        listed_W = self.cabinet.fallback_W
         if fallback_W is not None:
-            line = f"its fallback_import_W_max is {fallback_W} W, and FLEET.toml says {own_W}"
-            self.mismatch = line if fallback_W != own_W else ""
+            line = f"its fallback_import_W_max is {fallback_W} W, and FLEET.toml says {listed_W}"
+            self.mismatch = line if fallback_W != listed_W else ""
 
     def judge(self, now_us: int, is_lent_on: bool) -> None:
         """Set `trouble`: the cabinet only reports, only answers, or refuses. Call this every few

@@ -84,7 +84,7 @@ class Overview:
     """The cabinets of one file, and their dispatcher."""
 
     def __init__(self, fleet: Fleet):
-        self.fleet = fleet
+        self.fleet, self._state_topic = fleet, published.topic(fleet.source)
         self.seen = {cabinet.name: CabinetView(cabinet) for cabinet in fleet.cabinets}
         self.odd = collections.Counter[str]()
         self.state: Facts = {}  # of the dispatcher
@@ -94,8 +94,7 @@ class Overview:
     @property
     def topics(self) -> list[str]:
         """The topics to subscribe to."""
-        own = published.topic(self.fleet.source)
-        return ["firebreak/+/report", "firebreak/+/online", f"{own}/#"]
+        return ["firebreak/+/report", "firebreak/+/online", f"{self._state_topic}/#"]
 
     def hear(self, topic: str, payload: bytes, is_retained: bool, now_us: int) -> None:
         """Take a message of the broker."""
@@ -104,8 +103,8 @@ class Overview:
 
     def _take(self, topic: str, payload: bytes, is_retained: bool, now_us: int) -> None:
         _, name, kind = [*topic.split("/"), "", ""][:3]
-        own, seen = published.topic(self.fleet.source), self.seen.get(name)
-        if topic == own or topic.startswith(f"{own}/"):
+        seen = self.seen.get(name)
+        if f"{topic}/".startswith(f"{self._state_topic}/"):
             self._hear_state(payload, is_retained, now_us)
         elif seen is None:
             self._count(name, "is not in the file")
@@ -193,13 +192,13 @@ def _share(seen: CabinetView, shared: Facts, now_us: int) -> Facts:
     """The share in force and its remaining time. They come from the dispatcher, which knows them
     from signed answers; otherwise from the report; otherwise the fallback is in force.
     """
-    fallback_W, own = seen.cabinet.fallback_W, seen.report["share"]
+    fallback_W, own_share = seen.cabinet.fallback_W, seen.report["share"]
     reported = (
-        _aged(own["value_W"], own["valid_s"] or 0, now_us - seen.heard_us, fallback_W)
-        if own
+        _aged(own_share["value_W"], own_share["valid_s"] or 0, now_us - seen.heard_us, fallback_W)
+        if own_share
         else None
     )
-    share, word = reported, "cabinet" if own else None
+    share, word = reported, "cabinet" if own_share else None
     if shared:
         share_W, left_s = shared["share_W"], shared["left_s"]
         share = word = None

@@ -141,9 +141,9 @@ def state_of(payload: bytes) -> tuple[Facts, list[str]] | str:
     state, wrong = message.read(STATE, content)
     cabinets = state["cabinets"] = {}
     for name, row in rows.items():
-        values, odd = message.read(CABINET, row) if isinstance(row, dict) else ({}, ["row"])
+        values, faults = message.read(CABINET, row) if isinstance(row, dict) else ({}, ["row"])
         cabinets[name] = message.counted(CABINET, values)
-        wrong += [f"{field} of {name}" for field in odd]
+        wrong += [f"{field} of {name}" for field in faults]
     return state, [f"has a wrong {field}" for field in wrong]
 
 

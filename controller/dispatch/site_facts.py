@@ -198,6 +198,6 @@ def _notes(facts: Facts) -> Iterable[str]:
         yield f"joins or leaves, {text} of its battery counts: {listed(names)}"
     for names in _by_value(cabinets, lambda cabinet: cabinet["is_clock_trusted"] is False).values():
         yield f"clock not trusted, schedules do not act: {listed(names)}"
-    odd = [f"{message} ({count})" for message, count in facts["odd_messages"].items()]
-    if odd:
-        yield f"messages that do not count: {listed(odd)}"
+    texts = [f"{message} ({count})" for message, count in facts["odd_messages"].items()]
+    if texts:
+        yield f"messages that do not count: {listed(texts)}"

@@ -84,8 +84,8 @@ class Planner:
         """The values less over_W, as far as fallbacks and batteries allow."""
         least_W = [max(view.fallback_W, view.load_W - view.discharge_W) for view in views]
         room_W = [
-            max(0, value_W - own_W) if view.is_live else 0
-            for view, value_W, own_W in zip(views, values_W, least_W)
+            max(0, value_W - floor_W) if view.is_live else 0
+            for view, value_W, floor_W in zip(views, values_W, least_W)
         ]
         self._split.step(over_W, self._none_W, array("i", room_W), room_weights(room_W))
         return [value_W - part_W for value_W, part_W in zip(values_W, self._split.out)]
@@ -139,11 +139,11 @@ def room_weights(room_W: Sequence[int]) -> list[int]:
 
 def _parts(total_W: int, weights: Sequence[int]) -> list[int]:
     """Parts of total_W in proportion to the weights. Their sum is exact; 0 if all weights are 0."""
-    whole, discharges_W, weight = sum(weights), 0, 0
+    whole, parts_sum_W, weights_sum = sum(weights), 0, 0
     parts_W = []
-    for own in weights:
-        weight += own
-        part_W = total_W * weight // whole - discharges_W if whole else 0
-        discharges_W += part_W
+    for weight in weights:
+        weights_sum += weight
+        part_W = total_W * weights_sum // whole - parts_sum_W if whole else 0
+        parts_sum_W += part_W
         parts_W.append(part_W)
     return parts_W

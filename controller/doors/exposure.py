@@ -65,8 +65,8 @@ def table(settings: Settings) -> list[str]:
 
 def drop_in(settings: Settings, kind: str) -> str:
     """The drop-in of firebreak-doors@KIND.service, which allows the addresses of this kind."""
-    own = [row for row in of(settings) if row.door.partition(".")[0] == kind]
-    allowed = {host for row in own for host in _allowed(row)}
+    kind_rows = [row for row in of(settings) if row.door.partition(".")[0] == kind]
+    allowed = {host for row in kind_rows for host in _allowed(row)}
     return f"[Service]\nIPAddressAllow={'any' if 'any' in allowed else ' '.join(sorted(allowed))}\n"
 
 

@@ -95,31 +95,31 @@ class Listener:
 
     async def _accept(self, listening: socket.socket) -> None:
         try:
-            own, peer = await asyncio.get_running_loop().sock_accept(listening)
+            client_socket, peer = await asyncio.get_running_loop().sock_accept(listening)
         except OSError:  # no file descriptor is left, or the client has gone
             await asyncio.sleep(FULL_S)
             return
-        connection = Connection(_client(own, peer))
+        connection = Connection(_client(client_socket, peer))
         if len(self.connections) >= self._values["connections_max"]:
             victim = self._victim(connection)
             self._count(MADE_ROOM if victim else FULL, victim or connection)
             if victim is None:
-                with contextlib.suppress(OSError), own:
-                    own.send(self.full, socket.MSG_DONTWAIT)
+                with contextlib.suppress(OSError), client_socket:
+                    client_socket.send(self.full, socket.MSG_DONTWAIT)
                 return
             self.connections.pop(victim).cancel()
-        task = asyncio.create_task(self._serve(own, connection))
+        task = asyncio.create_task(self._serve(client_socket, connection))
         self.connections[connection] = task
         task.add_done_callback(lambda _: self.connections.pop(connection, None))
 
-    async def _serve(self, own: socket.socket, connection: Connection) -> None:
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    async def _serve(self, client_socket: socket.socket, connection: Connection) -> None:
+        client_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         connection.reader, loop = asyncio.StreamReader(self._bytes_max), asyncio.get_running_loop()
         protocol = asyncio.StreamReaderProtocol(connection.reader)
         try:
             transport, _ = await loop.connect_accepted_socket(
                 lambda: protocol,
-                own,
+                client_socket,
                 ssl=self._tls,
                 ssl_handshake_timeout=HANDSHAKE_S if self._tls else None,
             )
@@ -135,7 +135,7 @@ class Listener:
             if not is_done:
                 # Otherwise the kernel would wait for a client that never reads.
                 if transport.get_write_buffer_size() and not transport.is_closing():
-                    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+                    client_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
                 transport.abort()
             connection.writer.close()
 
@@ -197,11 +197,13 @@ def _remove_left_over(path: str, name: str) -> None:
     raise DoorError(f"{path}: another gateway listens there")
 
 
-def _client(own: socket.socket, peer: Any) -> str:
+def _client(client_socket: socket.socket, peer: Any) -> str:
     """The address of a client. At a path, it is the user and the process of the client."""
-    if own.family != socket.AF_UNIX:
+    if client_socket.family != socket.AF_UNIX:
         return addresses.plain(peer[0])
-    credentials = own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, sockets.CREDENTIALS.size)
+    credentials = client_socket.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, sockets.CREDENTIALS.size
+    )
     process, user, _ = sockets.CREDENTIALS.unpack(credentials)
     return f"{user}/{process}"
 

@@ -66,14 +66,14 @@ def judge(site: Site, rule: rules.Rule) -> Finding:
     items = _excluded(site, rule) or rule.measure(site, rule) or "nothing of that kind here"
     if isinstance(items, str):
         return finding._replace(reason=items)
-    own = [item for item in items if not item.judged_by]
+    to_judge = [item for item in items if not item.judged_by]
     finding = finding._replace(
-        items=tuple(items), facts=tuple(dict.fromkeys(item.fact for item in own if item.fact))
+        items=tuple(items), facts=tuple(dict.fromkeys(item.fact for item in to_judge if item.fact))
     )
-    if not own:
+    if not to_judge:
         judges = dict.fromkeys(item.judged_by for item in items)
         return finding._replace(reason=f"judged by {', '.join(judges)}")
-    known = [item for item in own if not item.fact]
+    known = [item for item in to_judge if not item.fact]
     return (_classified if rule.sense == rules.SCOPE else _judged)(finding, known)
 
 

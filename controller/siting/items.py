@@ -100,14 +100,14 @@ def each_model(
 
 
 def each_area(
-    key: str, is_asked: Callable[[Area], bool] = lambda area: True, none: str = "no area"
+    key: str, is_chosen: Callable[[Area], bool] = lambda area: True, none: str = "no area"
 ) -> Measure:
     """A measure of one key of each area that has a unit."""
     return lambda site, rule: (
         [
             fact_item(area.facts[key], area.name, f"area.{area.name}.{key}")
             for area in site.used_areas
-            if is_asked(area)
+            if is_chosen(area)
         ]
         or none
     )

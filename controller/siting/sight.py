@@ -10,7 +10,7 @@ from controller.siting.geometry import Edge, Point, Shape, TOUCH_m
 
 def part_within(convex: Shape, edge: Edge, reach_m: float) -> Edge | None:
     """The part of a segment within reach_m of a convex shape, or None."""
-    nearest = min(g.segment_gap(*own, *edge) for own in g.edges(convex))
+    nearest = min(g.segment_gap(*own_edge, *edge) for own_edge in g.edges(convex))
     if nearest.distance_m > reach_m:
         return None
     # Along a segment, the distance to a convex shape first falls to a minimum, then rises.

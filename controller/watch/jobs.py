@@ -105,9 +105,9 @@ class PowerTable(NamedTuple):
         """
         parts = [self._device_load(max(1, nodes), device, places) for device in devices]
         if nodes and self.node_W:
-            own_W = _worst_W(self.node_W, places, self.node_W.get("*"))
-            doubt = "" if own_W else f"[node_W] has no entry for {' or '.join(places) or 'it'}"
-            parts.insert(0, (nodes * (own_W or max(self.node_W.values())), doubt))
+            per_node_W = _worst_W(self.node_W, places, self.node_W.get("*"))
+            doubt = "" if per_node_W else f"[node_W] has no entry for {' or '.join(places) or 'it'}"
+            parts.insert(0, (nodes * (per_node_W or max(self.node_W.values())), doubt))
         return total_load(parts)
 
     def largest_W(self, nodes: int) -> int:

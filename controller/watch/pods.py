@@ -148,10 +148,10 @@ def _counts(spec: Object) -> Counter[str]:
     """
     beside, most = Counter[str](), Counter[str]()
     for init_container in typed_field(spec, "initContainers", list):
-        own = _devices_of_container(typed_field(init_container, "resources", dict))
-        most |= beside + own
+        requested = _devices_of_container(typed_field(init_container, "resources", dict))
+        most |= beside + requested
         if init_container.get("restartPolicy") == "Always":
-            beside += own
+            beside += requested
     if not (containers := typed_field(spec, "containers", list)):
         raise ValueError("containers")
     for container in containers:

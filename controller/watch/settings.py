@@ -102,8 +102,8 @@ def load(path: str) -> Settings:
     if scheduler == "kubernetes" and not any(gpu_W.values()):
         refuse(path, ("gpu_W",), "is missing", 'W of a GPU, as "*" = 500: pods have no other W')
     watts = PowerTable(node_W, gpu_W, values["node_gpus"])
-    own = read(path, (scheduler,), values[scheduler], _module(scheduler).FORM)
-    return Settings(values, watts, (scheduler, own))
+    scheduler_values = read(path, (scheduler,), values[scheduler], _module(scheduler).FORM)
+    return Settings(values, watts, (scheduler, scheduler_values))
 
 
 def keys() -> str:

@@ -114,8 +114,8 @@ class Guard:
         """
         data, owner = token.strip().encode("ascii", "replace"), None
         digest = hashlib.sha256(data).digest()
-        for own, access in self._tokens:
-            if hmac.compare_digest(own, digest):
+        for known_digest, access in self._tokens:
+            if hmac.compare_digest(known_digest, digest):
                 owner = access
         return owner if TOKEN.fullmatch(data) else None
 
@@ -153,7 +153,7 @@ class Guard:
 
 def only(headers: Headers, name: bytes) -> str | None:
     """The value of a header; None if it is missing. Raises Refused if it occurs twice."""
-    values = [value for own, value in headers if own == name]
+    values = [value for header, value in headers if header == name]
     if len(values) > 1:
         raise Refused(400, "header", f"{name.decode()} occurs twice")
     return values[0].decode("ascii", "replace") if values else None

@@ -38,8 +38,8 @@ def document() -> Json:
     state = _moved(schema.schema())
     shared = state.pop("$defs")
     del state["$schema"]
-    own = {"Hint": _form(HINT), "Job": _form(JOB)}
-    own["Hint"]["properties"]["quantity"]["enum"] = list(NAMES.values())
+    messages = {"Hint": _form(HINT), "Job": _form(JOB)}
+    messages["Hint"]["properties"]["quantity"]["enum"] = list(NAMES.values())
     answers = {"Answer": _object(ANSWER), "Problem": _object(PROBLEM)}
     answers["Answer"]["properties"]["effect"]["enum"] = list(EFFECTS)
     bearer = {"bearer": {"type": "http", "scheme": "bearer"}}
@@ -49,7 +49,7 @@ def document() -> Json:
         "security": [{"bearer": []}],
         "paths": _paths(),
         "components": {
-            "schemas": {**shared, "State": state, **own, **answers},
+            "schemas": {**shared, "State": state, **messages, **answers},
             "securitySchemes": bearer,
         },
     }
@@ -84,8 +84,13 @@ def _content(kind: str, form: str) -> Json:
 def _form(form: Form) -> Json:
     """The JSON schema for a form of whole numbers, names and flags."""
     needed = [name for name, field in form.items() if field.default is REQUIRED]
-    own = {name: _field(field) for name, field in form.items()}
-    return {"type": "object", "additionalProperties": False, "required": needed, "properties": own}
+    properties = {name: _field(field) for name, field in form.items()}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": needed,
+        "properties": properties,
+    }
 
 
 def _field(field: Field) -> Json:

@@ -53,8 +53,8 @@ class Pages:
 
     async def answer(self, request: Request) -> Answer:
         """The answer to a request. Raises Refused."""
-        own = self._get if request.method == "GET" else self._post
-        make = own.get(request.path)
+        handlers = self._get if request.method == "GET" else self._post
+        make = handlers.get(request.path)
         if make is None:
             if request.path in self._get or request.path in self._post:
                 allowed = "POST" if request.path in self._post else "GET, HEAD"
@@ -83,8 +83,8 @@ class Pages:
         """One of FACTS. It is made at most once in KEPT_US for all clients together."""
         name, span_s = request.path.removeprefix(API), _span_s(request)
         async with self._locks[name]:
-            made_us, answer = self._kept.get(f"{name} {span_s}", (-KEPT_US, None))
-            if answer is None or clock.now_us() - made_us >= KEPT_US:
+            kept_us, answer = self._kept.get(f"{name} {span_s}", (-KEPT_US, None))
+            if answer is None or clock.now_us() - kept_us >= KEPT_US:
                 try:
                     facts = await self._house.feed.page(name, span_s)
                 except NoState as error:

@@ -57,8 +57,8 @@ class Door:
             connection.last_request_us = clock.now_us()
 
         read = functools.partial(connection.reader.read, READ_BYTES)
-        own = self._house.run_directory, read, connection.write
-        await Client(*own, feed=self._house.feed, alive=alive).serve()
+        arguments = self._house.run_directory, read, connection.write
+        await Client(*arguments, feed=self._house.feed, alive=alive).serve()
 
     async def _follow(self, line: "SerialLine") -> None:
         """Serve the serial line. After a fault, go on with the next message."""

@@ -77,16 +77,16 @@ def _hint(message: Message) -> bytes:
         raise ValueError(f"kind of {values['quantity']} is {h.KINDS[kind]!r}")
     mac = _bytes(values, "mac", w.MAC_BYTES)
     nonce = _bytes(values, "nonce", w.NONCE_BYTES)
-    own = {**values, "kind": kind, "quantity": quantity, "nonce": nonce}
-    return w.unsigned(w.Hint(*[own[name] for name in w.Hint._fields])) + mac
+    all_values = {**values, "kind": kind, "quantity": quantity, "nonce": nonce}
+    return w.unsigned(w.Hint(*[all_values[name] for name in w.Hint._fields])) + mac
 
 
 def _schedule(message: Message) -> bytes:
     values = read("schedule", (), message, _SCHEDULE, OTHERS)
     mac = _bytes(values, "mac", w.MAC_BYTES)
     slots = tuple(_slot(slot, number) for number, slot in enumerate(values["slots"], 1))
-    own = {**values, "nonce": _bytes(values, "nonce", w.NONCE_BYTES), "slots": slots}
-    return sw.unsigned(sw.Schedule(*[own[name] for name in sw.Schedule._fields])) + mac
+    all_values = {**values, "nonce": _bytes(values, "nonce", w.NONCE_BYTES), "slots": slots}
+    return sw.unsigned(sw.Schedule(*[all_values[name] for name in sw.Schedule._fields])) + mac
 
 
 def _slot(values: object, number: int) -> Slot:

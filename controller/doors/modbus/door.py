@@ -108,9 +108,9 @@ class Door:
             return None
         held = self.listener.connections
         strangers = [connection for connection in held if connection.client not in self._controls]
-        own = [connection for connection in held if connection.client == newcomer.client]
+        of_client = [connection for connection in held if connection.client == newcomer.client]
         return min(
-            strangers or own, key=lambda connection: connection.last_request_us, default=None
+            strangers or of_client, key=lambda connection: connection.last_request_us, default=None
         )
 
     async def talk(self, connection: Connection) -> None:
@@ -225,8 +225,8 @@ class Door:
             data = put(bytearray(TEMPLATE), of_state(state, self._values["unit"]))
             self._base = state, bytes(data)
         began_s, valid_s = self._house.feed.began_s, self._values["valid_s"]
-        own = in_force.points(state, began_s, self._controls.get(client), valid_s)
-        return put(bytearray(self._base[1]), own)
+        points = in_force.points(state, began_s, self._controls.get(client), valid_s)
+        return put(bytearray(self._base[1]), points)
 
     def _valid_s_max(self, source: str) -> int:
         known = hint_statistics.of_source(self._house.run_directory, source)

@@ -66,26 +66,26 @@ def points(
     if controls is None:
         binding = state["binding_sources"]
         limit = of(state, binding["discharge_W_max"], LIMIT.quantities[-1])
-        asked = of(state, binding["control"], SET.quantities[-1])
-        return _shown(state["rated_W"], limit, asked, {}, valid_s)
-    asked = newest(state, began_s, controls, SET.quantities[-1])
+        request = of(state, binding["control"], SET.quantities[-1])
+        return _shown(state["rated_W"], limit, request, {}, valid_s)
+    request = newest(state, began_s, controls, SET.quantities[-1])
     limits = [newest(state, began_s, controls, quantity) for quantity in LIMIT.quantities]
     # Both directions share one register. It shows the wider limit, or none if a direction has no
     # limit.
     known = [limit for limit in limits if limit is not None]
     limit = max(known, key=lambda limit: limit.value_W) if len(known) == len(limits) else None
-    shown = _shown(state["rated_W"], limit, asked, controls.stored, valid_s)
+    shown = _shown(state["rated_W"], limit, request, controls.stored, valid_s)
     return {**shown, HEARTBEAT: controls.heartbeat}
 
 
 def _shown(
     rated_W: int,
     limit: InForce | None,
-    asked: InForce | None,
+    request: InForce | None,
     stored: Mapping[str, int],
     valid_s: int,
 ) -> dict[str, Value]:
-    is_set = asked is not None and asked.is_on
+    is_set = request is not None and request.is_on
     fallback_W = limit.fallback_W if limit else None
     return {
         "704.WMaxLimPctEna": int(limit is not None),
@@ -98,12 +98,12 @@ def _shown(
         "704.WMaxLimPctRvrtRem": limit.left_s if limit else 0,
         "704.WSetEna": int(is_set),
         "704.WSetMod": _written(stored, "WSetMod"),
-        "704.WSet": asked.value_W if asked and is_set else _written(stored, "WSet"),
-        "704.WSetPct": _percent(asked.value_W, rated_W)
-        if asked and is_set
+        "704.WSet": request.value_W if request and is_set else _written(stored, "WSet"),
+        "704.WSetPct": _percent(request.value_W, rated_W)
+        if request and is_set
         else _written(stored, "WSetPct"),
         "704.WSetRvrtTms": _written(stored, "WSetRvrtTms") or valid_s,
-        "704.WSetRvrtRem": asked.left_s if asked and is_set else 0,
+        "704.WSetRvrtRem": request.left_s if request and is_set else 0,
     }
 
 

@@ -30,10 +30,10 @@ class Door:
         self._base = f"firebreak/{values['cabinet']}"
         self._servers: dict[str, CommandServer | signed.Signed] = {}
         for source in values["sources"]:
-            own, rest = (house.run_directory, house.senders[source]), (self._base, self.counts)
+            first, last = (house.run_directory, house.senders[source]), (self._base, self.counts)
             prefix = self._commands_of(source)
-            self._servers |= {prefix + verb: CommandServer(*own, verb, *rest) for verb in VERBS}
-            self._servers[prefix + signed.VERB] = signed.Signed(*own, *rest)
+            self._servers |= {prefix + verb: CommandServer(*first, verb, *last) for verb in VERBS}
+            self._servers[prefix + signed.VERB] = signed.Signed(*first, *last)
         self._outlet = Outlet(house.feed, self._base, values, self.counts)
         self._name = name
         self._links: dict[str, Link] = {}

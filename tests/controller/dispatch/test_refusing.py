@@ -154,4 +154,4 @@ def test_an_answer_that_was_overtaken_says_nothing_of_the_fallback():
         answers.append(w.reply_bytes(reply._replace(fallback_W=fallback_W), key))
     for data in answers[::-1]:
         dispatcher.hear_answer("c0", data, world.now_us)
-    assert "is 500 W" in member.problem and dispatcher.ledger.shares[0].own_W == 500
+    assert "is 500 W" in member.problem and dispatcher.ledger.shares[0].stated_W == 500
