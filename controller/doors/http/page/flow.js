@@ -1,4 +1,4 @@
-// The power picture: grid, load, battery and what feeds at the site, with the direction of each power.
+// The power picture: grid, load, battery and the feeding devices, with the direction of each power.
 
 import { directed, kilowatt, known, scaled } from "./words.js";
 

@@ -40,7 +40,7 @@ function listen() {
   });
 }
 
-// The state to show, null while it is not known for sure that it is of now
+// The state to show; null while it may be old
 function current() {
   if (seen.state && performance.now() - seen.heard_ms > SILENT_MS) {
     seen.trouble = `Nothing has come from the box for ${duration(performance.now() - seen.heard_ms)}.`;
@@ -55,7 +55,7 @@ function current() {
   return seen.state;
 }
 
-// Makes old like fresh in place, so that focus, scrolling and what a reader has opened stay
+// Changes the old element into the fresh one in place, so that focus, scrolling and opened parts stay
 function morph(old, fresh) {
   if (old.nodeName !== fresh.nodeName) return old.replaceWith(fresh);
   if (old.nodeType === Node.TEXT_NODE) return set(old, fresh.textContent);

@@ -113,7 +113,7 @@ const STANDBY = {
   "sign test": "a sign test was due",
 };
 
-// What a start waits for; "" while the cabinet runs or stops.
+// The condition for which a start waits; "" while the cabinet runs or stops.
 export function start(found) {
   const list = found.checklist ? `Checklist ${found.checklist.done} of ${found.checklist.total}. ` : "";
   if (found.waits_for) {
