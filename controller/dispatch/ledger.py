@@ -155,7 +155,6 @@ class Ledger:
         return max(fallback_W, min(self.most_W(place), room_W))
 
     def _others_W(self, place: int, now_us: int) -> int:
-        """The holds of all other cabinets together."""
         self._note_ended(now_us)
         for changed in self._changed:
             hold_W = self.hold_W(changed, now_us)

@@ -69,7 +69,6 @@ class Service:
         await reconnecting(connect, PAUSE_S_MAX)
 
     async def _connected(self) -> None:
-        """Run one connection. Raises Lost, Refused."""
         link = Link(self._broker(), self._heard)
         try:
             await link.open()

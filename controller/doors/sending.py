@@ -72,7 +72,6 @@ class Sender:
             return await asyncio.to_thread(self._exchanged, hint, ahead_ms)
 
     def _exchanged(self, hint: Hint, ahead_ms: int) -> Answer:
-        """The answer of the loop, or the reason why none came."""
         try:
             key, _ = key_file.read(self.source.key_path)
             with client.HintClient(self._run_directory) as link:

@@ -104,7 +104,6 @@ class Client:
             reading.cancel()
 
     async def _answer(self, message: Message | None) -> Message:
-        """The answer, from the loop or from the door itself."""
         try:
             if message == messages.HEAD:
                 # the recorder writes the head into the run directory

@@ -49,7 +49,6 @@ class Door:
                 serial_task.cancel()
 
     async def _talk(self, connection: Connection) -> None:
-        """Serve one client of the socket. Raises Dropped, OSError."""
         connection.write_s = IDLE_US / 1e6
         connection.writer.transport.set_write_buffer_limits(0)
 

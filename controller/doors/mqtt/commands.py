@@ -72,7 +72,6 @@ class CommandServer:
         reply(source, topic, text({"id": name or None, **answer}), message.correlation)
 
     async def _answer(self, command: Command, fields: Answer) -> Answer:
-        """The answer to a command with a new id."""
         if command.is_late():
             self._counts["late"] += 1
             return problem(h.TOO_LATE, "The command came too late, so it was not taken.")

@@ -90,7 +90,6 @@ class Door:
         return "ended"
 
     async def _listen(self, link: Link) -> None:
-        """Watch the connection of a source. Raises Lost."""
         while True:
             link.check()
             await asyncio.wait((link.lost,), timeout=CHECK_S)
