@@ -97,11 +97,9 @@ class Messages(Sources):
                 self._source(message, None)
         for table in (profile.signals, profile.faults, profile.arrays):
             for name, row in table.items():
-                messages = [
-                    message for message in self.by_id.values() if message.name == row["message"]
-                ]
-                for message in messages:
-                    self._add(message, name, row)
+                for message in self.by_id.values():
+                    if message.name == row["message"]:
+                        self._add(message, name, row)
         of_arrays = [row["message"] for row in profile.arrays.values()]
         voltage = self.groups[s.G_BMS_PACK]
         for can_id, message in list(self.by_id.items()):

@@ -59,9 +59,15 @@ class IoModule:
     def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)] of the read of the inputs."""
         register = self.profile.registers["inputs"]
-        key, place = (self.unit_id, "inputs"), (register.function, register.address, CHANNELS)
-        ends = self._on_inputs, self._on_failure
-        request = rtu.read_request(key, self.unit_id, *place, *ends)
+        request = rtu.read_request(
+            (self.unit_id, "inputs"),
+            self.unit_id,
+            register.function,
+            register.address,
+            CHANNELS,
+            on_reply=self._on_inputs,
+            on_failure=self._on_failure,
+        )
         return [(request, self.profile.period_ms * 1000)]
 
     schedule = periodic
@@ -99,27 +105,33 @@ class IoModule:
         return self._requests.get(coils) or self._new_request(coils)
 
     def _new_request(self, coils: int) -> rtu.Request:
-        levels = [coils >> bit & 1 for bit in range(CHANNELS)]
-        place = self.unit_id, self.profile.registers["coils"].address, levels
-        ends = self._on_coils_written, self._on_failure
-        request = rtu.write_request(rtu.WRITE_COILS, (self.unit_id, "coils"), *place, *ends)
-        self._requests[coils] = request
+        request = self._requests[coils] = rtu.write_request(
+            rtu.WRITE_COILS,
+            (self.unit_id, "coils"),
+            self.unit_id,
+            self.profile.registers["coils"].address,
+            [coils >> bit & 1 for bit in range(CHANNELS)],
+            on_reply=self._on_coils_written,
+            on_failure=self._on_failure,
+        )
         return request
 
     def _set_expiry(self) -> steps.Procedure:
         """Steps that read the expiry. If it differs, they write it and read it back."""
-        register = self.profile.registers["output_expiry"]
-        wanted = self.expiry_raw
-        read = ("read", register.function, register.address, 1)
+        register, wanted_raw = self.profile.registers["output_expiry"], self.expiry_raw
+        read, wanted = (
+            ("read", register.function, register.address, 1),
+            wanted_raw.to_bytes(2, "big"),
+        )
+        if (yield read) == wanted:
+            return
+        self.expiry_ok = False
+        yield "write", register.address, (wanted_raw,)
         data = yield read
-        if data is None or int.from_bytes(data, "big") != wanted:
-            self.expiry_ok = False
-            yield "write", register.address, (wanted,)
-            data = yield read
-        if data is None or int.from_bytes(data, "big") != wanted:
+        if data != wanted:
             self.refused += 1
             actual_raw = int.from_bytes(data or b"", "big")
-            raise StepError(f"output expiry reads {actual_raw}, written {wanted}")
+            raise StepError(f"output expiry reads {actual_raw}, written {wanted_raw}")
 
     def _on_expiry_end(self, error: str, now_us: int) -> None:
         """Check again after check_period_ms, or soon if the check has failed."""

@@ -119,8 +119,7 @@ class Meter:
         self._frequency = names.index(FREQUENCY) if FREQUENCY in names else None
         self._total = names.index(TOTAL) if TOTAL in names else None
         self._apparent = list(zip(volts, amps)) if volts and amps else []
-        pairs = [(*pair, power) for pair, power in zip(self._apparent, self._powers)]
-        self._phases = pairs
+        self._phases = [(*pair, power) for pair, power in zip(self._apparent, self._powers)]
 
     def fast(self) -> rtu.Requests:
         """The reads of each period. The read of the power comes last."""
@@ -138,8 +137,8 @@ class Meter:
             self._request(
                 f"slow {number + 1}",
                 block,
-                self._slow_taker(numbers),
-                self._slow_forgetter(numbers),
+                partial(self._take_slow, numbers),
+                partial(self._forget_slow, numbers),
             )
             for number, (block, numbers) in enumerate(self._slow)
         ]
@@ -208,16 +207,13 @@ class Meter:
         power_W = None if values is None else self._power_W(values)
         if values is None or power_W is None:
             return False
-        self.see(*self._quality_of(values), now_us)
+        frequency_Hz = values[self._frequency] if self._frequency is not None else 0.0
+        self.see([values[volt] for volt in self._volts], frequency_Hz, now_us)
         if any([values[index] < low for index, low in zip(self._volts, self._volts_min)]):
             return False
         self._inp[self._power_index] = power_W
         self._inp[self._hash_index] = zlib.crc32(pdus) & HASH_MASK
         return True
-
-    def _quality_of(self, values: Sequence[float]) -> tuple[list[float], float]:
-        frequency_Hz = values[self._frequency] if self._frequency is not None else 0.0
-        return [values[volt] for volt in self._volts], frequency_Hz
 
     def see(self, volts: Sequence[float], frequency_Hz: float, now_us: int) -> None:
         """Note voltage and frequency, even if the reading is then refused for a deep sag."""
@@ -266,22 +262,15 @@ class Meter:
         most_W = self._apparent_VA(values) * self._slack + self._slack_W
         return not self._apparent or abs(total_W) <= most_W
 
-    def _slow_taker(self, numbers: Numbers) -> rtu.OnReply:
-        def take(pdu: bytes, _: int) -> None:
-            values = numbers.read(pdu)
-            for name, value in zip(numbers.names, values or ()):
-                register = self.profile.registers[name]
-                if name in SINGLE and register.low <= value <= register.high:
-                    self.slow[name] = value
+    def _take_slow(self, numbers: Numbers, pdu: bytes, now_us: int) -> None:
+        for name, value in zip(numbers.names, numbers.read(pdu) or ()):
+            register = self.profile.registers[name]
+            if name in SINGLE and register.low <= value <= register.high:
+                self.slow[name] = value
 
-        return take
-
-    def _slow_forgetter(self, numbers: Numbers) -> rtu.OnFailure:
-        def forget(*_: int) -> None:
-            for name in numbers.names:
-                self.slow.pop(name, None)
-
-        return forget
+    def _forget_slow(self, numbers: Numbers, *_: int) -> None:
+        for name in numbers.names:
+            self.slow.pop(name, None)
 
     def report(self) -> tuple[int, ...]:
         """The numbers named in REPORT. A number that is not known is UNKNOWN."""

@@ -61,11 +61,8 @@ def with_factors(registers: Registers, names: list[str]) -> list[str]:
 
 def grouped(registers: list[Register], settings: Table) -> list[Block]:
     """The reads of these registers. The read of the power comes last, so that it is the newest."""
-    reads = blocks(registers, settings)
+    powers = {TOTAL, *phases_of("power", settings)}
     return sorted(
-        reads, key=lambda block: any(_is_power(registers[index]) for index, _, _ in block.places)
+        blocks(registers, settings),
+        key=lambda block: any(registers[index].name in powers for index, _, _ in block.places),
     )
-
-
-def _is_power(register: Register) -> bool:
-    return register.name == TOTAL or register.name in {f"power_{phase}" for phase in (1, 2, 3)}

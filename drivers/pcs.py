@@ -55,7 +55,9 @@ class SunSpecPcs:
         self.readings = Readings(profile, unit_id, sink, places, self._supervise)
         self._reversion_s: int = profile.settings["reversion_s"]
         self._silence_us = profile.settings["restart_silence_ms"] * 1000
-        self._count_max = self._requests_per_tick(tick_us)
+        # reads and heartbeats that must go out per tick to keep their periods, rounded up
+        periods_us = [SECOND_US, *[period_us for _, period_us in self.schedule()]]
+        self._count_max = math.ceil(math.fsum([tick_us / period_us for period_us in periods_us]))
         self._setpoint_point = profile.registers["704.WSet"]
         self._steps = Steps(unit_id, self._on_steps_end)
         self.places = sunspec.Places(profile)  # used only for the serial number
@@ -108,11 +110,6 @@ class SunSpecPcs:
         """[(Request, period in us)] in steady state, at nominal addresses, for the site check."""
         models = [sunspec.Found(model, *NOMINAL_MODEL) for model in self.readings.models_needed()]
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]
-
-    def _requests_per_tick(self, tick_us: int) -> int:
-        """Reads and heartbeats that must go out per tick to keep their periods, rounded up."""
-        periods_us = [SECOND_US, *[period_us for _, period_us in self.schedule()]]
-        return math.ceil(math.fsum([tick_us / period_us for period_us in periods_us]))
 
     def service(self, now_us: int) -> Sequence[rtu.Request]:
         """Requests to submit now, or (): start-up steps, the heartbeat, due reads."""
@@ -259,9 +256,10 @@ class SunSpecPcs:
     def _write(
         self, name: str, address: int, values: Words, priority: int = rtu.WRITE
     ) -> rtu.Request:
-        key, place = (self.unit_id, "write " + name), (self.unit_id, address, values)
-        taken = self._on_written
-        return rtu.write_request(rtu.WRITE_REGISTERS, key, *place, taken, priority=priority)
+        key, on_reply = (self.unit_id, f"write {name}"), self._on_written
+        return rtu.write_request(
+            rtu.WRITE_REGISTERS, key, self.unit_id, address, values, on_reply, priority=priority
+        )
 
     def _on_written(self, pdu: bytes, now_us: int) -> None:
         self.readings.alive_us = now_us

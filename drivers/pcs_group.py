@@ -63,10 +63,15 @@ class ReadingGroup:
         return [(read, self._period_us) for read in reads]
 
     def _read(self, number: int, block: Block) -> rtu.Request:
-        key = self._unit_id, f"{self._name} {number + 1}"
-        place = block.function, self._places.of(block.address), block.length
-        on_reply = partial(self._on_reply, number, block)
-        read = rtu.read_request(key, self._unit_id, *place, on_reply, self._on_failure)
+        read = rtu.read_request(
+            (self._unit_id, f"{self._name} {number + 1}"),
+            self._unit_id,
+            block.function,
+            self._places.of(block.address),
+            block.length,
+            on_reply=partial(self._on_reply, number, block),
+            on_failure=self._on_failure,
+        )
         return self._places.follow(read, block.address)
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:

@@ -131,9 +131,15 @@ class Readings:
 
     def _read(self, name: str, block: Block, take: Take, period_us: int, models: Chain) -> _Read:
         read = _Read(period_us)
-        ends = partial(self._on_reply, read, take), partial(self._on_failure, read)
-        place = self._unit_id, sunspec.READ_HOLDING, block.address(models), block.count
-        read.request = rtu.read_request((self._unit_id, name), *place, *ends)
+        read.request = rtu.read_request(
+            (self._unit_id, name),
+            self._unit_id,
+            sunspec.READ_HOLDING,
+            block.address(models),
+            block.count,
+            on_reply=partial(self._on_reply, read, take),
+            on_failure=partial(self._on_failure, read),
+        )
         return read
 
     def models_needed(self) -> list[int]:

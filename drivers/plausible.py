@@ -11,22 +11,22 @@ A margin must include every power that can really flow, because an overload must
 Margin = tuple[int, int]  # lowest and highest value, permille of the rating
 
 # A converter that forms an island carries the starting current of motors for seconds.
-CONVERTER: Margin = (-2000, 2000)
+CONVERTER = (-2000, 2000)
 # The rating of a meter is its fuse or its current transformers, which are accurate up to 1.2 times.
-METER: Margin = (-1200, 1200)
+METER = (-1200, 1200)
 # The limits of a connection are a contract. A load may really exceed them several times, which must
 # stay visible. Ten times the limit means a wrong unit or scale.
-CONNECTION: Margin = (-10_000, 10_000)
+CONNECTION = (-10_000, 10_000)
 # An inverter consumes little at night. The edge of a cloud lifts its power above the rated power
 # for seconds. Its panels may have twice its rating.
-PV: Margin = (-50, 1200)
-PANELS: Margin = (0, 2000)
+PV = (-50, 1200)
+PANELS = (0, 2000)
 # Without fuel the bus drives a generator set like a motor until its protection opens. The power of
 # an overloaded set must stay known, because load is then shed.
-GENSET: Margin = (-200, 1500)
-UPS: Margin = (0, 1500)  # it carries an overload for seconds, or for longer by its bypass
-CONSUMER: Margin = (0, 1200)  # a heater, or the load that a scheduler may lower
-EXACT: Margin = (-1000, 1000)  # the rating itself is the bound
+GENSET = (-200, 1500)
+UPS = (0, 1500)  # it carries an overload for seconds, or for longer by its bypass
+CONSUMER = (0, 1200)  # a heater, or the load that a scheduler may lower
+EXACT = (-1000, 1000)  # the rating itself is the bound
 
 # A power below 1/500 of voltage times current has the wrong unit: kW for W is 1/1000. No load has
 # such a low power factor; an idle filter or transformer has several percent. But 0 W is possible,

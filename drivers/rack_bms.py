@@ -130,18 +130,16 @@ class RackBms:
                 self._values.pop(name, None)
                 continue
             value = field.value(frame)
-            is_note = name in POSITIONS and not self._sources.is_sealed  # 0 can mean unknown
-            if value is None and is_note:
+            if value is not None:
+                self._unnamed.discard(name)
+                values[name] = value
+            elif name in POSITIONS and not self._sources.is_sealed:  # 0 can mean unknown
                 self._values.pop(name, None)
-                continue
-            if value is None and unnamed([field]) is None:
-                return None
-            if value is None:
+            elif unnamed([field]) is not None:
                 self.refused += 1
                 self._unnamed.add(name)
             else:
-                self._unnamed.discard(name)
-                values[name] = value
+                return None
         return values
 
     @property

@@ -112,14 +112,19 @@ class RegisterBms(RackBms):
 
     def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)]: reads of values, then the rare reads of the identity."""
-        reply_id = self.node + self.profile.settings["reply_id_offset"]
-        places, reads = self.places, []
+        reads = []
         for number, (source, block, period_us) in enumerate(self._reads, 1):
-            key = self.node, f"rack {number}"
-            taking = partial(self._on_reply, source, block), partial(self._on_failure, source)
-            place = block.function, places.of(block.address), block.length
-            read = rtu.read_request(key, self.node, *place, *taking, reply_id=reply_id)
-            reads.append((places.follow(read, block.address), period_us))
+            read = rtu.read_request(
+                (self.node, f"rack {number}"),
+                self.node,
+                block.function,
+                self.places.of(block.address),
+                block.length,
+                on_reply=partial(self._on_reply, source, block),
+                on_failure=partial(self._on_failure, source),
+                reply_id=self.node + self.profile.settings["reply_id_offset"],
+            )
+            reads.append((self.places.follow(read, block.address), period_us))
         return reads + self._identity.periodic()
 
     schedule = periodic
@@ -136,30 +141,38 @@ class RegisterBms(RackBms):
         """
         writes: rtu.Requests = []
         is_known = self.frames and self._identity.is_identified
+        is_closed = self._values.get(STATE, 0) in CLOSED
         for name, row in self.profile.sent.items() if is_known else ():
-            before, at_us = self._sent.get(name, ([], LONG_AGO_US))
+            before, sent_us = self._sent.get(name, ([], LONG_AGO_US))
             is_close = bool(row["data_close"] and close_ok)
+            is_opening = bool(row["data_close"]) and not is_close
             registers = row["data_close"] if is_close else row["data"]
-            is_due = 0 < (row["period_ms"] * 1000 if before else RETRY_US) <= now_us - at_us
-            if row["data_close"] and not is_close and self._values.get(STATE, 0) in CLOSED:
-                is_due = is_due or now_us - at_us >= RETRY_US
+            is_due = 0 < (row["period_ms"] * 1000 if before else RETRY_US) <= now_us - sent_us
+            if is_opening and is_closed:
+                is_due = is_due or now_us - sent_us >= RETRY_US
             if row["count_max"]:
                 registers = [sum(before) % row["count_max"] + 1] if is_due else before
             # the budget of writes never holds back an opening, a heartbeat or a repetition
-            holds = before == registers or self._values.get(STATE, 0) in CLOSED
+            holds = before == registers or is_closed
             if row["stored"] != NO and self.wear.holds_back(is_close, holds, now_us):
                 continue
             if is_due or before not in ([], registers):
                 self._sent[name] = registers, now_us
-                writes.append(self.write(name, registers, bool(row["data_close"]) and not is_close))
+                writes.append(self.write(name, registers, is_opening))
         return writes
 
     def write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:
         """One write of [sent]. is_first: it opens the contactors, so it goes before others."""
-        row, priority = self.profile.sent[name], rtu.STOP if is_first else rtu.WRITE
-        place = (self.node, f"write {name}"), self.node, self.places.of(row["address"])
-        lost = partial(self._on_lost, name)
-        return rtu.write_request(row["function"], *place, words, on_failure=lost, priority=priority)
+        row = self.profile.sent[name]
+        return rtu.write_request(
+            row["function"],
+            (self.node, f"write {name}"),
+            self.node,
+            self.places.of(row["address"]),
+            words,
+            on_failure=partial(self._on_lost, name),
+            priority=rtu.STOP if is_first else rtu.WRITE,
+        )
 
     def _on_lost(self, name: str, kind: int, code: int, now_us: int) -> None:
         """Note a write without an answer, which is repeated after RETRY_US."""

@@ -29,10 +29,10 @@ class Codec:
         self._low, self._high = register.low, register.high
         if bounds:
             self._low, self._high = max(bounds[0], self._low), min(bounds[1], self._high)
-        self._scale, self._offset = Fraction(str(register.scale)), Fraction(str(register.offset))
+        self._plain_scale = Fraction(str(register.scale))
+        self._offset = Fraction(str(register.offset))
         if register.scale_by:
-            self._scale *= settings[register.scale_by]
-        self._plain_scale = self._scale
+            self._plain_scale *= settings[register.scale_by]
         self.rescale(0)
         self._shift = (register.mask & -register.mask).bit_length() - 1 if register.mask else 0
         named = {int(raw): value for raw, value in register.values.items()}

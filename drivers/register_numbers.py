@@ -98,10 +98,8 @@ def values_of(
     registers: Sequence[Register], reads: Sequence[Block], read: Callable[[Block], bytes]
 ) -> dict[str, float] | None:
     """{name: value} of registers, from the answers of `read`; None if a value is missing."""
-    numbers, pdus = (
-        Numbers(registers, reads),
-        b"".join([bytes(HEAD_BYTES) + read(block) for block in reads]),
-    )
+    numbers = Numbers(registers, reads)
+    pdus = b"".join([bytes(HEAD_BYTES) + read(block) for block in reads])
     numbers.read(pdus)  # read twice, because a scale factor counts from its second reading on
     values = numbers.read(pdus)
     return None if values is None else dict(zip(numbers.names, values))

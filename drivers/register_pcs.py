@@ -270,10 +270,12 @@ class RegisterPcs:
             self._steps.begin(self._start_up(), retry_us)
 
     def _write(
-        self, number: int, step: Step, taken: rtu.OnReply, priority: int = rtu.WRITE
+        self, number: int, step: Step, on_reply: rtu.OnReply, priority: int = rtu.WRITE
     ) -> rtu.Request:
-        key, place = (self.unit_id, f"stop {number + 1}"), self._sequence.content(step)
-        return rtu.write_request(step.function, key, self.unit_id, *place, taken, priority=priority)
+        key, content = (self.unit_id, f"stop {number + 1}"), self._sequence.content(step)
+        return rtu.write_request(
+            step.function, key, self.unit_id, *content, on_reply=on_reply, priority=priority
+        )
 
     def _on_stop(self, number: int, pdu: bytes, now_us: int) -> None:
         self.readings.heard(now_us)

@@ -68,7 +68,9 @@ class PcsReadings:
         ]
         control = [register for register in registers if register.name in names]
         control += [register for frame in self._held for register in frame]
-        control += [_named(step.register, name) for name, step in self._kept.items()]
+        for name, step in self._kept.items():
+            own = {"name": name, "function": rtu.READ_HOLDING_REGISTERS}
+            control.append(Register(**vars(step.register) | own))
         factors = [register.scale_from for register in registers if register.name not in CONTROLLED]
         measure = [e for e in registers if e.name in factors or e.name not in names]
         unit_id = self._writer.unit_id
@@ -152,7 +154,8 @@ class PcsReadings:
         inp[base + signals.PCS_POWER_W] = power_W
         inp[base + signals.PCS_DC_VOLTAGE_MV] = values["dc_voltage_mV"]
         inp[base + signals.PCS_DC_CURRENT_MA] = current_mA * values.get(DIRECTION, 1)
-        bits = self._alarm_bits(values)
+        faults = [name for name, value in values.items() if name.startswith(FAULT) and value]
+        bits = sum([1 << self._bits[name.removeprefix(FAULT)] for name in faults])
         inp[base + signals.PCS_STATE] = self._state(values, bits)
         inp[base + signals.PCS_ALARM_BITS] = bits
         inp[base + signals.PCS_FORMING] = values.get("forming", 0)
@@ -175,10 +178,6 @@ class PcsReadings:
     def _commanded_state(self) -> int:
         """The state if the device reports none: the command that it last acknowledged."""
         return signals.PCS_RUNNING if self.is_commanded else signals.PCS_STANDBY
-
-    def _alarm_bits(self, values: Values) -> int:
-        names = [name for name, value in values.items() if name.startswith(FAULT) and value]
-        return sum([1 << self._bits[name.removeprefix(FAULT)] for name in names])
 
     def _controlled(self, now_us: int) -> None:
         values = self._control.values
@@ -236,8 +235,3 @@ def _current_mA(values: Values) -> int | None:
         return power_W if power_W == 0 else None
     size = abs(power_W) * 1_000_000 // voltage_mV
     return size if power_W > 0 else -size
-
-
-def _named(register: Register, name: str) -> Register:
-    own = {"name": name, "function": rtu.READ_HOLDING_REGISTERS}
-    return Register(**{**vars(register), **own})

@@ -1,6 +1,5 @@
 """Decides when a register, or a row of coils, of a site device is written again."""
 
-from collections.abc import Callable
 from struct import Struct
 
 from drivers.buses import rtu
@@ -13,7 +12,6 @@ from drivers.wear import NO, Wear
 COIL_WRITES = (rtu.WRITE_COIL, rtu.WRITE_COILS)
 SINGLE_WRITES = (rtu.WRITE_COIL, rtu.WRITE_REGISTER)
 UNKEPT_MAX = 11  # doublings of the pause: 250 ms become 8.5 min
-Tell = Callable[[int, int, int], None]  # (kind of failure, code, now_us)
 
 
 class RegisterWrite:
@@ -33,11 +31,11 @@ class RegisterWrite:
         unit_id: int,
         settings: Settings,
         places: Places,
-        tell: Tell,
+        on_failure: rtu.OnFailure,
         wear: Wear | None = None,
     ):
         """wear: counts the writes to the device. None: there is no budget."""
-        self._register, self._unit_id, self._tell = register, unit_id, tell
+        self._register, self._unit_id, self._on_failure = register, unit_id, on_failure
         self._device, self.codec = places, Codec(register, settings)
         self._stated = settings.get(f"{register.name}_max", 0)
         self.fixed: int | None = None
@@ -73,19 +71,12 @@ class RegisterWrite:
             return None
         self._sent = self._passed = value
         self._due_us = now_us + self._register.repeat_ms * 1000
-        self._free_us = now_us + self._pause_us()
+        # If the device may store the register, the pause doubles while the device acknowledges
+        # writes but keeps another value. Otherwise such writes would never end.
+        doublings = min(self._unkept, UNKEPT_MAX) if self._wear is not None else 0
+        self._free_us = now_us + (self._register.pause_ms * 1000 << doublings)
         self._expected = self._places(value)
         return self._write()
-
-    def _pause_us(self) -> int:
-        """The shortest time to the next write.
-
-        If the device may store the register, the time doubles while the device acknowledges writes
-        but keeps another value. Otherwise such writes would never end.
-        """
-        doubled = min(self._unkept, UNKEPT_MAX) if self._wear is not None else 0
-        pause_ms: int = self._register.pause_ms
-        return pause_ms * 1000 << doubled
 
     def _places(self, value: int) -> Words:
         if self._register.write_function in COIL_WRITES:
@@ -111,11 +102,16 @@ class RegisterWrite:
         return self.fixed is not None and self.fixed < self._stated
 
     def _write(self) -> rtu.Request:
-        function, places = self._register.write_function, self._expected
-        key = self._unit_id, self._register.name
-        content = places[:1] if function in SINGLE_WRITES else places
-        place = self._unit_id, self.address
-        return rtu.write_request(function, key, *place, content, self._written, self._lost)
+        function = self._register.write_function
+        return rtu.write_request(
+            function,
+            (self._unit_id, self._register.name),
+            self._unit_id,
+            self.address,
+            self._expected[:1] if function in SINGLE_WRITES else self._expected,
+            on_reply=self._written,
+            on_failure=self._lost,
+        )
 
     def _written(self, pdu: bytes, now_us: int) -> None:
         self._is_unread = self._register.read_back
@@ -141,10 +137,15 @@ class RegisterWrite:
 
     def read_of_last(self) -> rtu.Request:
         """The read of the registers that were written last."""
-        function = 1 if self._register.write_function in COIL_WRITES else 3
-        key = self._unit_id, self._register.name, "read back"
-        place = self.address, len(self._expected)
-        return rtu.read_request(key, self._unit_id, function, *place, self._compare)
+        is_coil = self._register.write_function in COIL_WRITES
+        return rtu.read_request(
+            (self._unit_id, self._register.name, "read back"),
+            self._unit_id,
+            rtu.READ_COILS if is_coil else rtu.READ_HOLDING_REGISTERS,
+            self.address,
+            len(self._expected),
+            self._compare,
+        )
 
     def _compare(self, pdu: bytes, now_us: int) -> None:
         """Compare a read with the last write. pdu: function, byte count, registers or bits."""
@@ -153,11 +154,13 @@ class RegisterWrite:
             actual = tuple(bits(data, count))
         else:
             actual = Struct(f">{count}H").unpack(data)
-        self._unkept = self._unkept + 1 if actual != self._expected else 0
-        if actual != self._expected:
-            self._passed = None
-            self._lost(rtu.BAD_REPLY, 0, now_us)
+        if actual == self._expected:
+            self._unkept = 0
+            return
+        self._unkept += 1
+        self._passed = None
+        self._lost(rtu.BAD_REPLY, 0, now_us)
 
     def _lost(self, kind: int, code: int, now_us: int) -> None:
         self._sent = None
-        self._tell(kind, code, now_us)
+        self._on_failure(kind, code, now_us)

@@ -12,7 +12,7 @@ up counts as not read yet, so that nothing latches after a power cut.
 
 import math
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from drivers.buses import rtu
 from drivers.profile import Profile, Register, Table
@@ -56,24 +56,20 @@ class Sensor:
         self._function, self._unpack = registers[0].function, layout.unpack_from
         self._pdu: bytes | None = None
         self._rules = [
-            _rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
+            _Rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
             for register in registers
         ]
         # {name of a value: (lowest, highest)}
         self.spans = {
             name: rule.span() for name, rule in zip(names, self._rules) if name not in OWN_REGISTERS
         }
-        self._set_places(names, indexes)
-        self._set_masks(profile.settings, registers)
-
-    def _set_places(self, names: list[str], indexes: dict[str, int]) -> None:
-        """Set the places of registers in a reply, and of values in the sink."""
         self._status_at = names.index("status")
         self._stores = _stores(names, indexes)
         self._ok_index = indexes.get("ok")
         self._calibration_index = indexes.get("calibration_d")
         self._measured = [place for place, name in enumerate(names) if name not in DATES]
         self._dates = [names.index(name) for name in DATES] if "today" in names else []
+        self._set_masks(profile.settings, registers)
 
     def _set_masks(self, settings: Table, registers: list[Register]) -> None:
         """Set the masks for the register `status`. A mask that the profile lacks is 0."""
@@ -87,8 +83,10 @@ class Sensor:
 
     def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)] of the only read."""
-        key, place = (self.unit_id, self.profile.family), (self._address, self._count)
-        request = rtu.read_request(key, self.unit_id, self._function, *place, self._on_reply)
+        key = self.unit_id, self.profile.family
+        request = rtu.read_request(
+            key, self.unit_id, self._function, self._address, self._count, self._on_reply
+        )
         return [(request, self.profile.period_ms * 1000)]
 
     schedule = periodic
@@ -121,16 +119,17 @@ class Sensor:
         return True
 
 
-class _Rule(NamedTuple):
+class _Rule:
     """Conversion of a raw register within its range: value = raw * multiply / divide."""
 
-    low: int
-    high: int
-    multiply: int
-    divide: int
-    full_scale: int | None  # highest value
-    over_range_mask: int
-    untrusted_mask: int
+    def __init__(self, register: Register, factor: Fraction):
+        scale, (lowest, highest) = Fraction(str(register.scale)), WORDS[register.type]
+        low, high = [Fraction(str(end)) / scale for end in (register.low, register.high)]
+        self.low, self.high = max(lowest, math.ceil(low)), min(highest, math.floor(high))
+        self.multiply, self.divide = (scale * factor).as_integer_ratio()
+        self.full_scale: int | None = register.full_scale  # highest value
+        self.over_range_mask: int = register.over_range_mask
+        self.untrusted_mask: int = register.untrusted_mask
 
     def span(self) -> tuple[int, int]:
         """(lowest, highest) value."""
@@ -157,14 +156,6 @@ class _Rule(NamedTuple):
             return raw * self.multiply // self.divide
         # rounded up, because a small amount of gas must not become 0
         return min(self.full_scale, -(-raw * self.multiply // self.divide))
-
-
-def _rule(register: Register, factor: Fraction) -> _Rule:
-    scale, (lowest, highest) = Fraction(str(register.scale)), WORDS[register.type]
-    low, high = [Fraction(str(end)) / scale for end in (register.low, register.high)]
-    ends = max(lowest, math.ceil(low)), min(highest, math.floor(high))
-    rest = register.full_scale, register.over_range_mask, register.untrusted_mask
-    return _Rule(*ends, *(scale * factor).as_integer_ratio(), *rest)
 
 
 def _days_left(due: int | None, today: int | None) -> int:

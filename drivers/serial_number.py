@@ -43,9 +43,9 @@ class SerialNumber:
 
     def _read(self, number: int, unit_id: int) -> rtu.Request:
         first, count = self._reads[number]
-        key, place = (unit_id, f"{NAME} {number + 1}"), self._places.of(first)
+        key, address = (unit_id, f"{NAME} {number + 1}"), self._places.of(first)
         take = partial(self._take, number)
-        read = rtu.read_request(key, unit_id, self._function, place, count, take)
+        read = rtu.read_request(key, unit_id, self._function, address, count, take)
         return self._places.follow(read, first)
 
     def _take(self, number: int, pdu: bytes, _: int) -> None:

@@ -52,11 +52,26 @@ class Frame:
 
     def plain_words(self, name: str) -> list[Register]:
         """A register to read for each word of the frame."""
-        plain = {"function": 3, "type": "u16", "code": "H", "words": 1, "count": 1, "scale": 1}
-        plain |= {"offset": 0, "scale_by": "", "mask": 0, "invalid": [], "values": {}}
-        plain |= {"word_order": "big", "byte_order": "big", "low": 0, "high": 0xFFFF}
         return [
-            Register(name=f"{name}{index}", address=self.address + index, **plain)
+            Register(
+                name=f"{name}{index}",
+                address=self.address + index,
+                function=rtu.READ_HOLDING_REGISTERS,
+                type="u16",
+                code="H",
+                words=1,
+                count=1,
+                low=0,
+                high=0xFFFF,
+                scale=1,
+                scale_by="",
+                offset=0,
+                mask=0,
+                invalid=[],
+                values={},
+                word_order="big",
+                byte_order="big",
+            )
             for index in range(self.count)
         ]
 
@@ -72,8 +87,10 @@ class Frame:
         All frames of a unit share one key, so a newer frame replaces one that still waits.
         """
         address = self._places.of(self.address) if self._places else self.address
-        place = (unit_id, "write setpoint"), unit_id, address
-        return rtu.write_request(self.function, *place, content, on_reply, on_failure)
+        key = unit_id, "write setpoint"
+        return rtu.write_request(
+            self.function, key, unit_id, address, content, on_reply=on_reply, on_failure=on_failure
+        )
 
 
 def _asked(register: Register, power_W: int) -> int:
@@ -97,10 +114,9 @@ def power_W(values: list[tuple[Register, int | None]]) -> int | None:
         if value is None:
             return None
         if register.role == "mode":
-            ways = {getattr(register, name): WAYS[name] for name in WAYS}
-            if value not in ways:
+            way = {getattr(register, name): WAYS[name] for name in WAYS}.get(value)
+            if way is None:
                 return None
-            way = ways[value]
         of_role.setdefault(register.role, []).append(value)
     if way == 0:
         return 0

@@ -59,20 +59,13 @@ class Contactors:
         self.close_ticks_max = p.ticks(
             image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms
         )
-        self.current_at = tuple(
-            [layout.rack_input(rack, s.RACK_CURRENT_MA) for rack in range(layout.racks)]
-        )
-        self.pack_group = tuple(
-            [layout.rack_group(rack, s.G_BMS_PACK) for rack in range(layout.racks)]
-        )
-        self.state_group = tuple(
-            [layout.rack_group(rack, s.G_BMS_STATE) for rack in range(layout.racks)]
-        )
+        racks = range(layout.racks)
+        self.current_at = tuple([layout.rack_input(rack, s.RACK_CURRENT_MA) for rack in racks])
+        self.pack_group = tuple([layout.rack_group(rack, s.G_BMS_PACK) for rack in racks])
+        self.state_group = tuple([layout.rack_group(rack, s.G_BMS_STATE) for rack in racks])
         self.image = image
-        self.words_at = tuple(
-            [image_map.rack + rack * p.RACK_WORDS for rack in range(layout.racks)]
-        )
-        self.out_at = tuple([layout.rack_output(rack, 0) for rack in range(layout.racks)])
+        self.words_at = tuple([image_map.rack + rack * p.RACK_WORDS for rack in racks])
+        self.out_at = tuple([layout.rack_output(rack, 0) for rack in racks])
         self.step = array("i", [OPEN] * layout.racks)
         self.closing_ticks = array("i", [0] * layout.racks)
         self.report_ticks = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_REPORT_MS], tick_ms)
@@ -80,7 +73,7 @@ class Contactors:
         # 1: the last report was closed, 0: it was open
         self.was_closed = bytearray([NOT_REPORTED] * layout.racks)
         # per unit: 5 % of the rated current of its racks, rounded up
-        self.flows_mA = tuple([self._flow_mA(racks) for racks in features.of_unit])
+        self.flows_mA = tuple([self._flow_mA(of_unit) for of_unit in features.of_unit])
 
     def _flow_mA(self, racks: tuple[int, ...]) -> int:
         rated_mA = [self.image[self.words_at[rack] + p.R_RATED_CURRENT_MA] for rack in racks]

@@ -1,6 +1,7 @@
 """Chooses the next of the requests that wait on one bus."""
 
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import chain
 
 from drivers.buses.rtu import READ, Request
@@ -12,14 +13,15 @@ NEVER = 1 << 62  # us; later than any time
 PATIENCE_US = 50_000
 
 
+@dataclass(slots=True, eq=False)
 class Job:
     """One request that is sent once (period 0) or in each period."""
 
-    __slots__ = ("request", "unit", "period_us", "due_us", "deadline_us")
-
-    def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int):
-        self.request, self.unit, self.period_us = request, unit, period_us
-        self.due_us, self.deadline_us = due_us, due_us + period_us
+    request: Request
+    unit: UnitStatistics
+    period_us: int
+    due_us: int
+    deadline_us: int
 
 
 def chosen(once: Mapping[Hashable, Job], periodic: Iterable[Job], now_us: int) -> Job | None:

@@ -9,6 +9,8 @@ Two cases are not covered: a unit slower than twice the time-out, and a late rep
 same address (set-points are read back).
 """
 
+from dataclasses import dataclass
+
 from drivers.buses.rtu import Request
 
 LATE_US = 1_000_000  # the slowest documented reply (genset controllers)
@@ -16,18 +18,17 @@ SAME_MAX = 2
 COUNTED_MAX = 3  # more time-outs in a row are not counted
 
 
+@dataclass(slots=True)
 class _Late:
     """Late replies that one unit and function may send until `until_us`.
 
     frame: the request; None if the requests differed. reply_id: the unit id in the replies.
     """
 
-    __slots__ = ("count", "until_us", "frame", "reply_id")
-
-    def __init__(self, request: Request):
-        self.count = self.until_us = 0
-        self.frame: bytes | None = request.frame
-        self.reply_id = request.reply_id
+    frame: bytes | None
+    reply_id: int
+    count: int = 0
+    until_us: int = 0
 
 
 class LateReplies:
@@ -41,7 +42,7 @@ class LateReplies:
     def note(self, request: Request, now_us: int) -> None:
         """Count a read that has timed out."""
         key = (request.unit_id, request.function)
-        late = self.expected.setdefault(key, _Late(request))
+        late = self.expected.setdefault(key, _Late(request.frame, request.reply_id))
         late.count = min(late.count + 1, COUNTED_MAX)
         late.until_us = now_us + LATE_US
         if late.frame != request.frame:

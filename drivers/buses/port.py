@@ -70,7 +70,8 @@ class RtuPort:
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
         """Send `request` every `period_us`, first at `phase_us`. Missed periods are skipped."""
-        self._periodic.append(Job(request, self._unit(request.unit_id), period_us, phase_us))
+        unit = self._unit(request.unit_id)
+        self._periodic.append(Job(request, unit, period_us, phase_us, phase_us + period_us))
         self._plan()
 
     def submit(self, request: Request) -> None:
@@ -78,7 +79,7 @@ class RtuPort:
         waiting = self._once.get(request.key)
         unit = self._unit(request.unit_id)
         if waiting is None:
-            self._once[request.key] = Job(request, unit, 0, self._now_us)
+            self._once[request.key] = Job(request, unit, 0, self._now_us, self._now_us)
         else:
             waiting.request, waiting.unit = request, unit
         if self._job is None and self.wake_us > self._ready_us:
@@ -102,7 +103,7 @@ class RtuPort:
         if self._spare is not None or is_under_way:
             return False
         self.spare_unit = UnitStatistics()
-        self._spare = Job(request, self.spare_unit, 0, now_us)
+        self._spare = Job(request, self.spare_unit, 0, now_us, now_us)
         self._spare_end_us, self._late_us = now_us + within_us, late_us
         self._plan()
         return True
@@ -222,8 +223,8 @@ class RtuPort:
         if received:
             unit.note_bad(now_us)
             other_id = self._receiver.other_id()
-            asked = request.function, now_us
-            if other_id is not None and not self._late.may_be_of(other_id, *asked):
+            function = request.function
+            if other_id is not None and not self._late.may_be_of(other_id, function, now_us):
                 unit.other_unit += 1
                 unit.answered_by = other_id
             request.on_failure(BAD_REPLY, 0, now_us)

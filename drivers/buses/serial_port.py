@@ -73,7 +73,9 @@ class SerialPort:
             self.close()
             self.error = self._explain(failure)
             raise SerialPortError(self.error) from failure
-        self._keep_others_out()
+        # Let only root open the port again. A pty is left out: it keeps TIOCEXCL after a crash.
+        if os.major(os.fstat(port.fd).st_rdev) not in PTY_MAJORS:
+            fcntl.ioctl(port.fd, termios.TIOCEXCL)
         with contextlib.suppress(ValueError):  # a driver may lack this mode
             port.set_low_latency_mode(True)  # else a USB adapter may hold received bytes for 16 ms
         self.error = ""
@@ -142,11 +144,6 @@ class SerialPort:
         self.losses += 1
         self.close()
         self.error = self._explain(failure)
-
-    def _keep_others_out(self) -> None:
-        """Let only root open the port again. A pty is left out: it keeps TIOCEXCL after a crash."""
-        if os.major(os.fstat(self._fd).st_rdev) not in PTY_MAJORS:
-            fcntl.ioctl(self._fd, termios.TIOCEXCL)
 
     def _explain(self, failure: Exception) -> str:
         number = getattr(failure, "errno", None) or 0

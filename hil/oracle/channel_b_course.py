@@ -60,7 +60,7 @@ class Course:
     """A drawn test sequence. A step has `elapsed` ticks, `contacts`, `length` bytes of `line`."""
 
     def __init__(self, seed: int, image: "array[int]") -> None:
-        self.draws = array("i", [seed & 0xFFFFF])
+        self.drawn = seed & 0xFFFFF
         self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.line = bytearray(2 * f.FRAME_BYTES)
         self.length = self.count = self.silence = 0
@@ -69,8 +69,8 @@ class Course:
 
     def draw(self, below: int) -> int:
         """The next drawn number n, 0 <= n < below."""
-        self.draws[0] = (self.draws[0] * 741 + 2731) & 0xFFFFF
-        return (self.draws[0] >> 3) % below
+        self.drawn = (self.drawn * 741 + 2731) & 0xFFFFF
+        return (self.drawn >> 3) % below
 
     def next(self, second: sc.Second) -> None:
         """Draw the next step for `second`. It depends on the relay and the reports of `second`."""

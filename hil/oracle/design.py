@@ -90,7 +90,7 @@ def scope(stage_id: str) -> str:
 def decision_ms(stage_id: str) -> int:
     """The longest time from the sensor's value until the stage is active."""
     row = ROWS[stage_id]
-    scale = {"_ms": 1, "_s": 1000}.get("_" + row.watches.rpartition("_")[2])
+    scale = {"ms": 1, "s": 1000}.get(row.watches.rpartition("_")[2])
     takes_ms = scale * row.at if scale else int(_named(_DESIGN["takes_ms"], stage_id, 0))
     return int(_named(_DESIGN["reads_ms"], stage_id, 0)) + takes_ms + row.debounce_ms
 
@@ -98,7 +98,7 @@ def decision_ms(stage_id: str) -> int:
 def acts_ms(stage_id: str, letters: set[str]) -> int | None:
     """Time from the active stage until the slowest of these effects shows; None without one."""
     acts = _DESIGN["acts_ms"]
-    times_ms = [acts.get(effect, acts["others"]) for effect in effects(stage_id) & set(letters)]
+    times_ms = [acts.get(effect, acts["others"]) for effect in effects(stage_id) & letters]
     return max(times_ms, default=None)
 
 

@@ -36,9 +36,7 @@ PLACES = {
         MODELS,
         "tests/drivers/test_sunspec.py::test_models_are_found_at_each_base_and_in_each_order",
     ),
-    "drivers/io.py": Exempt(
-        BACK, "tests/drivers/test_io.py::test_expiry_is_written_and_read_back", 3
-    ),
+    "drivers/io.py": Exempt(BACK, "tests/drivers/test_io.py::test_expiry_is_written_and_read_back"),
     "drivers/pcs.py": Exempt(MODELS, "tests/drivers/test_pcs.py::test_discovery"),
     "drivers/pcs_readings.py": Exempt(MODELS, "tests/drivers/test_pcs_readings.py::test_values", 4),
     "drivers/register_codec.py": Exempt("none: it is the codec", ALIKE, 6),
