@@ -49,7 +49,7 @@ class Ages:
             silent_ms += [
                 image[image_map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS]
             ] * s.RACK_GROUP_COUNT
-        budgets = [p.ticks(one_ms, image[p.H_TICK_MS]) for one_ms in silent_ms]
+        budgets = [p.ticks(group_ms, image[p.H_TICK_MS]) for group_ms in silent_ms]
         return tuple(budgets[: s.G_LOCAL] + [s.INT_MAX] + budgets[s.G_LOCAL :])
 
     def _expected(self, image: "array[int]", image_map: p.ImageMap) -> bytes:

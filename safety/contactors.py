@@ -87,8 +87,8 @@ class Contactors:
         """
         out = self.out
         for rack in range(self.layout.racks):
-            asked = close if more or self.step[rack] == CLOSED else 0
-            step = NEXT[(self.step[rack] * 2 + asked) * 4 + self.inp[self.state_at[rack]]]
+            wanted = close if more or self.step[rack] == CLOSED else 0
+            step = NEXT[(self.step[rack] * 2 + wanted) * 4 + self.inp[self.state_at[rack]]]
             if step == FAULT and self._flows(rack):
                 # The current shows that the report is wrong. Row 39 of the matrix opens the
                 # contactors in the proper order; FAULT would withdraw the command while current
@@ -100,12 +100,12 @@ class Contactors:
                     step = FAULT
             else:
                 self.closing_ticks[rack] = 0
-            lost = step == FAULT and (self.step[rack] == CLOSED or self.mismatch[rack] == LOST)
+            is_lost = step == FAULT and (self.step[rack] == CLOSED or self.mismatch[rack] == LOST)
             self.step[rack] = step
-            closed = 1 if asked and step != FAULT else 0
-            out[self.out_at[rack] + s.CONTACTOR_CLOSE_OK] = closed
+            close_command = 1 if wanted and step != FAULT else 0
+            out[self.out_at[rack] + s.CONTACTOR_CLOSE_OK] = close_command
             out[self.out_at[rack] + s.CONTACTOR_STEP] = step
-            self._supervise(rack, closed, lost, elapsed)
+            self._supervise(rack, close_command, is_lost, elapsed)
 
     def _flows(self, rack: int) -> bool:
         """True if a closed rack reports open contactors and carries 5 % of its rated current.
@@ -142,13 +142,13 @@ class Contactors:
         heard = self.ages.seen[self.state_group[rack]]
         if heard and (reported == s.CONTACTOR_OPEN or reported == s.CONTACTOR_CLOSED):
             self.was_closed[rack] = reported == s.CONTACTOR_CLOSED
-        unknown = reported == s.CONTACTOR_FAULT and self.was_closed[rack] == NOT_REPORTED
-        still = reported != s.CONTACTOR_OPEN and (
+        is_unknown = reported == s.CONTACTOR_FAULT and self.was_closed[rack] == NOT_REPORTED
+        reports_closed = reported != s.CONTACTOR_OPEN and (
             reported != s.CONTACTOR_FAULT or self.was_closed[rack] == 1
         )
-        is_still = still and self.open_ticks[rack] > self.report_ticks
+        still_closed = reports_closed and self.open_ticks[rack] > self.report_ticks
         self.mismatch[rack] = (
-            LOST if lost else STILL_CLOSED if is_still else UNKNOWN_FAULT if unknown else 0
+            LOST if lost else STILL_CLOSED if still_closed else UNKNOWN_FAULT if is_unknown else 0
         )
 
     def current_zero(self) -> int:

@@ -93,7 +93,9 @@ class Evaluator:
             debounce.append((self.gate_of(index), image[start + CLEAR] * sense) + times)
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
-        self.armed_at = tuple([tuple([one[W_INSTANCE] for one in armed]) for armed in self.armed])
+        self.armed_at = tuple(
+            [tuple([watched[W_INSTANCE] for watched in armed]) for armed in self.armed]
+        )
         self.place = tuple(
             [
                 self.armed_at[self.block[index]].index(index)

@@ -127,21 +127,26 @@ class Frame:
 
     def put(self, field: int, value: int) -> None:
         """Store a field. value: 0 to 2^30 - 1, and no wider than the field."""
-        at, data = AT[field], self.bytes
+        offset, data = AT[field], self.bytes
         for _ in range(WIDTH[field]):
-            data[at] = value & 255
+            data[offset] = value & 255
             value >>= 8
-            at += 1
+            offset += 1
 
     def get(self, field: int) -> int:
         """The value of a field, always below 2^30."""
-        at, data = AT[field], self.bytes
+        offset, data = AT[field], self.bytes
         width = WIDTH[field]
         if width == 1:
-            return data[at]
+            return data[offset]
         if width == 2:
-            return data[at] | data[at + 1] << 8
-        return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | (data[at + 3] & 0x3F) << 24
+            return data[offset] | data[offset + 1] << 8
+        return (
+            data[offset]
+            | data[offset + 1] << 8
+            | data[offset + 2] << 16
+            | (data[offset + 3] & 0x3F) << 24
+        )
 
     def seal(self) -> None:
         """Store the CRC over the fields, after all fields were put."""

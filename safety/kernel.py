@@ -245,6 +245,6 @@ def _alert_bits(stage: tuple[object, ...]) -> int:
     """Bits of a stage: one for each of ALERTS with its row, standby, and each of CONFLICTS."""
     row, rests = stage[m.S_ROW], m.rests(stage)
     flags = (
-        [row in rows for _, rows in m.ALERTS] + [rests] + [row == each[1] for each in m.CONFLICTS]
+        [row in rows for _, rows in m.ALERTS] + [rests] + [row == rule[1] for rule in m.CONFLICTS]
     )
     return sum([is_in << place for place, is_in in enumerate(flags)])

@@ -56,10 +56,10 @@ class Latches:
 
         Returns a code of RESULTS.
         """
-        age = self.token_age
+        ages = self.token_age
         for token in range(TOKENS):
-            if age[token] < self.hour_ticks:
-                age[token] = min(age[token] + elapsed, self.hour_ticks)
+            if ages[token] < self.hour_ticks:
+                ages[token] = min(ages[token] + elapsed, self.hour_ticks)
         kind = inp[s.RESET_KIND]
         if kind == 0:
             return NONE
@@ -84,11 +84,11 @@ class Latches:
 
     def _spend(self) -> None:
         """Use the oldest token."""
-        age, oldest = self.token_age, 0
+        ages, oldest = self.token_age, 0
         for token in range(TOKENS - 1):
-            if age[token + 1] > age[oldest]:
+            if ages[token + 1] > ages[oldest]:
                 oldest = token + 1
-        age[oldest] = 0
+        ages[oldest] = 0
 
     def _clear(self, level: int) -> None:
         """Clear all latches that this level may reset."""

@@ -151,14 +151,14 @@ class Permit:
 
     def _from_closing(self, missing: int) -> int:
         """An item that is missing once pre-charge has begun makes the closing a failed one."""
-        ended = s.STOPPING if self._loaded() else s.INHIBITED  # a stop waits for zero current
+        end_state = s.STOPPING if self._loaded() else s.INHIBITED  # a stop waits for zero current
         if not self._wanted() or missing != I_NONE and not self._tested():
-            return ended
+            return end_state
         relay_ticks = self.expiry_ticks if self.relays[R_STEP] == EXPIRY_AT else self.relay_ticks
-        late = self.relays[R_TICKS] > relay_ticks or self.timer[T_IN_STATE] > self.closing_ticks
-        if missing != I_NONE or late or self.contactors.count(c.FAULT):
+        is_late = self.relays[R_TICKS] > relay_ticks or self.timer[T_IN_STATE] > self.closing_ticks
+        if missing != I_NONE or is_late or self.contactors.count(c.FAULT):
             self.tried[N_FAILED] += 1
-            return ended
+            return end_state
         if self._tested() and self._all_closed() and self._read_back(1, 1):
             return s.RUNNING
         return s.CLOSING

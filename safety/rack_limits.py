@@ -84,28 +84,30 @@ class RackLimits:
         The highest cell limits charging, the lowest cell limits discharging.
         """
         features, now, image = self.features, self.now, self.image
-        cells = image[start + p.R_CELLS_REPORTED]
-        reported = image[start + p.R_TEMPERATURES_REPORTED]
+        cells_reported = image[start + p.R_CELLS_REPORTED]
+        temperatures_reported = image[start + p.R_TEMPERATURES_REPORTED]
         base = features.rack_base + rack * m.RACK_FEATURE_COUNT
         hottest = features.value[base + m.F_TEMPERATURE_DDEGC_MAX]
         coldest = features.value[base + m.F_TEMPERATURE_DDEGC_MIN]
         for way in range(2):
-            (hot, cold), charge = self.tapers[way], SOC_TAPER_PERMILLE[way]
-            taper = start + p.R_CHARGE_TAPER_MV + 2 * way
+            (hot, cold), soc_taper = self.tapers[way], SOC_TAPER_PERMILLE[way]
+            taper_at = start + p.R_CHARGE_TAPER_MV + 2 * way
             cell_mV = self.inp[first + s.CELL_VOLTAGE_MV_MAX - way]
             now[RL_CELL_VOLTAGE + way] = (
-                taper_permille(cell_mV, image[taper], image[taper + 1]) if cells else FULL_PERMILLE
+                taper_permille(cell_mV, image[taper_at], image[taper_at + 1])
+                if cells_reported
+                else FULL_PERMILLE
             )
             now[RL_TEMPERATURE + way] = (
                 min(
                     taper_permille(hottest, hot[0], hot[1]),
                     taper_permille(coldest, cold[0], cold[1]),
                 )
-                if reported
+                if temperatures_reported
                 else FULL_PERMILLE
             )
             now[RL_SOC + way] = taper_permille(
-                self.inp[first + s.SOC_PERMILLE], charge[0], charge[1]
+                self.inp[first + s.SOC_PERMILLE], soc_taper[0], soc_taper[1]
             )
 
     def _silence_permille(self, rack: int, start: int) -> int:

@@ -114,14 +114,15 @@ class Racks:
 
     def _remember(self, rack: int, base: int, groups: int) -> None:
         """Once a second: store cell voltage and current, and step the temperatures."""
-        first, at = self.layout.rack_input(rack, 0), rack * DROP_S
+        first, newest = self.layout.rack_input(rack, 0), rack * DROP_S
         cells = self.ages.known(groups + s.G_BMS_CELLS) & self.ages.known(groups + s.G_BMS_PACK)
         # moves the DROP_S values of the rack by one
-        self.cells_mV[at + 2], self.cells_mV[at + 1] = self.cells_mV[at + 1], self.cells_mV[at]
-        self.current_mA[at + 2] = self.current_mA[at + 1]
-        self.current_mA[at + 1] = self.current_mA[at]
-        self.cells_mV[at] = self.inp[first + s.CELL_VOLTAGE_MV_MIN] if cells else NO_CELLS_MV
-        self.current_mA[at] = self.inp[first + s.RACK_CURRENT_MA]
+        self.cells_mV[newest + 2] = self.cells_mV[newest + 1]
+        self.cells_mV[newest + 1] = self.cells_mV[newest]
+        self.current_mA[newest + 2] = self.current_mA[newest + 1]
+        self.current_mA[newest + 1] = self.current_mA[newest]
+        self.cells_mV[newest] = self.inp[first + s.CELL_VOLTAGE_MV_MIN] if cells else NO_CELLS_MV
+        self.current_mA[newest] = self.inp[first + s.RACK_CURRENT_MA]
         self.heating.second(rack, base, groups)
 
     def _missing(self, rack: int, first: int) -> int:

@@ -45,17 +45,17 @@ class Second:
             or len(image) != si.image_map_of(image).words
         ):
             raise ValueError("limit image is not of this program's schema or topology")
-        mine = si.own_image(image)
-        self.kernel = Kernel(mine)
+        own = si.own_image(image)
+        self.kernel = Kernel(own)
         self.kernel.boot(latch_level == m.REMOTE, latch_level >= m.KEY, ())
         own_crc, tables = p.image_crc(image), pe.table_crc()
         self.receiver = c.Receiver(f.CHANNEL_A)
-        self.peer = pe.Peer(mine, si.image_map_of(mine), self.receiver, own_crc, tables)
+        self.peer = pe.Peer(own, si.image_map_of(own), self.receiver, own_crc, tables)
         self.sender = c.Sender(f.CHANNEL_B, own_crc, tables)
         self.fitted_bits, self.opening_bits = si.contact_masks(image)
         for group in f.SHARED_GROUPS + (s.G_IO_1, s.G_LOCAL):  # fresh in every step
             self.kernel.fresh[group] = 1
-        self.relay_ticks_max = p.ticks(RELAY_MS, mine[p.H_TICK_MS])
+        self.relay_ticks_max = p.ticks(RELAY_MS, own[p.H_TICK_MS])
         self.permit, self.reason, self.subject = 0, pe.NOT_HEARD, 0
         self.latch_level = latch_level
         self.frame_due = False

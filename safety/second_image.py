@@ -47,9 +47,9 @@ def file_bytes(image: "array[int]") -> bytes:
 
     It holds magic, number of words, the words, CRC-30: four bytes each, low byte first.
     """
-    words = [IMAGE_FILE_MAGIC, len(image)] + list(image) + [p.image_crc(image)]
+    file_words = [IMAGE_FILE_MAGIC, len(image)] + list(image) + [p.image_crc(image)]
     data = bytearray()
-    for word in words:
+    for word in file_words:
         for shift in (0, 8, 16, 24):
             data.append(word >> shift & 255)
     return bytes(data)
@@ -92,19 +92,19 @@ def own_image(image: "array[int]") -> "array[int]":
     It is the image of channel A without units and racks, armed where channel B has inputs.
     """
     image_map = image_map_of(image)
-    mine = array("i", image[: len(p.HEADER)])
-    mine[p.H_UNITS] = mine[p.H_RACKS] = mine[p.H_MODULES] = 0
+    own = array("i", image[: len(p.HEADER)])
+    own[p.H_UNITS] = own[p.H_RACKS] = own[p.H_MODULES] = 0
     for index, row in enumerate(p.CABINET_PARAMETERS):
-        mine.append(0 if row[0] in OF_A_ONLY else image[image_map.cabinet + index])
+        own.append(0 if row[0] in OF_A_ONLY else image[image_map.cabinet + index])
     for index in range(image_map.stage, image_map.armed):
-        mine.append(image[index])
+        own.append(image[index])
     instance = image_map.armed
     for stage in m.STAGES:
         if stage[m.S_SCOPE] == s.CABINET:
             is_own = m.CABINET_FEATURES[stage[m.S_FEATURE]] in OWN_FEATURES
-            mine.append(image[instance] if is_own else 0)
+            own.append(image[instance] if is_own else 0)
             instance += 1
-    return mine
+    return own
 
 
 def contact_masks(image: "array[int]") -> tuple[int, int]:

@@ -95,8 +95,10 @@ class StartChecklist:
         self.total = len(self.groups) + 4 + OPEN_ITEMS
         self.holding = tuple([self._holding(block) for block in range(len(evaluator.busy))])
         holding = [index for block in self.holding for index in block]
-        gates = evaluator.debounce
-        self.asleep = tuple([index for index in holding if gates[index][D_GATE] == m.F_ENERGISED])
+        debounces = evaluator.debounce
+        self.asleep = tuple(
+            [index for index in holding if debounces[index][D_GATE] == m.F_ENERGISED]
+        )
         # stages of key and door: clearing them starts nothing
         self.by_hand = tuple([index for index in holding if self._by_hand(index)])
         self.done = 0

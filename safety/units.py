@@ -41,16 +41,18 @@ class Units:
         """Compute the features of one unit if it has news or is silent."""
         group, ages = self.layout.unit_group(unit, s.G_PCS_MEASURE), self.ages
         control = group + s.G_PCS_CONTROL - s.G_PCS_MEASURE
-        older = max(ages.ticks[group] * ages.seen[group], ages.ticks[control] * ages.seen[control])
+        age_ticks = max(
+            ages.ticks[group] * ages.seen[group], ages.ticks[control] * ages.seen[control]
+        )
         news = self.fresh[group] or self.fresh[control]
-        self.changed[1 + unit] = 1 if news or older >= ages.budget_ticks[group] else 0
+        self.changed[1 + unit] = 1 if news or age_ticks >= ages.budget_ticks[group] else 0
         if not self.changed[1 + unit]:
             return
         base = self.features.unit_base + unit * m.UNIT_FEATURE_COUNT
         ladder = self.map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS
         known = ages.known(group)
         heard = ages.heard(group, control + 1)
-        self._put(base + m.F_PCS_SILENCE_LEVEL, self.features.level(older, ladder), heard)
+        self._put(base + m.F_PCS_SILENCE_LEVEL, self.features.level(age_ticks, ladder), heard)
         self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), known)
         self._faults(unit, base, known)
         self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)

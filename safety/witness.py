@@ -133,10 +133,10 @@ class Witness:
         else:
             pair.forget()
         late = words[at + means.RANGE] * of_unit.follow_ms // means.WINDOW_MS
-        does, asked = words[at + means.MEAN_FIRST], words[at + means.MEAN_SECOND]
+        actual, requested = words[at + means.MEAN_FIRST], words[at + means.MEAN_SECOND]
         # power in the wrong direction counts in full as beyond the set-point
-        more = does - max(asked, 0) if does >= 0 else min(asked, 0) - does
-        beyond, short = more - late, abs(asked) - abs(does) - late
+        excess = actual - max(requested, 0) if actual >= 0 else min(requested, 0) - actual
+        beyond, short = excess - late, abs(requested) - abs(actual) - late
         known, parts, feature = words[at + means.KNOWN], of_unit.parts, of_unit.feature
         if pcs and follows_load:
             beyond, short, known = 0, 0, m.KNOWN

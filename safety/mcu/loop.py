@@ -72,10 +72,11 @@ def turn(board: Board, second: sc.Second) -> None:
     """One tick. The watchdog is kicked last, so a hang anywhere drops the relay."""
     elapsed = _wait(board, second)
     level = second.latch_level
-    count = second.kept_count
+    kept_count = second.kept_count
     second.step(elapsed, board.contacts())
     board.relay(second.permit)
-    if second.latch_level != level or second.kept_count != count:  # after the relay: this is slow
+    # storing is slow, so it comes after the relay
+    if second.latch_level != level or second.kept_count != kept_count:
         _remember(board, second)
     if second.frame_due:
         board.send(second.report())
