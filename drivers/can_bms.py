@@ -16,14 +16,14 @@ class CanBms(RackBms):
 
     def _set_up(self, sink: Sink) -> None:
         profile = self.profile
-        self._offset = self.node * profile.settings["node_stride"]
+        self._node_offset = self.node * profile.settings["node_stride"]
         self._sources = self._messages = Messages(profile, self.node, self._sizes)
         self.is_sealed = self._messages.is_sealed
         self.dialect = Dialect(profile, self._messages)
         self._forbidden = frozenset(profile.settings["forbidden"])
         periods_ms = [row["period_ms"] for row in profile.sent.values()]
         self.command_period_us = 1000 * min(periods_ms or [1000])
-        self._commands = -1
+        self._command_count = -1
         self.sent_frames = dict.fromkeys(profile.sent, 0)
 
     def periodic(self) -> list[Any]:
@@ -51,9 +51,9 @@ class CanBms(RackBms):
             self.bad_frames += 1
             self._messages.groups[s.G_BMS_STATE].is_new = True  # this group has the counter
         elif source is not UNUSED:
-            self.dialect.hear(source, now_us)
-            counts = self.dialect.counts(now_us) and not self.is_sign_wrong
-            if counts and self._take(source, frame, now_us, frame.little & source.mask):
+            self.dialect.note_frame(source, now_us)
+            accepts = self.dialect.accepts(now_us) and not self.is_sign_wrong
+            if accepts and self._take(source, frame, now_us, frame.little & source.mask):
                 self.frames += 1
             else:
                 self.refused += 1
@@ -66,15 +66,15 @@ class CanBms(RackBms):
         dialect. Afterwards frames that only ask for values are sent; other frames only once the
         dialect is confirmed.
         """
-        self._commands += 1
-        is_silent = self._commands * self.command_period_us <= self.dialect.confirm_us
+        self._command_count += 1
+        is_silent = self._command_count * self.command_period_us <= self.dialect.confirm_us
         if self.dialect.foreign_id is not None or is_silent and not self.dialect.is_confirmed:
             return []
         frames = []
         for name, row in self.profile.sent.items():
             if not (row["asks"] or self.dialect.is_confirmed):
                 continue
-            if self._commands % (row["period_ms"] * 1000 // self.command_period_us) == 0:
+            if self._command_count % (row["period_ms"] * 1000 // self.command_period_us) == 0:
                 data = row["data_close"] if close_ok and row["data_close"] else row["data"]
                 self.sent_frames[name] += 1
                 can_id = self._sent_id(row)
@@ -86,7 +86,7 @@ class CanBms(RackBms):
         return tuple(map(self._sent_id, self.profile.sent.values()))
 
     def _sent_id(self, row: Table) -> int:
-        can_id: int = row["id"] + (self._offset if row["addressed"] else 0)
+        can_id: int = row["id"] + (self._node_offset if row["addressed"] else 0)
         return can_id | (EXTENDED if row["extended"] else 0)
 
     def report(self, now_us: int) -> tuple[int, int]:

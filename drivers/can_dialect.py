@@ -33,7 +33,7 @@ class Dialect:
         self.silent_us = max([source.stopped_us for source in self._sources])
         self._first_us, self._last_us, self.is_confirmed = LONG_AGO_US, LONG_AGO_US, False
 
-    def hear(self, source: Source, now_us: int) -> None:
+    def note_frame(self, source: Source, now_us: int) -> None:
         """Note a frame. After a silence of all ids, the dialect must be confirmed again."""
         if now_us - self._last_us > self.silent_us:
             self.is_confirmed, self._first_us = False, now_us
@@ -42,9 +42,9 @@ class Dialect:
             for group in self._messages.groups.values():
                 group.arrived, group.stored_us = 0, LONG_AGO_US
         self._last_us = source.heard_us = now_us
-        source.times += 1
+        source.frame_count += 1
 
-    def counts(self, now_us: int) -> bool:
+    def accepts(self, now_us: int) -> bool:
         """True if values count: a sealed profile, or a confirmed dialect whose ids still come."""
         if self.foreign_id is not None:
             return False
@@ -60,13 +60,14 @@ class Dialect:
     def _missing(self) -> Source | None:
         """A required id that has not come twice, or None."""
         return next(
-            (source for source in self._sources if source.is_required and source.times < 2), None
+            (source for source in self._sources if source.is_required and source.frame_count < 2),
+            None,
         )
 
     def _stopped(self, now_us: int) -> Source | None:
         """An id that came before and has stopped, or None."""
         for source in self._sources:
-            if source.times and now_us - source.heard_us > source.stopped_us:
+            if source.frame_count and now_us - source.heard_us > source.stopped_us:
                 return source
         return None
 
@@ -80,7 +81,7 @@ class Dialect:
             refused = [
                 source.can_id
                 for source in self._sources
-                if source.times
+                if source.frame_count
                 and source.heard_us - max(source.good_us, self._first_us) > source.stopped_us
             ]
             return (REFUSED, refused[0]) if refused else (OK, 0)

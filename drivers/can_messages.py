@@ -53,9 +53,9 @@ class Message:
         self.sources: dict[int | None, Source] = {}
 
     def source(self, frame: Word, data: bytes) -> Source | None:
-        """The source of a frame (UNUSED: without values). None: the frame is wrong.
+        """The source of a frame; UNUSED if no value is taken from it.
 
-        It is wrong if its length, check byte or counter is wrong.
+        None if its length, check byte or counter is wrong.
         """
         if frame.length not in self._lengths:
             return None
@@ -94,7 +94,7 @@ class Messages(Sources):
             row = profile.messages[name]
             message = self.by_id[can_id] = Message(name, can_id, row, number)
             if is_required and message.mux is None:
-                self._source(message, None)
+                self._source_of(message, None)
         for table in (profile.signals, profile.faults, profile.arrays):
             for name, row in table.items():
                 for message in self.by_id.values():
@@ -106,17 +106,17 @@ class Messages(Sources):
             if message.name in of_arrays and not message.sources:
                 del self.by_id[can_id]  # for modules that this rack does not have
             for source in message.sources.values() if self.is_sealed else ():
-                is_judged = CHARGE_MV in profile.signals and source.bit & voltage.must
+                is_judged = CHARGE_MV in profile.signals and source.bit & voltage.required
                 source.mask = 0 if is_judged else _mask(source)
 
     def _add(self, message: Message, name: str, row: Table) -> None:
         """Add one signal, fault or array to the sources of a message."""
         if name in ARRAYS:
-            pages = message.mux and row["mux"] is None
-            for number in range(message.row["mux_values"]) if pages else (message.number,):
-                self._add_array(message, name, row, number, number if pages else row["mux"])
+            has_pages = message.mux and row["mux"] is None
+            for number in range(message.row["mux_values"]) if has_pages else (message.number,):
+                self._add_array(message, name, row, number, number if has_pages else row["mux"])
             return
-        source = self._source(message, row["mux"])
+        source = self._source_of(message, row["mux"])
         if "form" in row:
             source.faults.append((name, Fault(row)))
             self.feed(s.G_BMS_STATE, source)
@@ -131,7 +131,7 @@ class Messages(Sources):
         first, size = number * len(row["starts"]), self._sizes[name]
         if first < size:
             fields = [Value({**row, "start": start}) for start in row["starts"]]
-            source = self._source(message, mux)
+            source = self._source_of(message, mux)
             source.arrays.append((name, first, fields[: size - first]))
             self.feed(ARRAYS[name], source)
 
@@ -139,9 +139,9 @@ class Messages(Sources):
         """Let the group need the source. Nothing else checks that a sealed source still comes."""
         super().feed(group, source)
         if self.is_sealed:
-            self.groups[group].may |= source.bit
+            self.groups[group].optional |= source.bit
 
-    def _source(self, message: Message, mux: int | None) -> Source:
+    def _source_of(self, message: Message, mux: int | None) -> Source:
         if mux not in message.sources:
             row, profile = message.row, self._profile
             periods_us = STOPPED_PERIODS * (row["period_ms"] or profile.period_ms) * 1000

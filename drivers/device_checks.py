@@ -11,7 +11,7 @@ from drivers.register_codec import Codec, ScaleFactor
 Check = tuple[Register, Callable[[bytes], bool]]
 
 
-def telling(profile: Profile, settings: Settings) -> Iterator[Check]:
+def identity_checks(profile: Profile, settings: Settings) -> Iterator[Check]:
     """The checks that distinguish the device from other devices.
 
     They are `[identity]` and the id of each SunSpec model. The last check fails if the chain of
@@ -25,7 +25,7 @@ def telling(profile: Profile, settings: Settings) -> Iterator[Check]:
         yield _header(1), bool
 
 
-def factors(profile: Profile, codecs: list[Codec]) -> Iterator[Check]:
+def factor_checks(profile: Profile, codecs: list[Codec]) -> Iterator[Check]:
     """The checks of scale factors for these codecs."""
     for name in profile.factors:
         factor = ScaleFactor([codec for codec in codecs if codec.factor == name])

@@ -47,7 +47,7 @@ class IoModule:
         self._outputs = tuple(self._output(bit, name) for bit, name in enumerate(outputs) if name)
         self._pdu: bytes | None = None
         self._picks = [index for _, index, _, _ in self._outputs]
-        self._picked: tuple[int, ...] | None = None  # the levels in the last write
+        self._levels: tuple[int, ...] | None = None  # the levels in the last write
         self._requests: dict[int, rtu.Request] = {}  # {coils as a byte: its write}
         self._write = self._coils_request(())  # the Request of the last write
         self._steps = Steps(unit_id, self._on_expiry_end)
@@ -91,15 +91,15 @@ class IoModule:
 
         All coils are 0 while the expiry is not confirmed.
         """
-        picked = tuple([levels[index] for index in self._picks]) if self.expiry_ok else ()
-        if picked != self._picked:
-            self._picked, self._write = picked, self._coils_request(picked)
+        own_levels = tuple([levels[index] for index in self._picks]) if self.expiry_ok else ()
+        if own_levels != self._levels:
+            self._levels, self._write = own_levels, self._coils_request(own_levels)
         return self._write
 
-    def _coils_request(self, picked: tuple[int, ...]) -> rtu.Request:
+    def _coils_request(self, levels: tuple[int, ...]) -> rtu.Request:
         """The Request for these levels of the outputs. (): all coils are 0."""
         coils = 0
-        for level, (_, _, mask, inverted) in zip(picked, self._outputs):
+        for level, (_, _, mask, inverted) in zip(levels, self._outputs):
             if (not level) is inverted:
                 coils |= mask
         return self._requests.get(coils) or self._new_request(coils)

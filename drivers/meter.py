@@ -3,7 +3,7 @@
 A reading is accepted completely or refused. In real error readings every channel has -1 or -2, and
 a shifted read gives absurd phases. So every phase must have 0.2 to 1.5 times the nominal voltage, a
 power factor from -1 to 1, and no more power than voltage times current allows. A total must agree
-with its phases. NaN fails each check. A frequency or an energy that is wrong costs only itself,
+with its phases. NaN fails each check. A wrong frequency or energy does not refuse the reading,
 because no power depends on it. Only values that the profile reads are compared. Several reads are
 one reading if all came within a period, without a failure between them:
     read 1 --> read 2 --> ... read of the power --> checks --> fresh
@@ -40,7 +40,7 @@ class Meter:
     """One meter. It stores total power (W, positive imports) and a hash of the raw registers.
 
     If the hash does not change, the meter is frozen. refused: number of refused readings. slow:
-    values of registers that are read seldom.
+    {name: value} of registers that are read seldom.
     """
 
     # names of `report`, for the page `links`
@@ -71,17 +71,17 @@ class Meter:
         self.lowest_permille = 0  # lowest phase voltage of the last reading; 0: not read yet
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._power_index, self._hash_index = power_index, hash_index
-        self._power_W_max, self._unit = power_W_max, UnitProof()
+        self._power_W_max, self._unit_proof = power_W_max, UnitProof()
         self._sign = -1 if profile.settings["inverted"] else 1
         self._period_us = profile.period_ms * 1000
         self._set_reads(profile)
         self._set_checks(profile)
-        is_told = profile.identity or profile.models
-        self._identity = identity_of(profile, unit_id, sink) if is_told else None
+        has_identity = profile.identity or profile.models
+        self._identity = identity_of(profile, unit_id, sink) if has_identity else None
         self.places = self._identity.places if self._identity else Places(profile)
         self._pdus: list[bytes] = []
         self._first_us = 0  # time of the first reply of this reading
-        self._seen: bytes | None = None  # raw registers of the newest reading
+        self._newest_pdus: bytes | None = None  # raw registers of the newest reading
         self._words: bytes | None = None  # the same, None if the reading was refused
         self._changes_us: deque[int] = deque(maxlen=CHANGES)
 
@@ -93,7 +93,7 @@ class Meter:
         ]
         self._reads = meter_reads.grouped(fast, settings)
         self._numbers = Numbers(fast, self._reads, SINGLE)
-        self._slow = [
+        self._slow_reads = [
             (block, Numbers(slow, [block], SINGLE)) for block in meter_reads.grouped(slow, settings)
         ]
 
@@ -108,7 +108,7 @@ class Meter:
             quantity: [names.index(name) for name in phases_of(quantity, settings) if name in names]
             for quantity in PHASED
         }
-        volts, amps, self._powers = place["voltage"], place["current"], place["power"]
+        volts, amps, self._power_indexes = place["voltage"], place["current"], place["power"]
         self._volts, self._nominal_V = volts, settings["nominal_voltage_V"] if volts else 0.0
         self._volts_min = [limits[index][0] for index in volts]
         self._limits = [
@@ -117,9 +117,11 @@ class Meter:
             if names[index] not in SINGLE
         ]
         self._frequency = names.index(FREQUENCY) if FREQUENCY in names else None
-        self._total = names.index(TOTAL) if TOTAL in names else None
-        self._apparent = list(zip(volts, amps)) if volts and amps else []
-        self._phases = [(*pair, power) for pair, power in zip(self._apparent, self._powers)]
+        self._total_index = names.index(TOTAL) if TOTAL in names else None
+        self._apparent_indexes = list(zip(volts, amps)) if volts and amps else []
+        self._phase_indexes = [
+            (*pair, power) for pair, power in zip(self._apparent_indexes, self._power_indexes)
+        ]
 
     def fast(self) -> rtu.Requests:
         """The reads of each period. The read of the power comes last."""
@@ -140,7 +142,7 @@ class Meter:
                 partial(self._take_slow, numbers),
                 partial(self._forget_slow, numbers),
             )
-            for number, (block, numbers) in enumerate(self._slow)
+            for number, (block, numbers) in enumerate(self._slow_reads)
         ]
         return [
             *[(request, self._period_us) for request in self.fast()],
@@ -151,7 +153,7 @@ class Meter:
     schedule = periodic
 
     def service(self, now_us: int) -> rtu.Requests:
-        """Requests to submit now. They find the identity of the device; later there are none."""
+        """Requests to submit now; [] while the device is identified."""
         return self._identity.service(now_us) if self._identity else []
 
     def _request(self, name: str, block: Block, *on_end: Any) -> rtu.Request:
@@ -190,8 +192,8 @@ class Meter:
             self._identity.note_answer(now_us)
             if not self._identity.is_identified:
                 return
-        if pdus != self._seen:
-            self._seen, self._moved_us = pdus, now_us
+        if pdus != self._newest_pdus:
+            self._newest_pdus, self._moved_us = pdus, now_us
         if pdus != self._words:
             self._words = None
             if not self._store(pdus, now_us):
@@ -208,7 +210,7 @@ class Meter:
         if values is None or power_W is None:
             return False
         frequency_Hz = values[self._frequency] if self._frequency is not None else 0.0
-        self.see([values[volt] for volt in self._volts], frequency_Hz, now_us)
+        self.see([values[voltage_index] for voltage_index in self._volts], frequency_Hz, now_us)
         if any([values[index] < low for index, low in zip(self._volts, self._volts_min)]):
             return False
         self._inp[self._power_index] = power_W
@@ -236,31 +238,41 @@ class Meter:
             if not low <= values[index] <= high:
                 return None
         slack, slack_W = self._slack, self._slack_W
-        for volt, amp, power in self._phases:
-            if abs(values[power]) > abs(values[volt] * values[amp]) * slack + slack_W:
+        for voltage_index, current_index, power in self._phase_indexes:
+            if (
+                abs(values[power])
+                > abs(values[voltage_index] * values[current_index]) * slack + slack_W
+            ):
                 return None
-        sum_W = math.fsum([values[power] for power in self._powers])
-        if self._total is not None:
+        sum_W = math.fsum([values[power] for power in self._power_indexes])
+        if self._total_index is not None:
             if not self._agrees(values, sum_W):
                 return None
-            sum_W = values[self._total]
-        # before rounding, because infinity cannot be rounded
-        has_unit = self._unit.is_proven or self._unit.fits(sum_W, self._apparent_VA(values))
+            sum_W = values[self._total_index]
+        # compared before it is rounded, because infinity cannot be rounded
+        has_unit = self._unit_proof.is_proven or self._unit_proof.fits(
+            sum_W, self._apparent_VA(values)
+        )
         is_fit = has_unit and plausible(sum_W, self._power_W_max, EXACT)
         return round(sum_W) * self._sign if is_fit else None
 
     def _apparent_VA(self, values: Sequence[float]) -> float:
         """Voltage times current, summed over all phases that the profile reads, VA."""
-        return math.fsum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
+        return math.fsum(
+            [
+                abs(values[voltage_index] * values[current_index])
+                for voltage_index, current_index in self._apparent_indexes
+            ]
+        )
 
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
         """True if the total agrees with its phases or, without them, with voltage x current."""
-        total_W = values[cast(int, self._total)]
-        if self._powers:
-            of_phases_W = math.fsum([abs(values[power]) for power in self._powers])
+        total_W = values[cast(int, self._total_index)]
+        if self._power_indexes:
+            of_phases_W = math.fsum([abs(values[power]) for power in self._power_indexes])
             return abs(total_W - sum_W) <= of_phases_W * (self._slack - 1) + self._slack_W
         most_W = self._apparent_VA(values) * self._slack + self._slack_W
-        return not self._apparent or abs(total_W) <= most_W
+        return not self._apparent_indexes or abs(total_W) <= most_W
 
     def _take_slow(self, numbers: Numbers, pdu: bytes, now_us: int) -> None:
         for name, value in zip(numbers.names, numbers.read(pdu) or ()):

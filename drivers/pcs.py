@@ -130,7 +130,7 @@ class SunSpecPcs:
         elif self._heartbeat_due_us <= now_us:
             self._heartbeat_due_us = max(self._heartbeat_due_us + SECOND_US, now_us)
             requests.append(self.heartbeat())
-        readings.due(now_us, requests, max(0, self._count_max - len(requests)))
+        readings.append_due(now_us, requests, max(0, self._count_max - len(requests)))
         return requests
 
     def restart(self) -> None:

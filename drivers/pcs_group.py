@@ -20,7 +20,7 @@ class ReadingGroup:
         places: Places,
         profile: Profile,
         settings: Settings,
-        row: tuple[int, str, int, list[Register], Callable[[int], object]],
+        definition: tuple[int, str, int, list[Register], Callable[[int], object]],
         heard: Callable[[int], object],
     ):
         """row: unit id, name, period in ms, registers, and take(now_us).
@@ -30,7 +30,7 @@ class ReadingGroup:
         """
         self.refused = 0
         self.values: dict[str, int] = {}
-        self._unit_id, self._name, period_ms, self._registers, self._take = row
+        self._unit_id, self._name, period_ms, self._registers, self._take = definition
         self._period_us, self._heard, self._places = period_ms * 1000, heard, places
         self._codecs = [Codec(register, settings) for register in self._registers]
         self._factors = {
@@ -44,7 +44,7 @@ class ReadingGroup:
     def forget(self) -> None:
         """Drop all values."""
         self.values.clear()
-        self._at_us = [LONG_AGO_US] * len(self._blocks)
+        self._read_us = [LONG_AGO_US] * len(self._blocks)
         self._unanswered = set(range(len(self._blocks)))
 
     @property
@@ -87,12 +87,12 @@ class ReadingGroup:
             value, is_good = self._codecs[index].read(part)
             if value is None or not is_good or is_new:
                 self.refused += 1
-                self._at_us[number] = LONG_AGO_US
+                self._read_us[number] = LONG_AGO_US
                 return
             values[self._registers[index].name] = value
         self.values |= values
         self._unanswered.discard(number)
-        self._at_us[number] = now_us
-        if min(self._at_us) >= now_us - 2 * self._period_us:
-            self._at_us = [LONG_AGO_US] * len(self._blocks)
+        self._read_us[number] = now_us
+        if min(self._read_us) >= now_us - 2 * self._period_us:
+            self._read_us = [LONG_AGO_US] * len(self._blocks)
             self._take(now_us)

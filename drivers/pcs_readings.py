@@ -38,9 +38,10 @@ Take = Callable[[bytes, int, _Read], bool]
 
 
 class Readings:
-    """Reads one converter. `wake_us`: when `due` must run. `alive_us`: time of the last reply.
-    `measured_us`: time of the last complete measurement. `measured`, `controlled`: the group has
-    been complete once. `local`: the converter is in local control and ignores set-points.
+    """Reads one converter. wake_us: when `append_due` must run. alive_us: time of the last reply.
+
+    measured_us: time of the last complete measurement. measured, controlled: True once the group
+    was complete. local: True if the converter is in local control and ignores set-points.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class Readings:
         """Ids of the models that are read."""
         return [block.model for block in (self._ac, self.control, self._remote, self._dc)]
 
-    def due(self, now_us: int, requests: rtu.Requests, count_max: int) -> None:
+    def append_due(self, now_us: int, requests: rtu.Requests, count_max: int) -> None:
         """Append at most `count_max` due requests, the most urgent first. Set `wake_us`."""
         due = [read for read in self._reads if read.due_us <= now_us]
         due.sort(key=lambda read: read.due_us + read.period_us)

@@ -32,7 +32,7 @@ def wrong(path: pathlib.Path, reason: str) -> ProfileError:
     return ProfileError(f"{path.name}: {reason}")
 
 
-# Addresses from n x SLOT on count from the ID register of the n-th SunSpec model of the profile.
+# Address n x SLOT + k is register k of the n-th SunSpec model of the profile; register 0 is its id.
 SLOT = 1 << 16
 
 
@@ -150,7 +150,7 @@ class Profile(SimpleNamespace):
 
     @property
     def tells(self) -> list[str]:
-        """Names of all checks before a value counts, in the order of the driver."""
+        """Names of all checks that must pass before a value counts, in the order of the driver."""
         chain = [*[model.name for model in self.needed], "the SunSpec chain"] if self.models else []
         return [*self.identity, *chain, *self.factors, *self.limits]
 

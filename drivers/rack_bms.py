@@ -39,7 +39,7 @@ class RackBms:
     """
 
     _sources: Sources  # set by `_set_up`
-    _FED = GROUPS  # {signal: the group that needs it}
+    _GROUP_OF = GROUPS  # {signal: the group that needs it}
 
     def __init__(
         self,
@@ -53,13 +53,13 @@ class RackBms:
         sign_mA: int = 0,
         rated_mA: int = 0,
     ):
-        """node: CAN node or unit id. sizes: (cells, modules). rated_mA: if no limit is reported.
+        """node: CAN node or unit id. sizes: (cells, modules). rated_mA: limit if none is reported.
 
         flow: direction of the converter's power, > 0 out of the rack; compared from sign_mA on.
         """
         self.profile, self.rack, self.node = profile, rack, node
         self.frames = self.bad_frames = self.refused = 0
-        self.is_sign_wrong, self._against, self._against_us = False, 0, 0
+        self.is_sign_wrong, self._contradictions, self._contradicted_since_us = False, 0, 0
         self.misfit: tuple[str, int, int, int] | None = None
         self._flow, self._sign_mA, self._rated_mA = flow, sign_mA, rated_mA
         self._inp, self._fresh = sink.inp, sink.fresh
@@ -78,8 +78,8 @@ class RackBms:
         self._supply_us: int | None = None  # when the supply was first read back as closed
         self._set_up(sink)
         groups = self._sources.groups
-        if not groups[s.G_BMS_LIMITS].must | groups[s.G_BMS_LIMITS].may:
-            groups[s.G_BMS_LIMITS].must = groups[s.G_BMS_PACK].must
+        if not groups[s.G_BMS_LIMITS].required | groups[s.G_BMS_LIMITS].optional:
+            groups[s.G_BMS_LIMITS].required = groups[s.G_BMS_PACK].required
         self._sources.join()
 
     def _set_up(self, sink: Sink) -> None:
@@ -116,7 +116,7 @@ class RackBms:
             ]
         for name, fault in source.faults:
             self._faults[name] = fault.bits(frame)
-        self._keep_limits()
+        self._apply_limits()
         if VOLTAGE in values and CHARGE_MV in self.profile.signals:
             self._values[VOLTAGE] = min(max(values[VOLTAGE], 0), self._window_mV[1])
         for _, place in source.feeds:
@@ -177,14 +177,14 @@ class RackBms:
         """True if the converter has contradicted this direction for too long and too often."""
         flow = self._flow() if abs(current_mA) >= self._sign_mA > 0 else 0
         if flow:
-            self._against = self._against + 1 if (flow > 0) != (current_mA > 0) else 0
-            if self._against <= 1:
-                self._against_us = now_us
-            is_often = self._against >= self.profile.settings["sign_readings"]
-            self.is_sign_wrong |= is_often and now_us - self._against_us >= SIGN_US
+            self._contradictions = self._contradictions + 1 if (flow > 0) != (current_mA > 0) else 0
+            if self._contradictions <= 1:
+                self._contradicted_since_us = now_us
+            is_often = self._contradictions >= self.profile.settings["sign_readings"]
+            self.is_sign_wrong |= is_often and now_us - self._contradicted_since_us >= SIGN_US
         return self.is_sign_wrong
 
-    def _keep_limits(self) -> None:
+    def _apply_limits(self) -> None:
         """Set the limit of a forbidden direction to 0 at once, without waiting for its group."""
         self._window_mV = self._window(self._values)
         for name, index in ALLOWED.items():
@@ -202,15 +202,15 @@ class RackBms:
 
     def _publish(self, group: int, place: Group, now_us: int) -> bool:
         """Store a complete group, and set it fresh. False if a value in it is unknown."""
-        if self._unnamed and group in [self._FED.get(name) for name in self._unnamed]:
+        if self._unnamed and group in [self._GROUP_OF.get(name) for name in self._unnamed]:
             return False
         if place.is_new:
             values = self._values
             signals: Mapping[int, int] | None = {
                 index: values[name] for name, index in SIGNALS[group] if name in values
             }
-            if group in self._MADE:
-                signals = self._MADE[group](self, signals, now_us)
+            if group in self._COMPLETED:
+                signals = self._COMPLETED[group](self, signals, now_us)
             if signals is None:
                 return False
             for index, value in signals.items():
@@ -286,7 +286,7 @@ class RackBms:
     def _charge(self, signals: Signals, now_us: int) -> Signals:
         return {s.SOH_PERMILLE: 0, **signals}  # 0: the BMS reports no state of health
 
-    _MADE: Mapping[int, Callable[..., Signals | None]] = {
+    _COMPLETED: Mapping[int, Callable[..., Signals | None]] = {
         s.G_BMS_LIMITS: _limits,
         s.G_BMS_STATE: _state,
         s.G_BMS_CELLS: _extremes,

@@ -43,32 +43,32 @@ class Source:
         self.forget()
 
     def forget(self) -> None:
-        """Reset it to a source that was never heard. good_us: time of the last accepted frame."""
+        """Forget the frames of this source. good_us: time of the last accepted frame."""
         self.heard_us = self.good_us = LONG_AGO_US
-        self.times = 0
+        self.frame_count = 0
 
 
 @dataclass(slots=True)
 class Group:
     """A group of values.
 
-    must: bits of the sources that it needs. may: bits of sources that may be missing, but must not
-    stop once they have come. is_new: it has values that are not stored yet.
+    required: bits of the sources that it needs. optional: bits of sources that may be missing, but
+    must not stop once they have come. is_new: it has values that are not stored yet.
     """
 
-    must: int = 0
-    may: int = 0
+    required: int = 0
+    optional: int = 0
     arrived: int = 0
     stored_us: int = LONG_AGO_US
     is_new: bool = True
-    watched: Sequence[Source] = ()  # the sources in `may`
+    watched: Sequence[Source] = ()  # the sources in `optional`
 
     def is_whole(self, now_us: int) -> bool:
-        """True if every source in `must` has come again, and no source in `may` has stopped."""
-        if self.arrived & self.must != self.must:
+        """True if each required source has come again, and no optional source has stopped."""
+        if self.arrived & self.required != self.required:
             return False
         for source in self.watched:
-            if source.times and now_us - source.good_us > source.stopped_us:
+            if source.frame_count and now_us - source.good_us > source.stopped_us:
                 return False
         return True
 
@@ -90,15 +90,15 @@ class Sources:
     def feed(self, group: int, source: Source) -> None:
         """Let the group need the source."""
         if source.is_required:
-            self.groups[group].must |= source.bit
+            self.groups[group].required |= source.bit
         else:
-            self.groups[group].may |= source.bit
+            self.groups[group].optional |= source.bit
 
     def join(self) -> None:
         """Connect sources and groups, after all of them are made."""
         groups = self.groups.items()
         for source in self.sources:
             bit = source.bit
-            source.feeds = [pair for pair in groups if bit & (pair[1].must | pair[1].may)]
+            source.feeds = [pair for pair in groups if bit & (pair[1].required | pair[1].optional)]
         for _, group in groups:
-            group.watched = [source for source in self.sources if source.bit & group.may]
+            group.watched = [source for source in self.sources if source.bit & group.optional]

@@ -22,11 +22,11 @@ from drivers.wear import NO, Wear
 from safety import signals as s
 
 CURRENT = "rack_current_mA"
-STATE, CLOSED = "contactor_state", (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
-RETRY_US = 1_000_000  # repeats a lost write, or an opening that the BMS does not show
+STATE, CLOSED_STATES = "contactor_state", (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
+RETRY_US = 1_000_000  # until a lost write, or an opening that the BMS does not show, is repeated
 DIRECTION = "current_direction"  # 1 or -1; with it, the sign of the current is ignored
 HEARTBEAT = "heartbeat"
-FED = GROUPS | {DIRECTION: s.G_BMS_PACK, HEARTBEAT: s.G_BMS_STATE}
+GROUP_OF = GROUPS | {DIRECTION: s.G_BMS_PACK, HEARTBEAT: s.G_BMS_STATE}
 
 
 class _Place:
@@ -49,18 +49,18 @@ class _Place:
 class RegisterBms(RackBms):
     """One rack. bad_frames: replies that were damaged, or came from another unit."""
 
-    _FED = FED
+    _GROUP_OF = GROUP_OF
 
     def _set_up(self, sink: Sink) -> None:
-        self._bits = self.profile.fault_places
+        self._fault_places = self.profile.fault_places
         self._sources = Sources()
         self._reads: list[tuple[Source, Block, int]] = []
-        self._scaled: dict[str, list[Codec]] = {name: [] for name in self.profile.factors}
+        self._scaled_codecs: dict[str, list[Codec]] = {name: [] for name in self.profile.factors}
         self._factors: list[tuple[Source, ScaleFactor, slice]] = []
         self._sent: dict[str, tuple[list[int], int]] = {}  # {write: its last words and time}
-        self._beat: tuple[Source, _Place] | None = None
-        self._count: int | None = None
-        self._beat_us = LONG_AGO_US
+        self._heartbeat_at: tuple[Source, _Place] | None = None
+        self._heartbeat: int | None = None
+        self._heartbeat_us = LONG_AGO_US
         self._add_reads()
         self._identity = identity_of(self.profile, self.node, sink)
         self.places = self._identity.places
@@ -94,12 +94,12 @@ class RegisterBms(RackBms):
     def _add(self, source: Source, index: int, register: Register, size: tuple[int, int]) -> None:
         """Add one register to the content of a reply."""
         name = register.name
-        if name in self._scaled:
-            factor = ScaleFactor(self._scaled[name]), slice(size[0], sum(size))
+        if name in self._scaled_codecs:
+            factor = ScaleFactor(self._scaled_codecs[name]), slice(size[0], sum(size))
             return self._factors.append((source, *factor))
-        place = _Place(register, *size, self._bits.get(name.removeprefix(FAULT), 0))
+        place = _Place(register, *size, self._fault_places.get(name.removeprefix(FAULT), 0))
         if place.codec.factor:
-            self._scaled[place.codec.factor].append(place.codec)
+            self._scaled_codecs[place.codec.factor].append(place.codec)
         if name in ARRAYS:
             source.arrays.append((name, index, [place]))
         elif name.startswith(FAULT):
@@ -107,8 +107,8 @@ class RegisterBms(RackBms):
         else:
             source.fields.append((name, place, False))
         if name == HEARTBEAT:
-            self._beat = source, place
-        self._sources.feed(FED.get(name, s.G_BMS_STATE), source)
+            self._heartbeat_at = source, place
+        self._sources.feed(GROUP_OF.get(name, s.G_BMS_STATE), source)
 
     def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)]: reads of values, then the rare reads of the identity."""
@@ -130,18 +130,18 @@ class RegisterBms(RackBms):
     schedule = periodic
 
     def service(self, now_us: int) -> rtu.Requests:
-        """Requests to submit now. They find the identity of the device; later there are none."""
+        """Requests to submit now; [] while the device is identified."""
         return self._identity.service(now_us)
 
     def command(self, close_ok: int, now_us: int) -> rtu.Requests:
-        """Writes to the BMS after the first reading, if the words have changed, and each period.
+        """Writes to the BMS that are due: after a change of the words, and once in each period.
 
-        An opening is repeated while the BMS reports closed contactors, because an acknowledgement
-        does not show that they have opened.
+        None is due before the first reading. An opening is repeated while the BMS reports closed
+        contactors, because an acknowledgement does not show that they have opened.
         """
         writes: rtu.Requests = []
         is_known = self.frames and self._identity.is_identified
-        is_closed = self._values.get(STATE, 0) in CLOSED
+        is_closed = self._values.get(STATE, 0) in CLOSED_STATES
         for name, row in self.profile.sent.items() if is_known else ():
             before, sent_us = self._sent.get(name, ([], LONG_AGO_US))
             is_close = bool(row["data_close"] and close_ok)
@@ -185,7 +185,7 @@ class RegisterBms(RackBms):
             self._identity.note_silence()
 
     def _drop(self, source: Source) -> None:
-        """Prevent a group from becoming complete with an older reply of this source."""
+        """Drop the last reply of a source, so that no group becomes complete with it."""
         for group in self._sources.groups.values():
             group.arrived &= ~source.bit
         self._values.pop(DIRECTION, None)
@@ -193,19 +193,19 @@ class RegisterBms(RackBms):
     def _on_reply(self, source: Source, block: Block, pdu: bytes, now_us: int) -> None:
         self._identity.note_answer(now_us)
         data = block.plain(pdu[2:])
-        if self._beat and self._beat[0] is source:
-            self._note_beat(self._beat[1].value(data), now_us)
-        source.heard_us, source.times = now_us, source.times + 1
+        if self._heartbeat_at and self._heartbeat_at[0] is source:
+            self._note_heartbeat(self._heartbeat_at[1].value(data), now_us)
+        source.heard_us, source.frame_count = now_us, source.frame_count + 1
         if self._state_of(now_us)[0] == OK and self._take(source, data, now_us):
             self.frames += 1
         else:
             self.refused += 1
             self._drop(source)
 
-    def _note_beat(self, count: int | None, now_us: int) -> None:
-        if self._count is not None and count not in (None, self._count):
-            self._beat_us = now_us
-        self._count = count
+    def _note_heartbeat(self, count: int | None, now_us: int) -> None:
+        if self._heartbeat is not None and count not in (None, self._heartbeat):
+            self._heartbeat_us = now_us
+        self._heartbeat = count
 
     def _state_of(self, now_us: int) -> tuple[int, int]:
         """(state of can_dialect.py, number that it is about). OK: values count."""
@@ -215,8 +215,10 @@ class RegisterBms(RackBms):
             other_device = self._identity.other_device
             return (OTHER, other_device) if other_device else (WAITING, 0)
         stuck_ms = self.profile.settings["heartbeat_ms_max"]
-        if self._beat and now_us - self._beat_us > stuck_ms * 1000:
-            return (WAITING if self._beat_us == LONG_AGO_US else STUCK), self._beat[0].can_id
+        if self._heartbeat_at and now_us - self._heartbeat_us > stuck_ms * 1000:
+            return (WAITING if self._heartbeat_us == LONG_AGO_US else STUCK), self._heartbeat_at[
+                0
+            ].can_id
         return OK, 0
 
     def _read(self, source: Source, frame: bytes) -> dict[str, int] | None:
@@ -243,6 +245,6 @@ class RegisterBms(RackBms):
         if state[0] != OK:
             return state
         for source, _, _ in self._reads:
-            if source.times and source.heard_us - source.good_us > source.stopped_us:
+            if source.frame_count and source.heard_us - source.good_us > source.stopped_us:
                 return READ, source.can_id
         return state

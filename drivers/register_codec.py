@@ -48,7 +48,7 @@ class Codec:
         self._multiply, self._add = int(self._scale * self._divide), int(half_up * self._divide)
 
     def read(self, data: bytes) -> tuple[int | None, bool]:
-        """(value, True if it is good). (None, True): no value. For bits: the number of ones."""
+        """(value, True if it is good); (None, True) if there is no value. Bits: number of ones."""
         raw = sum(data) if self._register.type == BIT else self._raw(ordered(self._register, data))
         is_none = raw is None or raw in self._register.invalid
         if raw is None or is_none and not (self.states and self.states.less_safe is not None):

@@ -23,8 +23,9 @@ class Numbers:
     def __init__(
         self, registers: Sequence[Register], reads: Sequence[Block], alone: Sequence[str] = ()
     ):
-        """reads: their places are indexes of `registers`. names: names of the values, in order.
-        alone: names whose missing value is NaN, and does not cost the others.
+        """reads: their places are indexes of `registers`.
+
+        alone: names of values that are NaN if they are missing; the other values still count.
         """
         layout, self._registers = ">", list[Register]()
         for block in reads:
@@ -39,28 +40,30 @@ class Numbers:
         self._unpack = struct.Struct(layout).unpack_from
         self.names = [register.name for register in self._registers]
         self._alone = frozenset([index for index, name in enumerate(self.names) if name in alone])
-        self._scaled = [
-            self.names.index(each.scale_from) if each.scale_from else -1 for each in self._registers
+        self._factor_indexes = [
+            self.names.index(register.scale_from) if register.scale_from else -1
+            for register in self._registers
         ]
-        self._factors_at = sorted({index for index in self._scaled if index >= 0})
+        self._factor_places = sorted({index for index in self._factor_indexes if index >= 0})
         self._exponents: tuple[float, ...] = ()
         self._has_factors = False
-        self._steps = [] if self._factors_at else self._made_steps({})
+        self._conversions = [] if self._factor_places else self._conversions_by({})
 
     def read(self, pdus: bytes) -> Sequence[float] | None:
-        """The values. None if a value that others need is missing, or a scale factor is invalid or
-        has changed.
+        """The values in the order of `names`. None if one is missing that is not in `alone`.
 
-        A changed factor counts from the next reply with the same factor, because factor and values
-        may be of different times.
+        Also None if a scale factor is invalid or has changed. A changed factor counts from the next
+        reply with the same factor, because factor and values may be of different times.
         """
         raws = self._unpack(pdus)
-        if self._factors_at and not self._is_settled(tuple([raws[at] for at in self._factors_at])):
+        if self._factor_places and not self._is_settled(
+            tuple([raws[place] for place in self._factor_places])
+        ):
             return None
-        if not self._steps:
+        if not self._conversions:
             return raws
         values = list(raws)
-        for index, decode, invalid, factor, divisor, offset in self._steps:
+        for index, decode, invalid, factor, divisor, offset in self._conversions:
             raw = values[index]
             if decode is not None:
                 raw = decode(raw)
@@ -77,14 +80,16 @@ class Numbers:
         self._exponents = exponents
         self._has_factors = all([exponent in EXPONENTS for exponent in exponents])
         if self._has_factors:
-            self._steps = self._made_steps(dict(zip(self._factors_at, map(int, exponents))))
+            self._conversions = self._conversions_by(
+                dict(zip(self._factor_places, map(int, exponents)))
+            )
         return False
 
-    def _made_steps(self, exponents: dict[int, int]) -> list[tuple[Any, ...]]:
+    def _conversions_by(self, exponents: dict[int, int]) -> list[tuple[Any, ...]]:
         steps = []
         for index, register in enumerate(self._registers):
             scale = Fraction(str(register.scale)) * Fraction(10) ** exponents.get(
-                self._scaled[index], 0
+                self._factor_indexes[index], 0
             )
             decode = None if _is_plain(register) else _decoder(register)
             invalid, offset = frozenset(register.invalid), register.offset

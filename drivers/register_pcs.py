@@ -23,16 +23,16 @@ from drivers.steps import LONG_AGO_US, NEVER_US, StepError, Steps
 from drivers.wear import YES
 
 READING, SETTING_UP, READY = range(3)
-# Time in ms between two stops, if no reading can confirm a stop. The first is for a profile without
-# repeat_ms, the second for a device that stores writes.
+# Time in ms between two stops, if no reading can confirm a stop: for a profile without repeat_ms,
+# and for a device that stores each write.
 STOP_REPEAT_MS, STORED_REPEAT_MS = 10_000, 3_600_000
 
 
 class RegisterPcs:
     """One converter. fault: why the last start-up or start failed, or "".
 
-    restarts: how often it was lost. refused: number of refused readings. stop_taken_us: when all
-    steps of [[stop]] after the last `withdraw` were acknowledged.
+    restarts: how often it was lost. stop_taken_us: time at which all steps of [[stop]] were
+    acknowledged after the last `withdraw`, or None.
     """
 
     def __init__(
@@ -47,25 +47,23 @@ class RegisterPcs:
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0
         self._extra: rtu.Requests = []
-        self._unstopped: set[int] = set()  # steps of [[stop]] that are not acknowledged
+        self._stops_left: set[int] = set()  # numbers of unacknowledged steps of [[stop]]
         self.writer = SetpointWriter(profile, unit_id, settings)
         self.places, self.wear = self.writer.places, self.writer.wear
         self._steps = Steps(unit_id, self._on_steps_end)
-        self._sequence = RegisterSteps(settings, self.places, self.wear)
+        self._register_steps = RegisterSteps(settings, self.places, self.wear)
         self.readings = PcsReadings(profile, sink, places, settings, self.writer, self._begin_again)
-        self._now_us, self._count = 0, 0
+        self._now_us, self._heartbeat = 0, 0
         self._forget()
 
     def _forget(self) -> None:
-        self.state, self._is_wanted, self._is_starting = READING, False, False
-        self._beat_us, self._asked_W = LONG_AGO_US, 0
-        self._repeat_us = LONG_AGO_US
+        self.state, self._is_start_requested, self._runs_start = READING, False, False
+        self._heartbeat_due_us, self._asked_W = LONG_AGO_US, 0
+        self._start_repeated_us = LONG_AGO_US
         self.writer.forget()
         self.withdraw()
         self.readings.forget()
         self._steps.begin(self._start_up())
-
-    # -- for the loop
 
     @property
     def refused(self) -> int:
@@ -90,7 +88,7 @@ class RegisterPcs:
     @property
     def is_starting(self) -> bool:
         """True from the request of a start until its end."""
-        return self._is_wanted and not self.readings.is_started
+        return self._is_start_requested and not self.readings.is_started
 
     @property
     def stop_repeat_us(self) -> int:
@@ -100,7 +98,7 @@ class RegisterPcs:
         device that stores each write would wear out.
         """
         settings = self.profile.settings
-        is_taken = not self._unstopped and (self.profile.stop or self.is_at_zero)
+        is_taken = not self._stops_left and (self.profile.stop or self.is_at_zero)
         if self.profile.shows_stop or not is_taken:
             return 0
         repeat_ms = settings["repeat_ms"] or STOP_REPEAT_MS
@@ -125,25 +123,25 @@ class RegisterPcs:
     def beats(self) -> rtu.Periodic:
         """The heartbeat and its period in us, for the site check."""
         beat = self.profile.heartbeat
-        return [(self._beat(), beat["period_ms"] * 1000)] if beat else []
+        return [(self._heartbeat_request(), beat["period_ms"] * 1000)] if beat else []
 
     def service(self, now_us: int) -> Sequence[rtu.Request]:
         """Requests to submit now: steps of a sequence, the heartbeat."""
-        self._now_us = self._sequence.now_us = now_us
+        self._now_us = self._register_steps.now_us = now_us
         silence_us = self.profile.settings["restart_silence_ms"] * 1000
         if self.state != READING and now_us - self.readings.heard_us > silence_us:
-            self._sequence.forget()
+            self._register_steps.forget()
             self.restart()
-        if self.is_starting and not self._is_starting:
+        if self.is_starting and not self._runs_start:
             self._begin_start()
         requests, self._extra = self._extra, []
         request = self._steps.next_request(now_us)
         if request:
             requests.append(request)
         requests += self._repeated_start(now_us)
-        if self.state == READY and self.profile.heartbeat and now_us >= self._beat_us:
-            self._beat_us = now_us + self.profile.heartbeat["period_ms"] * 1000
-            requests.append(self._beat())
+        if self.state == READY and self.profile.heartbeat and now_us >= self._heartbeat_due_us:
+            self._heartbeat_due_us = now_us + self.profile.heartbeat["period_ms"] * 1000
+            requests.append(self._heartbeat_request())
         return requests
 
     def restart(self) -> None:
@@ -163,7 +161,7 @@ class RegisterPcs:
         return self.writer.request(self._allowed_W(), priority, self._now_us)
 
     def _allowed_W(self) -> int:
-        """The set-point that was requested last; 0 until the converter is started."""
+        """The set-point of the last request; 0 until the converter is started."""
         return self._asked_W if self.readings.is_started else 0
 
     def write_due(self, now_us: int) -> bool:
@@ -172,24 +170,24 @@ class RegisterPcs:
 
     def withdraw(self) -> None:
         """Note that the permit is gone. A start ends; earlier acknowledgements do not count."""
-        if self._is_starting:
+        if self._runs_start:
             self._steps.begin(_nothing())
-        self._is_wanted = self.readings.is_started = self._is_starting = False
+        self._is_start_requested = self.readings.is_started = self._runs_start = False
         self._extra = []
-        self._unstopped = set(range(len(self.profile.stop)))
+        self._stops_left = set(range(len(self.profile.stop)))
         self.stop_taken_us: int | None = None
-        self.writer.refused()
+        self.writer.stop_waiting()
 
     def stop(self) -> rtu.Request | None:
         """The first step of [[stop]]; `service` returns the others. None: device not known yet.
 
         For a profile without [[stop]] it is the next frame of a set-point of 0.
         """
-        if self._is_wanted or self.readings.is_started:
+        if self._is_start_requested or self.readings.is_started:
             self.withdraw()
         if not self.readings.is_known:
             return None
-        self.readings.is_commanded = bool(self._unstopped)
+        self.readings.is_commanded = bool(self._stops_left)
         requests = [
             self._write(number, step, partial(self._on_stop, number), rtu.STOP)
             for number, step in enumerate(self.profile.stop)
@@ -201,10 +199,8 @@ class RegisterPcs:
 
     def start(self) -> rtu.Request | None:
         """Request a start. Returns None; `service` returns the steps after a 0 is acknowledged."""
-        self._is_wanted = True
+        self._is_start_requested = True
         return None
-
-    # -- sequences
 
     def _start_up(self) -> steps.Procedure:
         if self.profile.models:
@@ -224,20 +220,20 @@ class RegisterPcs:
             raise StepError(f"rated_W reads {rated_W}, the unit has {stated_W}")
         self.state = SETTING_UP
         for step in self.profile.setup:
-            yield from self._sequence.set_up(step)
+            yield from self._register_steps.set_up(step)
         self.state, self.fault = READY, ""
         self.readings.is_ready = True
 
     def _begin_start(self) -> None:
         if self.state == READY and self.is_at_zero and self._steps.due_us == NEVER_US:
-            self._is_starting = True
+            self._runs_start = True
             self._steps.begin(self._start_steps())
 
     def _start_steps(self) -> steps.Procedure:
         self.readings.is_commanded = True
         for step in self.profile.start:
-            yield from self._sequence.run(step)
-        self.readings.is_started, self._is_starting = True, False
+            yield from self._register_steps.run(step)
+        self.readings.is_started, self._runs_start = True, False
 
     def _repeated_start(self, now_us: int) -> rtu.Requests:
         """Writes of [[start]] that a running converter gets again and again.
@@ -247,15 +243,16 @@ class RegisterPcs:
         """
         writes = [step for step in self.profile.start if step.repeat_ms]
         if not (self.readings.is_started and self.readings.is_running):
-            self._repeat_us = now_us
-        if not writes or now_us - self._repeat_us < min([step.repeat_ms for step in writes]) * 1000:
+            self._start_repeated_us = now_us
+        since_us = now_us - self._start_repeated_us
+        if not writes or since_us < min([step.repeat_ms for step in writes]) * 1000:
             return []
-        self._repeat_us = now_us
-        return [self._write(number, step, self._on_beat) for number, step in enumerate(writes)]
+        self._start_repeated_us = now_us
+        return [self._write(number, step, self._on_answer) for number, step in enumerate(writes)]
 
     def _give_up(self) -> steps.Procedure:
         """End a start that has failed. The channel decides whether another start may begin."""
-        self._is_wanted = self._is_starting = False
+        self._is_start_requested = self._runs_start = False
         yield None
 
     def _on_steps_end(self, error: str, now_us: int) -> None:
@@ -272,28 +269,28 @@ class RegisterPcs:
     def _write(
         self, number: int, step: Step, on_reply: rtu.OnReply, priority: int = rtu.WRITE
     ) -> rtu.Request:
-        key, content = (self.unit_id, f"stop {number + 1}"), self._sequence.content(step)
+        key, content = (self.unit_id, f"stop {number + 1}"), self._register_steps.content(step)
         return rtu.write_request(
             step.function, key, self.unit_id, *content, on_reply=on_reply, priority=priority
         )
 
     def _on_stop(self, number: int, pdu: bytes, now_us: int) -> None:
         self.readings.heard(now_us)
-        self._unstopped.discard(number)
-        if not self._unstopped and self.stop_taken_us is None:
+        self._stops_left.discard(number)
+        if not self._stops_left and self.stop_taken_us is None:
             self.stop_taken_us = now_us
-        if not self._is_wanted:
-            self.readings.is_commanded = bool(self._unstopped)
+        if not self._is_start_requested:
+            self.readings.is_commanded = bool(self._stops_left)
 
-    def _beat(self) -> rtu.Request:
+    def _heartbeat_request(self) -> rtu.Request:
         """The write of the next heartbeat, which changes each time and is never 0."""
         beat = self.profile.heartbeat
-        self._count = self._count % beat["count_max"] + 1
+        self._heartbeat = self._heartbeat % beat["count_max"] + 1
         key = self.unit_id, "write heartbeat"
         place = self.unit_id, self.places.of(beat["address"])
-        return rtu.write_request(beat["function"], key, *place, (self._count,), self._on_beat)
+        return rtu.write_request(beat["function"], key, *place, (self._heartbeat,), self._on_answer)
 
-    def _on_beat(self, pdu: bytes, now_us: int) -> None:
+    def _on_answer(self, pdu: bytes, now_us: int) -> None:
         self.readings.heard(now_us)
 
 

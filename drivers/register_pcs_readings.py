@@ -51,12 +51,18 @@ class PcsReadings:
         self._profile, self._writer, self._begin_again = profile, writer, begin_again
         self._inp, self._fresh = sink.inp, sink.fresh
         self._base, self._measure_group, self._control_group = places
-        self._bits, self._rated_W, self._implausible = profile.fault_places, settings["rated_W"], 0
+        self._fault_places, self._rated_W, self._implausible = (
+            profile.fault_places,
+            settings["rated_W"],
+            0,
+        )
         # registers that were written and are read back: words of frames, then values of steps
         frames = writer.frames if profile.settings["read_back"] else []
-        self._held = [frame.plain_words(f"held {index} ") for index, frame in enumerate(frames)]
+        self._frame_registers = [
+            frame.plain_words(f"held {index} ") for index, frame in enumerate(frames)
+        ]
         kept = [step for step in (*profile.setup, *profile.start) if step.read_back]
-        self._kept = {f"kept {index}": step for index, step in enumerate(kept)}
+        self._kept_steps = {f"kept {index}": step for index, step in enumerate(kept)}
         self._make_groups(list(profile.registers.values()), settings)
         self.is_known = False
         self.forget()
@@ -67,8 +73,8 @@ class PcsReadings:
             *[register.scale_from for register in registers if register.name in CONTROLLED],
         ]
         control = [register for register in registers if register.name in names]
-        control += [register for frame in self._held for register in frame]
-        for name, step in self._kept.items():
+        control += [register for frame in self._frame_registers for register in frame]
+        for name, step in self._kept_steps.items():
             own = {"name": name, "function": rtu.READ_HOLDING_REGISTERS}
             control.append(Register(**vars(step.register) | own))
         factors = [register.scale_from for register in registers if register.name not in CONTROLLED]
@@ -88,7 +94,7 @@ class PcsReadings:
         self.is_started = self.is_commanded = False
         self.heard_us = self._heartbeat_us = self.measured_us = LONG_AGO_US
         self._heartbeat: int | None = None
-        self._is_local, self._differs = False, 0
+        self._is_local, self._difference_count = False, 0
         for group in self._groups:
             group.forget()
 
@@ -134,7 +140,7 @@ class PcsReadings:
         self.heard_us = now_us
         self.is_known |= self.is_identified
 
-    def _counts(self, now_us: int) -> bool:
+    def _is_trusted(self, now_us: int) -> bool:
         """True if it is the correct device, and its heartbeat changes."""
         if not self.is_identified or "heartbeat" not in self._profile.registers:
             return self.is_identified
@@ -144,7 +150,7 @@ class PcsReadings:
     def _measured(self, now_us: int) -> None:
         values = self._measure.values
         current_mA = values.get("dc_current_mA", _current_mA(values))
-        if current_mA is None or not self._counts(now_us):
+        if current_mA is None or not self._is_trusted(now_us):
             return
         power_W = sum([values.get(name, 0) for name in POWERS])
         if not plausible(power_W, self._rated_W, CONVERTER):
@@ -155,15 +161,15 @@ class PcsReadings:
         inp[base + signals.PCS_DC_VOLTAGE_MV] = values["dc_voltage_mV"]
         inp[base + signals.PCS_DC_CURRENT_MA] = current_mA * values.get(DIRECTION, 1)
         faults = [name for name, value in values.items() if name.startswith(FAULT) and value]
-        bits = sum([1 << self._bits[name.removeprefix(FAULT)] for name in faults])
+        bits = sum([1 << self._fault_places[name.removeprefix(FAULT)] for name in faults])
         inp[base + signals.PCS_STATE] = self._state(values, bits)
         inp[base + signals.PCS_ALARM_BITS] = bits
         inp[base + signals.PCS_FORMING] = values.get("forming", 0)
         self._fresh[self._measure_group] = 1
         self.has_measured, self.measured_us = True, now_us
-        if not self._held and "setpoint_W" not in self._profile.registers:
+        if not self._frame_registers and "setpoint_W" not in self._profile.registers:
             # nothing can be read back, so only an acknowledgement shows the set-point
-            self._publish_control(self._writer.acknowledged_W(), now_us)
+            self._publish_control(self._writer.take_acknowledged_W(), now_us)
 
     def _state(self, values: Values, bits: int) -> int:
         """The state of the device.
@@ -185,13 +191,13 @@ class PcsReadings:
         if self._heartbeat is not None and heartbeat != self._heartbeat:
             self._heartbeat_us = now_us
         self._heartbeat, self._is_local = heartbeat, bool(values.get("local", 0))
-        if self._held or "setpoint_W" in values:
+        if self._frame_registers or "setpoint_W" in values:
             self._publish_control(values.get("setpoint_W", self._held_W(values)), now_us)
         if self.is_ready:
             self._compare(values)
 
     def _publish_control(self, setpoint_W: int | None, now_us: int) -> None:
-        if setpoint_W is None or self._is_local or not self._counts(now_us):
+        if setpoint_W is None or self._is_local or not self._is_trusted(now_us):
             return
         self._inp[self._base + signals.PCS_SETPOINT_W] = setpoint_W
         self._inp[self._base + signals.PCS_HEARTBEAT] = (self._heartbeat or 0) & signals.INT_MAX
@@ -202,17 +208,19 @@ class PcsReadings:
 
         Begin again if a setting differs.
         """
-        held = [tuple([values[register.name] for register in frame]) for frame in self._held]
+        held = [
+            tuple([values[register.name] for register in frame]) for frame in self._frame_registers
+        ]
         wrong = [
             step
-            for name, step in self._kept.items()
+            for name, step in self._kept_steps.items()
             if values[name] != step.value and (self.is_started or step not in self._profile.start)
         ]
         is_equal = not wrong and self._writer.compare(held)
-        self._differs = 0 if is_equal else self._differs + 1
-        if self._differs < DIFFERENCES:
+        self._difference_count = 0 if is_equal else self._difference_count + 1
+        if self._difference_count < DIFFERENCES:
             return
-        self._differs = 0
+        self._difference_count = 0
         self._writer.repeat()
         if wrong:
             self._begin_again(f"register {wrong[0].register.address} is not as written")
@@ -220,7 +228,7 @@ class PcsReadings:
     def _held_W(self, values: Values) -> int | None:
         """The power that the written registers ask for; None if they have no meaning."""
         pairs = []
-        for frame, held in zip(self._writer.frames, self._held):
+        for frame, held in zip(self._writer.frames, self._frame_registers):
             data = Struct(f">{frame.count}H").pack(*[values[register.name] for register in held])
             pairs += frame.values(data)
         return setpoint_form.power_W(pairs) if pairs else None

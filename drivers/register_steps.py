@@ -38,7 +38,7 @@ class RegisterSteps:
             data = yield "try", rtu.READ_HOLDING_REGISTERS, place, len(registers)
             if data == _packed(registers):
                 return
-            if self.now_us < self._times(place, registers)[1]:
+            if self.now_us < self._history(place, registers)[1]:
                 if step.read_back:
                     raise _not_kept(step, place)
                 return
@@ -56,7 +56,7 @@ class RegisterSteps:
         registers = tuple(Codec(step.register, self._settings).words(step.value))
         return self._places.of(step.register.address), registers
 
-    def _times(self, *content: object) -> tuple[int, int]:
+    def _history(self, *content: object) -> tuple[int, int]:
         return self._written.get(content, (0, LONG_AGO_US))
 
     def _write(self, step: Step, place: int, registers: Words) -> steps.Procedure:
@@ -66,9 +66,9 @@ class RegisterSteps:
         answer = yield kind, place, registers
         if answer is None:
             raise StepError(step.fault or f"register {place} refuses {step.value}")
-        times, _ = self._times(place, registers)
-        again_us = self.now_us + (PAUSE_US << PAUSE_BITS * times)
-        self._written[place, registers] = min(times + 1, PAUSES), again_us
+        write_count, _ = self._history(place, registers)
+        again_us = self.now_us + (PAUSE_US << PAUSE_BITS * write_count)
+        self._written[place, registers] = min(write_count + 1, PAUSES), again_us
         if step.read_back:
             data = yield "read", rtu.READ_HOLDING_REGISTERS, place, len(registers)
             if data != _packed(registers):

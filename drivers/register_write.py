@@ -20,9 +20,9 @@ class RegisterWrite:
     After a change it is written at most every pause_ms. With `read_back` or function 23, another
     value in the device counts as a lost write.
 
-    fixed: a limit in the device that the installer has set. This program did not write it, and it
-    does not expire (`fixed_words`). It is never raised. It is lowered only if the site file states
-    it. Without that, the limit of the installer would be forgotten at a restart.
+    fixed_limit: a limit in the device that the installer has set, or None. This program did not
+    write it, and it does not expire (`fixed_words`). It is never raised. It is lowered only if the
+    site file states it. Otherwise the limit of the installer would be forgotten at a restart.
     """
 
     def __init__(
@@ -34,23 +34,24 @@ class RegisterWrite:
         on_failure: rtu.OnFailure,
         wear: Wear | None = None,
     ):
-        """wear: counts the writes to the device. None: there is no budget."""
+        """wear: counts the writes to the device; None if there is no budget."""
         self._register, self._unit_id, self._on_failure = register, unit_id, on_failure
-        self._device, self.codec = places, Codec(register, settings)
-        self._stated = settings.get(f"{register.name}_max", 0)
-        self.fixed: int | None = None
+        self._places, self.codec = places, Codec(register, settings)
+        self._stated_limit = settings.get(f"{register.name}_max", 0)
+        self.fixed_limit: int | None = None
         size = register.words + register.complement + len(register.with_words)
         place = {"function": rtu.READ_HOLDING_REGISTERS, "address": register.write_address}
-        self.limit = Register(**place, words=size) if register.fixed_words else None
+        self.limit_register = Register(**place, words=size) if register.fixed_words else None
         self._sent: int | None = None
         self._passed: int | None = None  # the value that last passed the budget
         self._expected: Words = ()  # registers or levels in the last write
         self._due_us, self._free_us, self._is_unread = 0, 0, False
         self._wear = wear if register.stored != NO else None
-        self._asked, self._unkept = 0, 0  # unkept: how often in a row the device kept another value
+        self._requested = 0
+        self._unkept_count = 0  # how often in a row the device kept another value
 
     def request(self, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
-        """The Request of `value`, or None: not now (see SiteDevice.write).
+        """The Request of `value`, or None (see SiteDevice.write).
 
         While a spent budget holds back a higher value, the device gets the value that it has.
         Otherwise it would use its own fallback. If that value is not known, the device gets the
@@ -60,9 +61,9 @@ class RegisterWrite:
             if self._passed is None and not rests:
                 return None
             value = self._passed or 0
-        if value != self._asked:
-            self._asked, self._unkept = value, 0
-        if self.fixed is not None and (value >= self.fixed or self.is_unstated):
+        if value != self._requested:
+            self._requested, self._unkept_count = value, 0
+        if self.fixed_limit is not None and (value >= self.fixed_limit or self.is_unstated):
             return None
         # The rest value does not wait. A lost write waits, or it would take the bus from others.
         is_rest = value == 0 and self._sent not in (0, None)
@@ -73,12 +74,12 @@ class RegisterWrite:
         self._due_us = now_us + self._register.repeat_ms * 1000
         # If the device may store the register, the pause doubles while the device acknowledges
         # writes but keeps another value. Otherwise such writes would never end.
-        doublings = min(self._unkept, UNKEPT_MAX) if self._wear is not None else 0
+        doublings = min(self._unkept_count, UNKEPT_MAX) if self._wear is not None else 0
         self._free_us = now_us + (self._register.pause_ms * 1000 << doublings)
-        self._expected = self._places(value)
+        self._expected = self._encoded(value)
         return self._write()
 
-    def _places(self, value: int) -> Words:
+    def _encoded(self, value: int) -> Words:
         if self._register.write_function in COIL_WRITES:
             return tuple([value > coil for coil in range(self._register.count)])
         return tuple(self.codec.words(value))
@@ -86,20 +87,20 @@ class RegisterWrite:
     @property
     def address(self) -> int:
         """The first register of the write, on this device."""
-        return self._device.of(self._register.write_address)
+        return self._places.of(self._register.write_address)
 
-    def see(self, data: bytes) -> None:
-        """Compare the present content of the registers of the write with a fixed limit."""
+    def compare_limit(self, data: bytes) -> None:
+        """Set `fixed_limit` from the present content of the registers of the write."""
         registers, size = Struct(f">{len(data) // 2}H").unpack(data), self._register.words
         wanted, is_own = self._register.fixed_words, registers[:size] == self._expected[:size]
         pairs = zip(registers[len(registers) - len(wanted) :], wanted)
         is_fixed = not is_own and all([want in (-1, word) for word, want in pairs])
-        self.fixed = self.codec.read(data[: 2 * size])[0] if is_fixed else None
+        self.fixed_limit = self.codec.read(data[: 2 * size])[0] if is_fixed else None
 
     @property
     def is_unstated(self) -> bool:
         """True if the device has a fixed limit that the site file does not state."""
-        return self.fixed is not None and self.fixed < self._stated
+        return self.fixed_limit is not None and self.fixed_limit < self._stated_limit
 
     def _write(self) -> rtu.Request:
         function = self._register.write_function
@@ -127,7 +128,7 @@ class RegisterWrite:
 
     def write_and_read_of(self, value: int) -> tuple[rtu.Request, rtu.Request]:
         """A write of `value`, and the read that follows it."""
-        self._expected = self._places(value)
+        self._expected = self._encoded(value)
         return self._write(), self.read_of_last()
 
     def forget(self) -> None:
@@ -155,9 +156,9 @@ class RegisterWrite:
         else:
             actual = Struct(f">{count}H").unpack(data)
         if actual == self._expected:
-            self._unkept = 0
+            self._unkept_count = 0
             return
-        self._unkept += 1
+        self._unkept_count += 1
         self._passed = None
         self._lost(rtu.BAD_REPLY, 0, now_us)
 

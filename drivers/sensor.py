@@ -6,8 +6,8 @@ Either all values of a reply count or none. The registers `status`, `calibration
 A date that is not set or out of range is no fault of the cell. The values count, and the
 calibration is overdue by DAYS_MAX, so row 13c of the cause-and-effect matrix halves the power. If
 it counted as a fault (row 13a), two detectors without a clock would mean that all gas detection is
-lost (row 14). A detector that warms
-up counts as not read yet, so that nothing latches after a power cut.
+lost (row 14). A detector that warms up counts as not read yet, so that nothing latches after a
+power cut.
 """
 
 import math
@@ -29,8 +29,8 @@ WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 class Sensor:
     """One device. refused: number of replies that were refused.
 
-    They have a value out of range (dates excepted), data that the device declares invalid, or came
-    during warm-up. A repeated equal reply counts again.
+    A reply is refused if a value other than a date is out of range, if the device declares its data
+    invalid, or during warm-up. A repeated equal reply counts again.
     """
 
     def __init__(

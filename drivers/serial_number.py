@@ -30,8 +30,8 @@ class SerialNumber:
         firsts = range(own["address"], end, REGISTERS_PER_READ)
         self._reads = [(first, min(REGISTERS_PER_READ, end - first)) for first in firsts]
         self._parts: list[bytes] = []
-        self._count = len(firsts)
-        self.requests = [self._read(number, unit_id) for number in range(self._count)]
+        self._read_count = len(firsts)
+        self.requests = [self._read(number, unit_id) for number in range(self._read_count)]
 
     def steps(self) -> Sequence[None]:
         """Steps that read it once, for a driver whose bus has no room for later reads."""
@@ -51,7 +51,7 @@ class SerialNumber:
     def _take(self, number: int, pdu: bytes, _: int) -> None:
         """Take a part. Use the parts when all have come in order."""
         self._parts = [*self._parts[:number], pdu[2:]] if number <= len(self._parts) else []
-        if len(self._parts) == self._count:
+        if len(self._parts) == self._read_count:
             self._use(b"".join(self._parts) if self._places.has(self._address) else b"")
             self._parts = []
 

@@ -24,7 +24,7 @@ def way_of(power_W: int) -> int:
 
 
 class Frame:
-    """One frame of the set-point, which is one write."""
+    """One frame of the set-point. Each frame is one write."""
 
     def __init__(self, frame: SetpointFrame, settings: Settings, places: Places | None = None):
         """settings: for `scale_by`. places: the registers of the profile on a device."""

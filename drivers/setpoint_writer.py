@@ -34,16 +34,16 @@ class SetpointWriter:
         spare_ms = settings["setpoint_ms"] - settings["tick_ms"] // 2
         self._pause_us = max(profile.settings["setpoint_pause_ms"], spare_ms) * 1000
         self.wear = Wear(profile, self.places.of)
-        self._is_counted = any([frame.stored != NO for frame in profile.setpoint])
+        self._may_store = any([frame.stored != NO for frame in profile.setpoint])
         self.forget()
 
     def forget(self) -> None:
         """Forget the state of the device: it may be another one, or have lost its values."""
         self.held_W: int | None = None
-        self._told_W: int | None = None  # set-point of the last acknowledged frame
+        self._acknowledged_W: int | None = None  # set-point of the last acknowledged frame
         # lowest power since the last set-point was held; a spent budget allows no more than this
         self._passed_W = 0
-        self._holds: list[Words | None] = [None] * len(self.frames)
+        self._held_words: list[Words | None] = [None] * len(self.frames)
         self._is_due = [True] * len(self.frames)
         self._way: int | None = None  # direction that the device may have; 0: all frames have 0
         self._sent_us = self._acknowledged_us = LONG_AGO_US
@@ -52,7 +52,7 @@ class SetpointWriter:
 
     def is_spent(self, now_us: int) -> bool:
         """True if the budget of this day is spent: only less power may still be written."""
-        return self._is_counted and self.wear.is_spent(now_us)
+        return self._may_store and self.wear.is_spent(now_us)
 
     def is_due(self, asked_W: int, now_us: int) -> bool:
         """True if a frame is left to write for this set-point."""
@@ -77,7 +77,7 @@ class SetpointWriter:
         number = self._next(target_W)
         if number is None:
             return None
-        return self._sent(number, target_W, priority, now_us)
+        return self._frame_request(number, target_W, priority, now_us)
 
     def zero(self, priority: int, now_us: int) -> rtu.Request | None:
         """The next frame of a set-point of 0. After the last frame, the first one follows again."""
@@ -93,7 +93,7 @@ class SetpointWriter:
         return since_us < self._pause_us or self._waits_for is not None and since_us < LOST_US
 
     def _target_W(self, asked_W: int, now_us: int) -> int:
-        if self._is_counted and self.wear.holds_back(asked_W, self._passed_W, now_us):
+        if self._may_store and self.wear.holds_back(asked_W, self._passed_W, now_us):
             return 0
         is_single = len(self.frames) == 1
         return asked_W if is_single or self._way in (0, way_of(asked_W)) else 0
@@ -102,7 +102,7 @@ class SetpointWriter:
         """The frame to write next: first frames that change, then frames to repeat."""
         contents, size = self._words(target_W), len(self.frames)
         numbers = range(size)
-        changed = [number for number in numbers if self._holds[number] != contents[number]]
+        changed = [number for number in numbers if self._held_words[number] != contents[number]]
         if self._takes_turns(target_W, changed):
             changed.sort(key=lambda number: (number - self._turn) % size)
         return next(iter(changed + [number for number in numbers if self._is_due[number]]), None)
@@ -113,7 +113,7 @@ class SetpointWriter:
         Without turns, a set-point that always changes would never reach the last frame. But a mode
         waits while the power falls, because with the old numbers the power may be above a limit.
         """
-        if not target_W or self._way != way_of(target_W) or None in self._holds:
+        if not target_W or self._way != way_of(target_W) or None in self._held_words:
             return False
         return abs(target_W) >= abs(self._sent_W) or self._modes.isdisjoint(changed)
 
@@ -123,11 +123,11 @@ class SetpointWriter:
             self._encoded = [frame.words(target_W) for frame in self.frames]
         return self._encoded
 
-    def _sent(self, number: int, target_W: int, priority: int, now_us: int) -> rtu.Request:
+    def _frame_request(self, number: int, target_W: int, priority: int, now_us: int) -> rtu.Request:
         content = self._words(target_W)[number]
-        if content != self._holds[number]:
+        if content != self._held_words[number]:
             # unknown until it is acknowledged, because a following 0 may have to be sent too
-            self._holds[number] = self.held_W = None
+            self._held_words[number] = self.held_W = None
         self._turn = number + 1
         self._way = way_of(target_W) or None  # becomes 0 only when all frames have 0
         self._sent_us, self._waits_for, self._sent_W = now_us, content, target_W
@@ -142,30 +142,30 @@ class SetpointWriter:
     def _on_written(
         self, number: int, target_W: int, content: Words, pdu: bytes, now_us: int
     ) -> None:
-        self._holds[number], self._is_due[number] = content, False
+        self._held_words[number], self._is_due[number] = content, False
         self._end(content)
-        if None not in self._holds:
-            self._told_W = target_W
-        if self._holds == self._words(target_W) and not any(self._is_due):
+        if None not in self._held_words:
+            self._acknowledged_W = target_W
+        if self._held_words == self._words(target_W) and not any(self._is_due):
             self.held_W, self._acknowledged_us = target_W, now_us
             self._passed_W = target_W
-        if self._holds == self._zero:
+        if self._held_words == self._zero:
             self._way = 0
 
     def _on_lost(self, number: int, content: Words, kind: int, code: int, now_us: int) -> None:
         """Note a frame without an answer. The device may have accepted it."""
         self._is_due[number] = True
-        if content != self._holds[number]:
-            self._holds[number] = self.held_W = self._told_W = None
+        if content != self._held_words[number]:
+            self._held_words[number] = self.held_W = self._acknowledged_W = None
         self._end(content)
 
-    def acknowledged_W(self) -> int | None:
+    def take_acknowledged_W(self) -> int | None:
         """The set-point of a frame acknowledged since the last call, else `held_W`.
 
         A set-point that changes in each tick is never acknowledged in all frames.
         """
-        told_W, self._told_W = self._told_W, self.held_W
-        return told_W
+        acknowledged_W, self._acknowledged_W = self._acknowledged_W, self.held_W
+        return acknowledged_W
 
     def _end(self, content: Words) -> None:
         if content == self._waits_for:
@@ -178,14 +178,14 @@ class SetpointWriter:
 
     def compare(self, read_back: list[Words]) -> bool:
         """True if the registers that were read back equal those last acknowledged."""
-        pairs = zip(read_back, self._holds)
+        pairs = zip(read_back, self._held_words)
         return all([held is None or content == held for content, held in pairs])
 
     def repeat(self) -> None:
         """Write all frames again."""
         self._is_due = [True] * len(self.frames)
 
-    def refused(self) -> None:
-        """Note that the last frame may not have been sent, so no answer is awaited."""
+    def stop_waiting(self) -> None:
+        """Wait no longer for an answer, because the last frame may not have been sent."""
         if self._sent_W:
             self._waits_for = None

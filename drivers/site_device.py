@@ -10,7 +10,6 @@ have the values of the profile, because the device may have been replaced.
 """
 
 from functools import partial
-from typing import cast
 
 from drivers import device_checks
 from drivers.buses import rtu
@@ -29,10 +28,11 @@ from drivers.wear import Wear
 # between would make it known again, and power that depends on it would swing.
 REFUSALS, HELD_US = 2, 60_000_000
 IDENTITY_US = 30_000_000  # a replaced device is detected within this time, even without a silence
-# After this many time-outs in a row, or this long without an answer, it may be another device.
+# After this many time-outs in a row, or periods (at least 5 s) without an answer, the unit id may
+# belong to another device.
 SILENT_AFTER, SILENCE_PERIODS, SILENCE_US_MIN = 3, 3, 5_000_000
-# Exceptions of a device that has no such function, address or value. Other exceptions may pass,
-# such as 11: a gateway does not reach its device.
+# Exception codes of a device that has no such function, address or value. Other exceptions may end
+# by themselves, such as 11: a gateway does not reach its device.
 NO_SUCH_REGISTER = (1, 2, 3)
 WORD_MAX = (1 << 31) - 1
 WALK_AGAIN_US = 1_000_000  # pause after a search for the SunSpec models has failed
@@ -51,8 +51,8 @@ class _Signal:
 class SiteDevice:
     """One device. Counters: refused (values), failures (lost writes).
 
-    refused_mask: a bit for each signal whose last answers were refused. refused_value: the last
-    value out of range.
+    refused_mask: a bit for each signal whose last REFUSALS answers were refused. refused_value: the
+    last value out of range.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SiteDevice:
         settings: Settings,
         bounds: Bounds | None = None,
     ):
-        """place: of the first signal in inp and in fresh. names: of all signals, in order.
+        """place: (index into inp, index into fresh) of the first signal. names: of all signals.
 
         settings: of the role. bounds: {signal: (lowest, highest)} by the rating.
         """
@@ -87,10 +87,10 @@ class SiteDevice:
         written = [target for target in registers if "write" in target.direction]
         self._writes = {target.name: RegisterWrite(target, unit_id, *own) for target in written}
         self._make_checks(settings)
-        self._identity_due_us = self._heard_us = self._silent = 0
+        self._identity_due_us = self._heard_us = self._timeouts = 0
         checked = [register for register, _ in self._checks]
         self._blocks = blocks([*reads, *checked], profile.settings)
-        self._unread = {at for at, block in enumerate(self._blocks) if self._has_signal(block)}
+        self._unread = {index for index, block in enumerate(self._blocks) if self._has_value(block)}
         if profile.models:
             self._steps.begin(self.places.walk())
 
@@ -98,23 +98,24 @@ class SiteDevice:
         """Set the checks, in the order of Profile.tells."""
         writes = self._writes.values()
         codecs = [signal.codec for signal in self._signals] + [write.codec for write in writes]
-        telling = [*device_checks.telling(self.profile, settings)]
-        limits = [(limit, partial(self._see, write)) for write in writes if (limit := write.limit)]
-        self._telling = len(telling)
-        factors = device_checks.factors(self.profile, codecs)
-        self._checks: list[device_checks.Check] = [*telling, *factors, *limits]
-        self._unfound, self._differing = set(range(len(self._checks))), set[int]()
+        self._checks = [*device_checks.identity_checks(self.profile, settings)]
+        self._identity_count = len(self._checks)
+        self._checks += device_checks.factor_checks(self.profile, codecs)
+        for write in writes:
+            if write.limit_register:
+                self._checks.append((write.limit_register, partial(self._compare_limit, write)))
+        self._unconfirmed, self._differing = set(range(len(self._checks))), set[int]()
 
-    def _see(self, write: RegisterWrite, part: bytes) -> bool:
-        write.see(part)
+    def _compare_limit(self, write: RegisterWrite, part: bytes) -> bool:
+        write.compare_limit(part)
         if write.is_unstated:
-            self.refused_value = cast(int, write.fixed)
+            self.refused_value = write.fixed_limit or 0
         return True
 
     @property
     def is_identified(self) -> bool:
-        """True if this is the device of the profile, as far as its checks can show."""
-        return not self._unfound
+        """True if all checks show the device of the profile."""
+        return not self._unconfirmed
 
     @property
     def is_read(self) -> bool:
@@ -123,7 +124,7 @@ class SiteDevice:
 
     @property
     def other_device(self) -> int:
-        """Number (from 1) in Profile.tells of the first check that fails; 0 if none fails."""
+        """Number (from 1) in Profile.tells of the first failed check; 0 if none has failed."""
         tells, writes = self.profile.tells, self._writes.items()
         fixed = [tells.index(name) for name, write in writes if write.is_unstated]
         return min(self._differing or fixed, default=-1) + 1
@@ -131,19 +132,17 @@ class SiteDevice:
     def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)] of the reads, one for each block."""
         period_us = self.profile.period_ms * 1000
-        return [
-            (
-                self.places.follow(self._read(number, "block"), block.address),
-                period_us if self._has_signal(block) else IDENTITY_US,
-            )
-            for number, block in enumerate(self._blocks)
-        ]
+        reads = []
+        for number, block in enumerate(self._blocks):
+            read = self.places.follow(self._read(number, "block"), block.address)
+            reads.append((read, period_us if self._has_value(block) else IDENTITY_US))
+        return reads
 
     schedule = periodic
 
     def service(self, now_us: int) -> rtu.Requests:
-        """Requests to submit now. They find the identity of the device; later there are none."""
-        if not self._unfound or now_us < self._identity_due_us:
+        """Requests to submit now; [] while the device is identified."""
+        if not self._unconfirmed or now_us < self._identity_due_us:
             return []
         if not self.places.is_found:
             step = self._steps.next_request(now_us)
@@ -152,13 +151,13 @@ class SiteDevice:
         return [
             self._read(number, "identity")
             for number, block in enumerate(self._blocks)
-            if self._unfound & self._identities(block)
+            if self._unconfirmed & self._check_numbers(block)
         ]
 
-    def _has_signal(self, block: Block) -> bool:
+    def _has_value(self, block: Block) -> bool:
         return any([index < len(self._signals) for index, _, _ in block.places])
 
-    def _identities(self, block: Block) -> set[int]:
+    def _check_numbers(self, block: Block) -> set[int]:
         """Numbers (from 0) of the checked registers in a block."""
         first = len(self._signals)
         return {index - first for index, _, _ in block.places if index >= first}
@@ -192,7 +191,7 @@ class SiteDevice:
             self._unread.discard(number)
 
     def _on_read_failure(self, block: Block, failure: int, code: int) -> None:
-        numbers = self._identities(block) if self.places.is_found else set()
+        numbers = self._check_numbers(block) if self.places.is_found else set()
         if failure == rtu.TIMEOUT:
             self.note_silence()
         elif failure == rtu.EXCEPTION and code in NO_SUCH_REGISTER and numbers:
@@ -200,14 +199,14 @@ class SiteDevice:
 
     def note_silence(self) -> None:
         """Note that a request got no answer."""
-        self._silent += 1
-        if self._silent >= SILENT_AFTER:
+        self._timeouts += 1
+        if self._timeouts >= SILENT_AFTER:
             self._forget()
 
     def note_answer(self, now_us: int) -> None:
         """Note that the device has answered."""
         self._note_pause(now_us)
-        self._heard_us, self._silent = now_us, 0
+        self._heard_us, self._timeouts = now_us, 0
 
     def _note_pause(self, now_us: int) -> None:
         """Forget the device after a silence, because it may be another one now."""
@@ -217,9 +216,9 @@ class SiteDevice:
 
     def _forget(self) -> None:
         """Forget the device, because it may be another one from now on."""
-        if not self._unfound:
+        if not self._unconfirmed:
             self._identity_due_us = 0
-        self._unfound = set(range(len(self._checks)))
+        self._unconfirmed = set(range(len(self._checks)))
         if self.profile.models and self.places.is_found:
             self.places.forget()
             self._steps.begin(self.places.walk())
@@ -238,12 +237,12 @@ class SiteDevice:
             return
         for number, part in [(index - first, part) for index, part in parts if index >= first]:
             if not self._checks[number][1](part):
-                if number < self._telling:
+                if number < self._identity_count:
                     return self._differs(number)
-                return self._unfound.add(number)  # a new scale factor must come twice
-            self._unfound.discard(number)
+                return self._unconfirmed.add(number)  # a new scale factor must come twice
+            self._unconfirmed.discard(number)
             self._differing.discard(number)
-        if self._unfound:
+        if self._unconfirmed:
             return
         for index, part in parts:
             if index < first:
@@ -272,7 +271,7 @@ class SiteDevice:
             signal.held_until_us = now_us + HELD_US
 
     def write(self, name: str, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
-        """The Request of `value`, or None: not now. rests: a spent budget allows the rest value."""
+        """The Request of `value`; None for now. rests: a spent budget allows the rest value."""
         self._note_pause(now_us)
         return self._writes[name].request(value, now_us, rests) if self.is_identified else None
 

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 from drivers.buses import rtu
 
-# After this time without an answer, a request was lost together with its port (which retries within
-# 2 s).
+# A request without an answer after LOST_US was lost with its port, which reopens within 2 s.
 LOST_US, NO_ANSWER = 3_000_000, "no answer"
 NOW_US = LONG_AGO_US = -(1 << 62)  # as a due time: now; as a past time: before all others
 NEVER_US = 1 << 62
@@ -34,21 +33,29 @@ class StepError(Exception):
 class Steps:
     """Runs one generator at a time. due_us: when `next_request` must be called again."""
 
-    __slots__ = ("due_us", "_unit_id", "_end", "_generator", "_answer", "_is_sent", "_count")
+    __slots__ = (
+        "due_us",
+        "_unit_id",
+        "_on_end",
+        "_generator",
+        "_answer",
+        "_is_sent",
+        "_sequence_number",
+    )
 
     def __init__(self, unit_id: int, end: Callable[[str, int], object]):
         """end(error, now_us): called when the sequence has ended; error is "" if it succeeded."""
         self.due_us = NEVER_US
-        self._unit_id, self._end = unit_id, end
+        self._unit_id, self._on_end = unit_id, end
         self._generator: Sequence[Any] | None = None
         self._answer: bytes | None = None
-        self._is_sent, self._count = False, 0
+        self._is_sent, self._sequence_number = False, 0
 
     def begin(self, generator: Sequence[Any], due_us: int = NOW_US) -> None:
         """Start `generator` at due_us. The running sequence ends; its late answers are ignored."""
         self._generator, self._answer = generator, None
         self._is_sent, self.due_us = False, due_us
-        self._count += 1
+        self._sequence_number += 1
 
     def next_request(self, now_us: int) -> rtu.Request | None:
         """The Request to submit now, or None."""
@@ -69,7 +76,7 @@ class Steps:
         return self._request(*step)
 
     def _request(self, kind: str, *detail: Any) -> rtu.Request:
-        count, key = self._count, (self._unit_id, "step")
+        count, key = self._sequence_number, (self._unit_id, "step")
 
         def answered(pdu: bytes, now_us: int) -> None:
             self._take(count, pdu[2:] if kind in READS else b"")
@@ -77,7 +84,7 @@ class Steps:
         def failed(failure: int, code: int, now_us: int) -> None:
             if failure == rtu.EXCEPTION or kind == "try":
                 self._take(count, None)
-            elif count == self._count:
+            elif count == self._sequence_number:
                 self._finish(rtu.FAILURES[failure], now_us)
 
         build: Callable[..., rtu.Request] = rtu.read_request
@@ -87,11 +94,11 @@ class Steps:
         return build(key, self._unit_id, *detail, answered, failed)
 
     def _take(self, count: int, answer: bytes | None) -> None:
-        if count == self._count:
+        if count == self._sequence_number:
             self._answer = answer
             self._is_sent, self.due_us = False, NOW_US
 
     def _finish(self, error: str, now_us: int) -> None:
         self._generator, self.due_us, self._is_sent = None, NEVER_US, False
-        self._count += 1
-        self._end(error, now_us)
+        self._sequence_number += 1
+        self._on_end(error, now_us)

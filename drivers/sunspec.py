@@ -14,7 +14,7 @@ from drivers.profile import SLOT, Profile, Wanted, wrong
 from drivers.steps import Sequence, StepError
 from safety import signals
 
-MARK = b"SunS"
+IDENTIFIER = b"SunS"
 END = 0xFFFF
 READ_HOLDING = 3
 MODELS_MAX = 64  # the longest chain in public device images has 24 models
@@ -52,8 +52,8 @@ def located(wanted: Wanted, chain: Chain) -> int:
 def walk(base_addresses: list[int]) -> Sequence[list[Found]]:
     """Steps that find the models, in the order of the chain. Raises StepError."""
     for base in base_addresses:
-        mark = yield "read", READ_HOLDING, base, 2
-        if mark == MARK:
+        identifier = yield "read", READ_HOLDING, base, 2
+        if identifier == IDENTIFIER:
             break
     else:
         raise StepError(f"no SunS at register {', '.join(map(str, base_addresses))}")
@@ -85,7 +85,7 @@ class Places:
     def __init__(self, profile: Profile):
         self._bases: list[int] = profile.settings.get("base_addresses", [0])
         self._wanted: list[Wanted] = profile.models
-        self._needed = len(profile.needed)
+        self._needed_count = len(profile.needed)
         self._followers: rtu.Requests = []
         self.missing = 0
         self.forget()
@@ -93,20 +93,22 @@ class Places:
     @property
     def is_found(self) -> bool:
         """True if the places of the registers are known."""
-        return len(self._first) == len(self._wanted)
+        return len(self._model_addresses) == len(self._wanted)
 
     def of(self, address: int) -> int:
         """The register on the device. Before the walk, a register that is harmless to read."""
         slot, offset = divmod(address, SLOT)
         if not slot:
             return address
-        first = self._first[slot - 1] if self._first else None
+        first = self._model_addresses[slot - 1] if self._model_addresses else None
         return offset + (self._bases[0] if first is None else first)
 
     def has(self, address: int) -> bool:
         """True if the place of the register is known."""
         slot = address // SLOT
-        return not slot or bool(self._first) and self._first[slot - 1] is not None
+        return (
+            not slot or bool(self._model_addresses) and self._model_addresses[slot - 1] is not None
+        )
 
     def follow(self, request: rtu.Request, address: int) -> rtu.Request:
         """Return the read. Each walk moves it to the place of `address` on the device."""
@@ -117,16 +119,16 @@ class Places:
 
     def forget(self) -> None:
         """Forget all places, because the device may be another one."""
-        self._first: list[int | None] = []
+        self._model_addresses: list[int | None] = []
 
     def walk(self) -> Sequence[None]:
         """Steps that find all places. Raises StepError."""
-        self.missing = self._needed
+        self.missing = self._needed_count
         self.take((yield from walk(self._bases)))
 
     def take(self, chain: list[Found]) -> None:
         """Use the chain of a device. StepError if it lacks a needed model."""
-        self._first = [self._find(number, chain) for number in range(len(self._wanted))]
+        self._model_addresses = [self._find(number, chain) for number in range(len(self._wanted))]
         for request in self._followers:
             place = self.of(request.place).to_bytes(2, "big")
             request.frame = seal(request.frame[:2] + place + request.frame[4:-2])

@@ -24,7 +24,7 @@ PARTS = 16  # the count is stored in steps of a sixteenth of the budget
 
 
 class Written(NamedTuple):
-    """Registers that one write covers. what: name for people. repeat_ms 0: it is not repeated."""
+    """Registers that one write covers. what: name on pages. repeat_ms 0: it is not repeated."""
 
     what: str
     is_coil: bool
@@ -115,7 +115,7 @@ def written(profile: Profile) -> Iterator[Written]:
 
 
 def _of_register(name: str, keys: dict[str, Any]) -> Written:
-    """keys: those of a register; only a site device has all of them."""
+    """keys: attributes of a register; only a register of a site device has all of them."""
     is_coil, place = keys["type"] == "bit", keys.get("write_address", keys["address"])
     word_count = keys["words"] + len(keys.get("with_words", ())) + keys.get("complement", 0)
     count = keys["count"] if is_coil else word_count

@@ -66,7 +66,7 @@ class CanPort:
         self.state, self.error = ACTIVE, ""
         self.received = self.foreign = self.error_frames = self.bus_offs = self.losses = 0
         self.sent = self.full = 0
-        self._ids: frozenset[int] | None = None  # the accepted ids; None: all
+        self._accepted_ids: frozenset[int] | None = None  # the accepted ids; None: all
         self._bus, self._reopen = bus, reopen
         self._retry = Retry()
 
@@ -75,7 +75,7 @@ class CanPort:
 
         A 29-bit id has EXTENDED added.
         """
-        self._ids = frozenset(ids)
+        self._accepted_ids = frozenset(ids)
 
     def fileno(self) -> int:
         """File descriptor to wait for; -1 if there is none: then call drain() in each turn."""
@@ -93,18 +93,20 @@ class CanPort:
                 message = recv(0)
                 if message is None:
                     break
-                self._take(message, frames)
+                self._sort(message, frames)
         except (can.CanError, OSError) as failure:
             self._lose(failure)
         return frames
 
-    def _take(self, message: can.Message, frames: list[tuple[int, bytes]]) -> None:
+    def _sort(self, message: can.Message, frames: list[tuple[int, bytes]]) -> None:
         if message.is_error_frame:
             return self._note_error(message)
         if self.state >= BUS_OFF:  # a received frame shows that the bus works again
             self.state, self.error = ACTIVE, ""
         can_id = message.arbitration_id | EXTENDED * message.is_extended_id
-        if message.is_remote_frame or (self._ids is not None and can_id not in self._ids):
+        if message.is_remote_frame or (
+            self._accepted_ids is not None and can_id not in self._accepted_ids
+        ):
             self.foreign += 1
         else:
             self.received += 1

@@ -8,8 +8,8 @@ from drivers.buses.rtu import READ, Request
 from drivers.buses.unit import SILENT_AFTER, UnitStatistics
 
 NEVER = 1 << 62  # us; later than any time
-# For this time after a time-out, a silent unit lets other units go first, or it would block its
-# bus.
+# For this time after a time-out, requests to other units go before those to a silent unit, which
+# would block the bus.
 PATIENCE_US = 50_000
 
 

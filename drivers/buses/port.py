@@ -58,31 +58,33 @@ class RtuPort:
         self._periodic: list[Job] = []
         self._once: dict[Hashable, Job] = {}  # {key of the request: job}
         self._spare: Job | None = None  # a SPARE read that waits for room
-        self._spare_end_us = self._late_us = 0
+        self._spare_end_us = self._spare_delay_us = 0
         self.spare_unit = UnitStatistics()  # statistics of the last SPARE read
-        self._job: Job | None = None  # the outstanding request
-        self._bus = self._unit(BUS)
+        self._outstanding: Job | None = None  # the outstanding request
+        self._bus_statistics = self._statistics_of(BUS)
         self._late = LateReplies()
         self._late_dropped = False  # a late reply was dropped during the outstanding request
-        self._now_us = self._ready_us = self._sent_us = self._deadline_us_max = self._hold_us = 0
+        self._now_us = self._ready_us = self._sent_us = self._deadline_us_max = (
+            self._hold_until_us
+        ) = 0
 
     # -- requests
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
         """Send `request` every `period_us`, first at `phase_us`. Missed periods are skipped."""
-        unit = self._unit(request.unit_id)
+        unit = self._statistics_of(request.unit_id)
         self._periodic.append(Job(request, unit, period_us, phase_us, phase_us + period_us))
         self._plan()
 
     def submit(self, request: Request) -> None:
         """Send `request` once. It replaces a waiting request with the same key."""
         waiting = self._once.get(request.key)
-        unit = self._unit(request.unit_id)
+        unit = self._statistics_of(request.unit_id)
         if waiting is None:
             self._once[request.key] = Job(request, unit, 0, self._now_us, self._now_us)
         else:
             waiting.request, waiting.unit = request, unit
-        if self._job is None and self.wake_us > self._ready_us:
+        if self._outstanding is None and self.wake_us > self._ready_us:
             self.wake_us = self._ready_us
 
     def withdraw(self, request: Request) -> None:
@@ -92,23 +94,23 @@ class RtuPort:
             del self._once[request.key]
             self._plan()
 
-    def offer(self, request: Request, within_us: int, now_us: int, late_us: int = 0) -> bool:
-        """Send a SPARE read as soon as it delays no other request by more than `late_us`.
+    def offer(self, request: Request, within_us: int, now_us: int, delay_us: int = 0) -> bool:
+        """Send a SPARE read as soon as it delays no other request by more than `delay_us`.
 
-        If the bus has no room within `within_us`, `on_failure` gets NO_ROOM. False: another SPARE
-        read waits or is outstanding. A SPARE read is not counted in the statistics, so a unit that
-        does not answer it is still asked by its driver.
+        If the bus has no room within `within_us`, `on_failure` gets NO_ROOM. Returns False if
+        another SPARE read waits or is outstanding. A SPARE read is not counted in the statistics,
+        so a unit that does not answer it is still asked by its driver.
         """
-        is_under_way = self._job is not None and self._job.unit is self.spare_unit
+        is_under_way = self._outstanding is not None and self._outstanding.unit is self.spare_unit
         if self._spare is not None or is_under_way:
             return False
         self.spare_unit = UnitStatistics()
         self._spare = Job(request, self.spare_unit, 0, now_us, now_us)
-        self._spare_end_us, self._late_us = now_us + within_us, late_us
+        self._spare_end_us, self._spare_delay_us = now_us + within_us, delay_us
         self._plan()
         return True
 
-    def _unit(self, unit_id: int) -> UnitStatistics:
+    def _statistics_of(self, unit_id: int) -> UnitStatistics:
         unit = self.statistics.get(unit_id)
         if unit is None:
             unit = self.statistics[unit_id] = UnitStatistics()
@@ -121,8 +123,8 @@ class RtuPort:
         if now_us < self.wake_us:
             return b""
         self._now_us = now_us
-        if self._job is not None:
-            self._fail(self._job, now_us)
+        if self._outstanding is not None:
+            self._fail(self._outstanding, now_us)
         if now_us >= self._ready_us:
             job = chosen(self._once, self._periodic, now_us) or self._chosen_spare(now_us)
             if job is not None:
@@ -135,7 +137,7 @@ class RtuPort:
         if not data:
             return
         self._now_us = now_us
-        job = self._job
+        job = self._outstanding
         if job is None:
             return self._stray(data, now_us)
         if now_us < self._sent_us and not self._receiver.echo:
@@ -151,12 +153,12 @@ class RtuPort:
             self._extend(job.request, now_us)
 
     def _stray(self, data: bytes, now_us: int) -> None:
-        self._bus.noise_bytes += len(data)
+        self._bus_statistics.noise_bytes += len(data)
         if 4 <= len(data) <= FRAME_BYTES_MAX and crc16(data) == 0:
-            self._bus.stray_frames += 1
-        if not self._hold_us:
-            self._hold_us = now_us + HOLD_US
-        self._ready_us = max(self._ready_us, min(now_us + self.gap_us, self._hold_us))
+            self._bus_statistics.stray_frames += 1
+        if not self._hold_until_us:
+            self._hold_until_us = now_us + HOLD_US
+        self._ready_us = max(self._ready_us, min(now_us + self.gap_us, self._hold_until_us))
         self.wake_us = max(self.wake_us, self._ready_us)
 
     def _send(self, job: Job, now_us: int) -> bytes:
@@ -168,9 +170,9 @@ class RtuPort:
             self._spare = None
         else:
             del self._once[request.key]
-        self._job = job
+        self._outstanding = job
         job.unit.sent += 1
-        self._hold_us, self._late_dropped = 0, False
+        self._hold_until_us, self._late_dropped = 0, False
         self._receiver.expect(request)
         frame = request.frame
         for see in self.watch.get(request.unit_id, ()):
@@ -233,7 +235,7 @@ class RtuPort:
             request.on_failure(TIMEOUT, 0, now_us)
 
     def _release(self, ready_us: int) -> None:
-        self._job, self._ready_us = None, ready_us
+        self._outstanding, self._ready_us = None, ready_us
         self._plan()
 
     def _may_be_late(self, job: Job, now_us: int) -> bool:
@@ -258,7 +260,7 @@ class RtuPort:
         return job if self._has_room(job, now_us) else None
 
     def _has_room(self, job: Job, now_us: int) -> bool:
-        end_us = now_us + self.worst_us(job.request) - self._late_us
+        end_us = now_us + self.worst_us(job.request) - self._spare_delay_us
         return end_us <= due_us(self._once, self._periodic)
 
     def worst_us(self, request: Request) -> int:
@@ -268,7 +270,7 @@ class RtuPort:
 
     def _plan(self) -> None:
         """Set `wake_us` of an idle port to the time at which the first job may be sent."""
-        if self._job is None:
+        if self._outstanding is None:
             wake_us = due_us(self._once, self._periodic)
             if self._spare is not None:
                 has_room = self._has_room(self._spare, max(self._now_us, self._ready_us))

@@ -19,19 +19,19 @@ class Receiver:
     (function 6).
     """
 
-    __slots__ = ("echo", "received", "_request", "_echo", "_buffer", "_seen")
+    __slots__ = ("echo", "received", "_request", "_echo", "_buffer", "_unmatched")
     _request: Request  # set by expect()
 
     def __init__(self, echo: bool = False):
         self.echo, self._echo = echo, b""
         self.received = 0  # bytes since expect(), without the echo
         self._buffer = bytearray()
-        self._seen = b""  # the first bytes since expect(), as long as no reply was found
+        self._unmatched = b""  # the first bytes since expect(), as long as no reply was found
 
     def expect(self, request: Request) -> None:
         """Forget all earlier bytes and wait for the reply to `request`."""
         self._request = request
-        self.received, self._seen = 0, b""
+        self.received, self._unmatched = 0, b""
         if self._buffer:
             self._buffer.clear()
         if self.echo:
@@ -48,14 +48,14 @@ class Receiver:
             if data.startswith(request.head) and crc16(data) == 0:
                 return _remember(request, data)
         self._buffer += data
-        self._seen = (self._seen + data)[:FRAME_BYTES_MAX]
+        self._unmatched = (self._unmatched + data)[:FRAME_BYTES_MAX]
         if self._echo and not self._echo_removed(request):
             return None
         return self._search(request)
 
     def other_id(self) -> int | None:
         """The unit id of a complete reply or exception from another unit, or None."""
-        request, seen = self._request, self._seen
+        request, seen = self._request, self._unmatched
         function = request.function
         for code, size in (function, request.reply_bytes), (function | 0x80, EXCEPTION_BYTES):
             for start in range(len(seen) - size + 1):

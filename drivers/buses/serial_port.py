@@ -47,7 +47,7 @@ class SerialPort:
         self.dropped_bytes = 0  # bytes of frames that were not sent when the next frame came
         self._settings: dict[str, Any] = dict(baudrate=baud_Bd, parity=parity, stopbits=stop_bits)
         self._serial: serial.Serial | None = None
-        self._fd, self._rest = -1, b""
+        self._fd, self._unsent = -1, b""
         self._waiting = array("i", [0])
         self._retry = Retry()
 
@@ -58,7 +58,7 @@ class SerialPort:
     @property
     def pending(self) -> int:
         """Number of bytes from write() that the port has not taken yet. write(b"") tries again."""
-        return len(self._rest)
+        return len(self._unsent)
 
     def open(self) -> None:
         """Open and lock the port.
@@ -120,15 +120,15 @@ class SerialPort:
         counted, because they would spoil that frame.
         """
         if data:
-            self.dropped_bytes += len(self._rest)
-        data = data or self._rest
+            self.dropped_bytes += len(self._unsent)
+        data = data or self._unsent
         if self._fd < 0:
-            self._rest = b""
+            self._unsent = b""
             return False
         try:
-            self._rest = data[os.write(self._fd, data) :]
+            self._unsent = data[os.write(self._fd, data) :]
         except BlockingIOError:
-            self._rest = data
+            self._unsent = data
         except OSError as failure:
             self._lose(failure)
             return False
@@ -138,7 +138,7 @@ class SerialPort:
         """Close the port. Does nothing if it is closed."""
         if self._serial is not None:
             self._serial.close()
-        self._serial, self._fd, self._rest = None, -1, b""
+        self._serial, self._fd, self._unsent = None, -1, b""
 
     def _lose(self, failure: OSError) -> None:
         self.losses += 1
@@ -198,8 +198,8 @@ class Arrivals:
 def _lock_owner(path: str) -> str:
     """The process that holds the lock on `path`, from the kernel's list of locks."""
     try:
-        state = os.stat(path)
-        device = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}:{state.st_ino}"
+        status = os.stat(path)
+        device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
         with open("/proc/locks", encoding="ascii") as locks:
             rows = [line.split() for line in locks]
         holders = [row[4] for row in rows if row[1:2] == ["FLOCK"] and row[5] == device]

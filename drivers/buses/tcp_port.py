@@ -41,11 +41,11 @@ class TcpPort:
         self._address = host, int(port)
         self.generation = self.losses = self.dropped_bytes = self.strays = 0
         self._unanswered = 0  # requests in a row without an answer, including the outstanding one
-        self._unit = 0  # unit id of the last request
+        self._unit_id = 0  # unit id of the last request
         self._answering = set[int]()  # units that have answered the last request to them
         self._socket: socket.socket | None = None
         self._is_connected, self._transaction = False, 0
-        self._rest = self._received = b""
+        self._unsent = self._received = b""
         self._give_up_us, self._retry = 0, Retry()
 
     def fileno(self) -> int:
@@ -55,7 +55,7 @@ class TcpPort:
     @property
     def pending(self) -> int:
         """Number of bytes that the connection has not taken yet. write(b"") tries again."""
-        return len(self._rest)
+        return len(self._unsent)
 
     def open(self) -> None:
         """Begin to connect. A failure raises nothing; `error` describes it."""
@@ -110,9 +110,9 @@ class TcpPort:
             self._lose(errno.ECONNRESET)
             return b""
         self._received += data
-        return b"".join(iter(self._frame, b""))
+        return b"".join(iter(self._next_frame, b""))
 
-    def _frame(self) -> bytes:
+    def _next_frame(self) -> bytes:
         """Take the next reply to the last request from the received bytes; b"" if there is none."""
         while len(self._received) >= HEAD.size:
             transaction, protocol, length = HEAD.unpack_from(self._received)
@@ -126,7 +126,7 @@ class TcpPort:
             if transaction == self._transaction:
                 self._unanswered, self.error = 0, ""
                 self._retry.worked()
-                self._answering.add(self._unit)
+                self._answering.add(self._unit_id)
                 return seal(content)
             self.strays += 1
         return b""
@@ -135,19 +135,19 @@ class TcpPort:
         """Send an RTU frame, even while an answer is outstanding. False if the port is lost."""
         if self._socket is not None and self._is_connected and data:
             if self._unanswered >= UNANSWERED_MAX and not self._answering:
-                self._end(f"no answer to {UNANSWERED_MAX} requests in a row")
+                self._disconnect(f"no answer to {UNANSWERED_MAX} requests in a row")
             self._unanswered += 1
-            self._unit = data[0]
-            self._answering.discard(self._unit)
+            self._unit_id = data[0]
+            self._answering.discard(self._unit_id)
         if self._socket is None or not self._is_connected:
-            self._rest = b""
+            self._unsent = b""
             return False
         if data:
             self._transaction = (self._transaction + 1) % TRANSACTIONS
             content = data[:-2]
-            self._rest += HEAD.pack(self._transaction, 0, len(content)) + content
+            self._unsent += HEAD.pack(self._transaction, 0, len(content)) + content
         try:
-            self._rest = self._rest[self._socket.send(self._rest) :]
+            self._unsent = self._unsent[self._socket.send(self._unsent) :]
         except BlockingIOError:
             return True
         except OSError as failure:
@@ -159,13 +159,13 @@ class TcpPort:
         """Close. Does nothing if it is closed."""
         if self._socket is not None:
             self._socket.close()
-        self._socket, self._is_connected, self._rest, self._received = None, False, b"", b""
+        self._socket, self._is_connected, self._unsent, self._received = None, False, b"", b""
         self._unanswered = 0
 
     def _lose(self, code: int | None) -> None:
-        self._end(FORBIDDEN if code in _FORBIDS else os.strerror(code or errno.EIO))
+        self._disconnect(FORBIDDEN if code in _FORBIDS else os.strerror(code or errno.EIO))
 
-    def _end(self, reason: str) -> None:
+    def _disconnect(self, reason: str) -> None:
         self.losses += self._is_connected
         self.close()
         self.error = f"Modbus TCP {self.path}: {reason}"

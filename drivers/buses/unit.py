@@ -1,7 +1,9 @@
 """Counts the answers of one unit of a bus, and lets its reads pause while it is silent."""
 
 SILENT_AFTER = 3  # time-outs in a row
-BAD_AFTER = 10  # in a row; if noise spoils half of the replies, 1 of 1000 such rows is bad
+BAD_AFTER = (
+    10  # bad replies in a row; noise that spoils every second reply gives 1 such row in 1000
+)
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 
 
@@ -26,16 +28,16 @@ class UnitStatistics:
         "other_unit",
         "answered_by",
     )
-    __slots__ = (*COUNTERS, "silent_us", "retry_us", "_bad")
+    __slots__ = (*COUNTERS, "silent_us", "retry_us", "_bad_in_a_row")
 
     def __init__(self) -> None:
         self.sent = self.ok = self.timeout = self.exception = self.bad_reply = 0
         self.noise_bytes = self.stray_frames = self.silent = self.silent_us = self.retry_us = 0
-        self.other_unit = self.answered_by = self._bad = 0
+        self.other_unit = self.answered_by = self._bad_in_a_row = 0
 
     def note_answer(self) -> None:
         """Note a good reply or an exception: the unit works."""
-        self.silent = self.retry_us = self._bad = 0
+        self.silent = self.retry_us = self._bad_in_a_row = 0
 
     def note_bad(self, now_us: int) -> None:
         """Count a bad reply. After BAD_AFTER of them in a row, reads wait.
@@ -43,8 +45,8 @@ class UnitStatistics:
         So a unit that sends garbage or half replies leaves the bus to others.
         """
         self.bad_reply += 1
-        self._bad += 1
-        if self._bad >= BAD_AFTER:
+        self._bad_in_a_row += 1
+        if self._bad_in_a_row >= BAD_AFTER:
             self.retry_us = max(self.retry_us, now_us + BACK_OFF_US)
 
     def note_silence(self, now_us: int) -> None:

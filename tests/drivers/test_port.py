@@ -710,33 +710,33 @@ def test_a_read_with_a_phase_is_due_at_it_in_each_period(phase_us):
     if phase_us < 0:
         assert bench.port.poll(0), "due before the port began: at once"
         bench.port.receive(answer(bench.read("meter").frame), 8000)
-    for late_us in (0, 1, 5000, 0):
+    for delay_us in (0, 1, 5000, 0):
         assert bench.port.wake_us == due_us and not bench.port.poll(due_us - 1)
-        frame = bench.port.poll(due_us + late_us)
+        frame = bench.port.poll(due_us + delay_us)
         assert frame
-        bench.port.receive(answer(frame), due_us + late_us + 2000)
+        bench.port.receive(answer(frame), due_us + delay_us + 2000)
         due_us += 20_000
 
 
 # -- a read of a tool
 
 
-def offer(bench, within_us=500_000, late_us=0, unit_id=9):
+def offer(bench, within_us=500_000, delay_us=0, unit_id=9):
     request = rtu.read_request("tool", unit_id, 3, 0, 1, *bench.callbacks("tool"), rtu.SPARE)
-    return bench.port.offer(request, within_us, bench.now_us, late_us)
+    return bench.port.offer(request, within_us, bench.now_us, delay_us)
 
 
 @cases("""
-    period_us  late_us  outcome
+    period_us  delay_us  outcome
     # its time-out and four pauses of 20 ms in a reply: 112 ms
     200_000  0  "reply" | 100_000  0  "no room on the bus" | 100_000  50_000  "reply"
 """)
 def test_a_read_of_a_tool_goes_only_if_its_time_out_delays_no_other(
-    bench, period_us, late_us, outcome
+    bench, period_us, delay_us, outcome
 ):
     bench.poll_every("a", period_us)
     bench.run(10_000)
-    assert offer(bench, late_us=late_us) and not offer(bench), "one at a time"
+    assert offer(bench, delay_us=delay_us) and not offer(bench), "one at a time"
     bench.run(1_000_000)
     assert bench.outcomes("tool") == [outcome]
     assert bench.longest_pause_us("a") <= period_us + 2000

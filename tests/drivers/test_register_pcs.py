@@ -506,7 +506,7 @@ def test_a_zero_goes_behind_a_frame_that_waits_on_the_bus(bench):
     writer = bench(built)[0].writer
     writer.request(0, rtu.WRITE, 0).on_reply(b"", 0)
     assert writer.held_W == 0 and writer.request(5000, rtu.WRITE, 20_000)
-    assert [writer.acknowledged_W(), writer.acknowledged_W()] == [0, None]
+    assert [writer.take_acknowledged_W(), writer.take_acknowledged_W()] == [0, None]
     assert writer.request(5000, rtu.WRITE, 40_000) is None
     behind = writer.request(0, rtu.STOP, 60_000)
     assert behind is not None and behind.frame[7:11] == bytes(4)

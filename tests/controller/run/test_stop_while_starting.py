@@ -262,7 +262,7 @@ def test_a_stop_goes_to_a_converter_whose_readings_do_not_count(bench):
     if bench.name == SUNSPEC:
         return  # its stop needs the discovery alone
     bench = Bench(bench.name)
-    bench.pcs.readings._counts = lambda now_us: False
+    bench.pcs.readings._is_trusted = lambda now_us: False
     starts, stops, zeros = bench.run(8000)
     assert not bench.pcs.ready and not starts and (stops or zeros)
     if bench.profile.shows_stop:
@@ -583,6 +583,6 @@ def test_a_repeated_start_is_one_of_the_starts_of_an_hour_and_needs_a_permit():
         assert stops and not starts
     assert len(bench.channel._budget._starts_us) == 2
     assert bench.channel.gate_refusals == 0
-    bench.pcs.readings.is_started, bench.pcs._repeat_us = True, -(1 << 62)
+    bench.pcs.readings.is_started, bench.pcs._start_repeated_us = True, -(1 << 62)
     (request,) = bench.pcs._repeated_start(bench.bus.now_us)
     assert bench.channel.submit(request) == 611

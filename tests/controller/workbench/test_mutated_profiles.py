@@ -41,7 +41,7 @@ def sent(driver, profile):
         driver.readings.has_measured = True
         driver.stop()
         for step in (*profile.setup, *profile.start):
-            run(driver._sequence.run(step))
+            run(driver._register_steps.run(step))
         run(driver._start_up())
     if profile.family == "site_device":
         role = ROLES[profile.settings["role"]]
