@@ -166,7 +166,7 @@ class Evaluator:
     def _beyond(self, index: int, elapsed: int) -> None:
         """Count at or beyond the threshold while the gate is known and open.
 
-        Whatever the gate is, the clear count restarts: no reset clears a cause that is present.
+        The clear count restarts with any gate, so no reset clears a cause that is present.
         """
         self.clear_count[index] = 0
         debounce = self.debounce[index]

@@ -144,35 +144,37 @@ def _demand(*, pcs: int = 0, dc: int = 0, fan: int = 0, horn: int = 0, lamp: int
             removal)
 
 
-_EMERGENCY = _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, red=1, charge=1, discharge=1,
-                     operator=1, facu=1, removal=1)
-_FIRE_PANEL = _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1,
-                      discharge=1, operator=1, facu=1, pre_alarm=1, removal=1)
-_FIRE = _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1, discharge=1,
-                operator=1, facu=1, pre_alarm=1)
+def _pcs_stop(**more: int) -> tuple[int, ...]:
+    """PCS stop, both directions inhibited, lamp, operator; `more` adds levels."""
+    return _demand(pcs=PCS_STOP, lamp=1, charge=1, discharge=1, operator=1, **more)
+
+
+def _pcs_ramp(**more: int) -> tuple[int, ...]:
+    """PCS ramp, both directions inhibited after it, lamp, operator; `more` adds levels."""
+    return _demand(pcs=PCS_RAMP, lamp=1, charge=1, discharge=1, operator=1, **more)
+
+
+_EMERGENCY = _pcs_stop(dc=DC_OPEN, horn=1, red=1, facu=1, removal=1)
+_FIRE_PANEL = _pcs_stop(dc=DC_OPEN, fan=1, horn=1, red=1, facu=1, pre_alarm=1, removal=1)
+_FIRE = _pcs_stop(dc=DC_OPEN, fan=1, horn=1, red=1, facu=1, pre_alarm=1)
 # Rows 8 and 10 to 12 also shed the auxiliary loads that are not rated for gas (section 7,
 # priority).
-_GAS = _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1, discharge=1,
-               operator=1, facu=1, pre_alarm=1, aux_shed=1)
-_GAS_HIGH = _demand(pcs=PCS_STOP, dc=DC_OPEN_ONLY_AT_ZERO, fan=1, horn=1, lamp=1, red=1, charge=1,
-                    discharge=1, operator=1, facu=1, pre_alarm=1, aux_shed=1)
-_SMOKE = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1,
-                 operator=1, facu=1, pre_alarm=1)
-_OFFGAS = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, charge=1, discharge=1,
-                  operator=1, facu=1, pre_alarm=1)
-_STOP = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1, operator=1)
+_GAS = _pcs_stop(dc=DC_OPEN, fan=1, horn=1, red=1, facu=1, pre_alarm=1, aux_shed=1)
+_GAS_HIGH = _pcs_stop(dc=DC_OPEN_ONLY_AT_ZERO, fan=1, horn=1, red=1, facu=1, pre_alarm=1,
+                      aux_shed=1)
+_SMOKE = _pcs_ramp(dc=DC_OPEN_AT_ZERO, horn=1, facu=1, pre_alarm=1)
+_OFFGAS = _pcs_ramp(dc=DC_OPEN_AT_ZERO, fan=1, horn=1, facu=1, pre_alarm=1)
+_STOP = _pcs_stop(dc=DC_OPEN_AT_ZERO, horn=1)
 # A51 of the fact table: the lamp is red on loss of data
-_BLIND = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, red=1, charge=1, discharge=1,
-                 operator=1)
-_RAMP = _demand(pcs=PCS_RAMP, lamp=1, charge=1, discharge=1, operator=1)
-_RAMP_OPEN = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, lamp=1, charge=1, discharge=1, operator=1)
+_BLIND = _pcs_stop(dc=DC_OPEN_AT_ZERO, horn=1, red=1)
+_RAMP = _pcs_ramp()
+_RAMP_OPEN = _pcs_ramp(dc=DC_OPEN_AT_ZERO)
 _GAS_DOUBT = _demand(dc=DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1,
                      operator=1)
 _AIRFLOW = _demand(fan=1, horn=1, lamp=1, charge=1, charge_derate=50, discharge_derate=50,
                    operator=1)
 _DAMPER = _demand(fan=1, lamp=1, charge=1, charge_derate=50, discharge_derate=50, operator=1)
-_SELF_TEST = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, charge=1,
-                     discharge=1, operator=1)
+_SELF_TEST = _pcs_stop(dc=DC_OPEN_AT_ZERO, fan=1, horn=1)
 _WARN = _demand(lamp=1, maintenance=1)
 _NO_CHARGE = _demand(lamp=1, charge=1, operator=1)
 
@@ -190,8 +192,7 @@ STAGES: tuple[tuple, ...] = (
     ("1c", 1, CABINET, F_ESTOP_DISCREPANCY, 1, 1, 0, 500, 0, KEY, NO_GATE, _EMERGENCY),
     ("2", 2, CABINET, F_FIRE_ALARM_OK, -1, 0, 1, 200, 0, KEY, NO_GATE, _FIRE_PANEL),
     ("3", 3, CABINET, F_SUPPRESSION_OK, -1, 0, 1, 100, 0, KEY, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1, discharge=1,
-             operator=1, facu=1, removal=1)),
+     _pcs_stop(dc=DC_OPEN, fan=1, horn=1, red=1, facu=1, removal=1)),
     ("4", 4, CABINET, F_FIRE_DETECTORS, 1, 1, 0, 2000, 0, REMOTE, NO_GATE, _SMOKE),
     ("5", 5, CABINET, F_FIRE_DETECTORS, 1, 2, 0, 500, 0, KEY, NO_GATE, _FIRE),
     ("6a", 6, CABINET, F_FIRE_TROUBLE_OK, -1, 0, 1, 5000, 0, REMOTE, NO_GATE,
@@ -205,8 +206,7 @@ STAGES: tuple[tuple, ...] = (
     ("8b", 8, CABINET, F_OFFGAS_PPM_MAX, 1, 20, 10, 30_000, 0, KEY, NO_GATE, _GAS),
     ("8c", 8, CABINET, F_OFFGAS_PPM_MAX, 1, 20, 10, 2000, 0, KEY, F_HEATING_ALERT, _GAS),
     ("9", 9, CABINET, F_TOXIC_PPM, 1, 50, 30, 10_000, 0, REMOTE, NO_GATE,
-     _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, charge=1, discharge=1,
-             operator=1)),
+     _pcs_ramp(dc=DC_OPEN_AT_ZERO, fan=1, horn=1)),
     ("10a", 10, CABINET, F_TOXIC_PPM, 1, 200, 100, 5000, 0, KEY, NO_GATE, _GAS),
     ("10b", 10, CABINET, F_TOXIC_RISE_PPM, 1, 51, 10, 6000, 0, KEY, NO_GATE, _GAS),
     ("11", 11, CABINET, F_GAS_LFL_PERMILLE_MAX, 1, 100, 80, 2000, 0, KEY, NO_GATE, _GAS),
@@ -217,14 +217,13 @@ STAGES: tuple[tuple, ...] = (
     ("13c", 13, CABINET, F_GAS_CALIBRATION_D_MIN, -1, -1, 0, 10_000, 1000, SELF, NO_GATE,
      _GAS_DOUBT),
     ("14", 14, CABINET, F_GAS_DETECTORS_LOST, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE,
-     _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, red=1, charge=1,
-             discharge=1, operator=1, facu=1)),
+     _pcs_ramp(dc=DC_OPEN_AT_ZERO, fan=1, horn=1, red=1, facu=1)),
     ("15a", 15, CABINET, F_AIRFLOW_MISSING, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _AIRFLOW),
     ("15b", 15, CABINET, F_AIRFLOW_MISSING, 1, 1, 0, 10_000, 0, REMOTE, F_GAS_OR_SMOKE_ALERT,
      _STOP),
     ("16a", 16, CABINET, F_DAMPER_MISSING, 1, 1, 0, 12_000, 0, REMOTE, NO_GATE, _DAMPER),
     ("16b", 16, CABINET, F_DAMPER_MISSING, 1, 1, 0, 12_000, 0, REMOTE, F_GAS_OR_SMOKE_ALERT,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, fan=1, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_OPEN_AT_ZERO, fan=1)),
     ("17a", 17, CABINET, F_HVAC_OK, -1, 0, 1, 60_000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
     ("17b", 17, CABINET, F_AIR_TEMPERATURE_DDEGC, 1, 451, 430, 60_000, 1000, SELF, NO_GATE,
@@ -233,9 +232,9 @@ STAGES: tuple[tuple, ...] = (
      _demand(pcs=PCS_RAMP, lamp=1, charge=1, charge_derate=50, discharge_derate=50, maintenance=1,
              operator=1)),
     ("30", 30, CABINET, F_CELL_VOLTAGE_OK, -1, 0, 1, 200, 0, KEY, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_OPEN, horn=1)),
     ("38a", 38, CABINET, F_CLOSING_FAILURES, 1, 3, 2, 0, 0, REMOTE, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_INHIBIT, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_INHIBIT)),
     ("40e", 40, CABINET, F_BMS_FAULT_OK, -1, 0, 1, 100, 0, REMOTE, NO_GATE, _STOP),
     ("42a", 42, CABINET, F_LEAK_OK, -1, 0, 1, 2000, 0, REMOTE, NO_GATE, _STOP),
     ("42b", 42, CABINET, F_COOLANT_OK, -1, 0, 1, 2000, 0, REMOTE, NO_GATE, _STOP),
@@ -244,17 +243,16 @@ STAGES: tuple[tuple, ...] = (
     ("43a", 43, CABINET, F_MAINS_OK, -1, 0, 1, 5000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge=1, operator=1, facu=1)),
     ("43b", 43, CABINET, F_UPS_RESERVE_MIN, -1, 119, 121, 5000, 1000, SELF, F_ON_UPS,
-     _demand(pcs=PCS_RAMP, lamp=1, charge=1, discharge=1, operator=1, facu=1)),
+     _pcs_ramp(facu=1)),
     ("43c", 43, CABINET, F_UPS_RESERVE_MIN, -1, 29, 40, 5000, 0, REMOTE, F_ON_UPS,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1, operator=1,
-             facu=1)),
+     _pcs_stop(dc=DC_OPEN_AT_ZERO, horn=1, facu=1)),
     ("43d", 43, CABINET, F_UPS_RESERVE_MIN, -1, 119, 121, 5000, 1000, SELF, NO_GATE, _WARN),
     ("44a", 44, CABINET, F_IMAGE_CHANGED, 1, 1, 0, 0, 0, KEY, NO_GATE, _SELF_TEST),
     ("44b", 44, CABINET, F_STEP_LATE_MS, 1, 500, 100, 0, 0, REMOTE, NO_GATE, _SELF_TEST),
     ("44c", 44, CABINET, F_BOOT_NOT_CLEAN, 1, 1, 0, 0, 0, REMOTE, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_OPEN_AT_ZERO)),
     ("44d", 44, CABINET, F_BOOT_STORE_UNREADABLE, 1, 1, 0, 0, 0, KEY, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_OPEN_AT_ZERO)),
     ("44e", 44, CABINET, F_SELF_TEST_BITS, 1, 1, 0, 0, 0, KEY, NO_GATE, _SELF_TEST),
     ("44f", 44, CABINET, F_CPU_TEMPERATURE_DDEGC, 1, 1101, 1049, 500, 0, REMOTE, NO_GATE,
      _SELF_TEST),
@@ -268,15 +266,14 @@ STAGES: tuple[tuple, ...] = (
     ("47b", 47, CABINET, F_KEY_DISCREPANCY, 1, 1, 0, 500, 0, REMOTE, NO_GATE, _RAMP_OPEN),
     ("48a", 48, CABINET, F_DOOR_OK, -1, 0, 1, 1000, 0, SELF, F_ENERGISED,
      _demand(pcs=PCS_RAMP, charge=1, discharge=1, operator=1)),
-    ("48b", 48, CABINET, F_DOOR_OK, -1, 0, 1, 1000, 0, SELF, F_GAS_ALERT,
-     _demand(pcs=PCS_RAMP, fan=1, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
+    ("48b", 48, CABINET, F_DOOR_OK, -1, 0, 1, 1000, 0, SELF, F_GAS_ALERT, _pcs_ramp(fan=1, horn=1)),
     ("49", 49, CABINET, F_IO_SILENCE_MS, 1, 500, 200, 0, 0, REMOTE, NO_GATE, _BLIND),
     ("50a", 50, CABINET, F_METER_SILENCE_MS, 1, 500, 300, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("50b", 50, CABINET, F_METER_FROZEN_MS, 1, 5000, 1000, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("50c", 50, CABINET, F_METER_SIGN, 1, 2, 1, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("50d", 50, CABINET, F_METER_SIGN, 1, 3, 1, 0, 0, REMOTE, NO_GATE, _NO_CHARGE),
     ("51", 51, CABINET, F_PEER_CODE, 1, 1, 0, 0, 0, REMOTE, F_ENERGISED,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_OPEN, horn=1)),
     ("52", 52, CABINET, F_MONITOR_SILENCE_MS, 1, 10_000, 5000, 0, 1000, SELF, NO_GATE,
      _demand(dc=DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1,
              operator=1)),
@@ -287,12 +284,11 @@ STAGES: tuple[tuple, ...] = (
     ("57c", 57, CABINET, F_GRID_EXPORT_BY_BATTERY_PERMILLE, 1, 20, 10, 27_000, 0, REMOTE, NO_GATE,
      _demand(lamp=1, discharge=1, operator=1, ramp=1)),
     ("58", 58, CABINET, F_IMAGE_APPROVED_OK, -1, 0, 1, 0, 0, SELF, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_OPEN_AT_ZERO)),
     ("38b", 38, UNIT, F_BUS_MISMATCH_MV, 1, 10_000, 5000, 5000, 0, REMOTE, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_INHIBIT, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_INHIBIT)),
     ("41a", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 1, 0, 0, 0, REMOTE, NO_GATE, _RAMP),
-    ("41b", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 2, 0, 0, 0, REMOTE, NO_GATE,
-     _demand(pcs=PCS_STOP, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
+    ("41b", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 2, 0, 0, 0, REMOTE, NO_GATE, _pcs_stop(horn=1)),
     ("41c", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 3, 0, 0, 0, REMOTE, NO_GATE, _STOP),
     ("41d", 41, UNIT, F_PCS_EXCESS_W, 1, 1, 0, 5000, 0, REMOTE, NO_GATE, _STOP),
     ("55", 55, UNIT, F_CURRENTS_APART_DA, 1, 1, 0, 500, 0, REMOTE, NO_GATE, _STOP),
@@ -314,8 +310,7 @@ STAGES: tuple[tuple, ...] = (
     ("21b", 21, RACK, F_TEMPERATURE_OVER_MEDIAN_DDEGC, 1, 151, 100, 1000, 0, KEY,
      F_TEMPERATURE_RISING, _FIRE),
     ("22", 22, RACK, F_TEMPERATURE_UNEXPLAINED_DDEGC, 1, 5, 2, 1500, 0, REMOTE, NO_GATE,
-     _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1, operator=1,
-             pre_alarm=1)),
+     _pcs_ramp(dc=DC_OPEN_AT_ZERO, horn=1, pre_alarm=1)),
     ("23a", 23, RACK, F_TEMPERATURE_RISE_10S_DDEGC, 1, 20, 10, 1500, 0, KEY, NO_GATE, _FIRE),
     ("23b", 23, RACK, F_TEMPERATURE_RISE_3S_DDEGC, 1, 30, 10, 1500, 0, KEY, NO_GATE, _FIRE),
     ("24", 24, RACK, F_CELL_VOLTAGE_DROP_MV, 1, 250, 100, 500, 0, KEY, F_RUNAWAY_HINT, _FIRE),
@@ -326,8 +321,7 @@ STAGES: tuple[tuple, ...] = (
     ("26a", 26, RACK, F_TEMPERATURE_SPREAD_DDEGC, 1, 100, 80, 10_000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge_derate=50, discharge_derate=50, maintenance=1)),
     ("26b", 26, RACK, F_TEMPERATURE_SPREAD_DDEGC, 1, 150, 100, 10_000, 0, REMOTE, NO_GATE,
-     _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1,
-             charge_derate=50, discharge_derate=50, operator=1)),
+     _pcs_ramp(dc=DC_OPEN_AT_ZERO, horn=1, charge_derate=50, discharge_derate=50)),
     ("27", 27, RACK, F_CELL_VOLTAGE_MV_MAX, 1, 3550, 3450, 10_000, 1000, SELF, NO_GATE,
      _demand(maintenance=1)),
     ("28", 28, RACK, F_CELL_VOLTAGE_MV_MAX, 1, 3600, 3550, 5000, 1000, SELF, NO_GATE, _NO_CHARGE),
@@ -339,7 +333,7 @@ STAGES: tuple[tuple, ...] = (
     ("32", 32, RACK, F_CELL_VOLTAGE_MV_MIN, -1, 2500, 2900, 5000, 0, REMOTE, NO_GATE,
      _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, discharge=1, operator=1)),
     ("33", 33, RACK, F_CELL_VOLTAGE_MV_MIN, -1, 2000, 2800, 1000, 0, KEY, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_OPEN, horn=1)),
     ("34a", 34, RACK, F_CELL_SPREAD_MV, 1, 100, 80, 30_000, 1000, SELF, NO_GATE, _WARN),
     ("34b", 34, RACK, F_CELL_SPREAD_MV, 1, 200, 150, 30_000, 1000, SELF, NO_GATE,
      _demand(pcs=PCS_RAMP, lamp=1, charge=1, charge_derate=50, discharge_derate=50, operator=1)),
@@ -347,15 +341,13 @@ STAGES: tuple[tuple, ...] = (
     ("35a", 35, RACK, F_CURRENT_OVER_105_MA, 1, 1, 0, 10_000, 1000, SELF, NO_GATE, _RAMP),
     ("35b", 35, RACK, F_CURRENT_OVER_110_MA, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _STOP),
     ("36", 36, RACK, F_CURRENT_OVER_200_MA, 1, 1, 0, 100, 0, KEY, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
+     _pcs_stop(dc=DC_OPEN, horn=1)),
     ("37a", 37, RACK, F_INSULATION_OHM_PER_V, -1, 499, 600, 30_000, 1000, SELF, NO_GATE,
      _demand(dc=DC_INHIBIT, lamp=1, maintenance=1, operator=1)),
     ("37b", 37, RACK, F_INSULATION_OHM_PER_V, -1, 99, 500, 5000, 0, KEY, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1,
-             maintenance=1, operator=1)),
+     _pcs_stop(dc=DC_OPEN_AT_ZERO, horn=1, maintenance=1)),
     ("39", 39, RACK, F_CONTACTOR_MISMATCH, 1, 1, 0, 300, 0, KEY, NO_GATE,
-     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1, facu=1,
-             shunt_trip=1)),
+     _pcs_stop(dc=DC_OPEN, horn=1, facu=1, shunt_trip=1)),
     ("40a", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 1, 0, 0, 0, SELF, NO_GATE,
      _demand(lamp=1, operator=1)),
     ("40b", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 2, 0, 0, 0, REMOTE, NO_GATE, _RAMP),

@@ -96,8 +96,7 @@ def own_image(image: "array[int]") -> "array[int]":
     own[p.H_UNITS] = own[p.H_RACKS] = own[p.H_MODULES] = 0
     for index, row in enumerate(p.CABINET_PARAMETERS):
         own.append(0 if row[0] in OF_A_ONLY else image[image_map.cabinet + index])
-    for index in range(image_map.stage, image_map.armed):
-        own.append(image[index])
+    own.extend(image[image_map.stage : image_map.armed])
     instance = image_map.armed
     for stage in m.STAGES:
         if stage[m.S_SCOPE] == s.CABINET:

@@ -3,8 +3,7 @@
 Other sources are a generator set, or the converters alone. A contact of the transfer switch is
 closed off the grid. If it is open, unknown, silent or not fitted, the source counts as grid,
 because then every row of the cause-and-effect matrix acts. Off the grid row 50b ignores the grid
-meter. Row 56 ignores a converter
-that forms the grid, because no set-point applies to it.
+meter. Row 56 ignores a converter that forms the grid, because no set-point applies to it.
 """
 
 from array import array

@@ -10,10 +10,10 @@ from safety import means, parameters as p, signals as s
 from safety.feature_arrays import FeatureArrays
 
 MOVED_PERMILLE = 50  # of the rated current: a change that the pack values must follow
-# A change that the cell voltages must follow. While a current falls slowly, the rest of the voltage
-# drop of before still grows, so that the sum may stay within 1 mV. With 50 permille 40 of 200
-# courses of slow ramps looked frozen for 10 s; with 150 the longest did for 5.3 s (cells of the
-# plant, tests/hil/test_slow_ramps.py).
+# A change that the cell voltages must follow. While a current falls slowly, the slow part of the
+# voltage drop still grows, so a cell voltage may stay within 1 mV. With 50 permille 40 of 200
+# simulated slow ramps looked frozen for 10 s. With 150 the longest looked frozen for 5.3 s
+# (tests/hil/test_slow_ramps.py).
 CELLS_MOVED_PERMILLE = 150
 # Per cell, chosen by the project: 17 mV for an error of 0.5 % of the pack voltage, 10 mV for
 # busbars and fuse at rated current. The rest is for two readings at different times.
