@@ -1,1 +1,1 @@
-"""What each stage must do, transcribed from the design, never read from the shipped table."""
+"""Required actions of each stage, transcribed from the design, not read from the shipped table."""

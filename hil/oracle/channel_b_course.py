@@ -39,12 +39,10 @@ def default_image(
     """Limit image of channel A: each parameter at its default, each stage armed."""
     image = [p.IMAGE_SCHEMA, units, racks, modules, tick_ms]
     image += [row[4] for row in p.CABINET_PARAMETERS]
-    for _ in range(units):
-        image += [row[4] for row in p.UNIT_PARAMETERS]
-    for _ in range(racks):
-        image += [
-            min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS
-        ]
+    image += [row[4] for row in p.UNIT_PARAMETERS] * units
+    image += [
+        min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS
+    ] * racks
     for stage in m.STAGES:
         image += [
             stage[m.S_SET],
@@ -65,7 +63,7 @@ class Course:
         self.line = bytearray(2 * f.FRAME_BYTES)
         self.length = self.count = self.silence = 0
         self.elapsed, self.contacts, self.vote = 1, ALL_CLOSED, 0
-        self.kind, self.opinion = -1, 0
+        self.disturbance, self.wrong_bits = -1, 0
 
     def draw(self, below: int) -> int:
         """The next drawn number n, 0 <= n < below."""
@@ -77,15 +75,15 @@ class Course:
         self.count += 1
         step = self.count % CYCLE
         if step == CALM:
-            self.kind = self.draw(RELAY) if self.count < 7 * CYCLE else RELAY
-            self.silence = (
-                self.draw(40) if self.kind == SILENCE else 30 if self.kind == START else 0
-            )
-        disturbed = self.kind if step >= CALM else -1
+            self.disturbance = self.draw(RELAY) if self.count < 7 * CYCLE else RELAY
+            self.silence = 30 if self.disturbance == START else 0
+            if self.disturbance == SILENCE:
+                self.silence = self.draw(40)
+        disturbed = self.disturbance if step >= CALM else -1
         self.elapsed = 1 + self.draw(3) if disturbed == SILENCE else 1
-        self._touch(second, step, disturbed)
+        self._disturb_contacts(second, step, disturbed)
         self.vote = second.permit if disturbed != START else 1 if step < CALM + 45 else 0
-        self._order(second)
+        self._request_reset(second)
         self.sender.tick(self.elapsed)
         self._write(disturbed)
 
@@ -94,7 +92,7 @@ class Course:
         self.next(second)
         play(second, self.elapsed, self.contacts, self.line, self.length)
 
-    def _touch(self, second: sc.Second, step: int, disturbed: int) -> None:
+    def _disturb_contacts(self, second: sc.Second, step: int, disturbed: int) -> None:
         """Let contacts chatter, open one after a silence, or make the mirror contact wrong."""
         if disturbed == CONTACTS and not self.draw(12):
             self.contacts ^= 1 << self.draw(len(sc.CONTACT_NAMES))
@@ -106,8 +104,8 @@ class Course:
         if second.permit and disturbed != RELAY:
             self.contacts |= sc.RELAY_BIT
 
-    def _order(self, second: sc.Second) -> None:
-        """Sometimes send a reset of an operator, right (with the key turned) or wrong."""
+    def _request_reset(self, second: sc.Second) -> None:
+        """Request a reset in some steps (with the key turned), sometimes of wrong causes."""
         frame, shown = self.sender.frame, second.sender.frame
         ask = self.draw(90)
         if ask < 3 and second.latch_level and not frame.get(f.RESET_KIND):
@@ -123,13 +121,13 @@ class Course:
         """Write a frame in every other step; under NOISE with wrong bytes, bits or content."""
         noise = disturbed == NOISE
         if not noise or not self.draw(60):
-            self.opinion = 1 << self.draw(len(f.SHARED)) if noise else 0
+            self.wrong_bits = 1 << self.draw(len(f.SHARED)) if noise else 0
         self.length = 0
         self.silence = max(0, self.silence - 1)
         if self.count % 2 or self.silence:
             return
         frame = self.sender.frame
-        frame.put(f.SIGNAL_BITS, self.contacts & (sc.KEY_BIT - 1) ^ self.opinion)
+        frame.put(f.SIGNAL_BITS, self.contacts & (sc.KEY_BIT - 1) ^ self.wrong_bits)
         frame.put(f.KNOWN_BITS, sc.KEY_BIT - 1)
         frame.put(f.VOTE, self.vote)
         data = self.sender.finish()
@@ -170,12 +168,12 @@ def digest(value: int, second: sc.Second) -> int:
 
 def walk(seed: int, steps: int, image: "array[int]") -> tuple[int, list[int]]:
     """Play one test sequence. Returns the digest of all steps, and the count of each reason."""
-    second, way = sc.Second(image, 0), Course(seed, image)
+    second, sequence = sc.Second(image, 0), Course(seed, image)
     second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     value, reasons = crc.START, array("i", [0] * len(pe.REASONS))
     heap_lock()
     for _ in range(steps):
-        way.turn(second)
+        sequence.turn(second)
         value = digest(value, second)
         reasons[second.reason] += 1
     heap_unlock()

@@ -17,8 +17,9 @@ KEY, REMOTE, SELF = 2, 1, 0
 
 
 class Row(NamedTuple):
-    """One stage. at: value at which it trips; above: larger values trip it too; gate: condition
-    that must also hold, "" for none.
+    """One stage. at: value at which it trips. above: larger values trip it too.
+
+    gate: condition that must also hold, "" for none.
     """
 
     watches: str
@@ -49,18 +50,18 @@ def _ms(text: str) -> int:
 
 
 def _row(fields: list[str]) -> tuple[str, Row, tuple[int, int]]:
-    """(stage, Row, (clear, for how long in ms)) of a line."""
+    """(stage, Row, (clear value, clear time in ms)) of a line."""
     name, watches, threshold, after_s, latch, clear, clear_s, *rest = fields
-    did, _, gate = " ".join(rest).partition(" if ")
+    effect_text, _, gate = " ".join(rest).partition(" if ")
     trips = watches, threshold[:2] == ">=", int(threshold[2:]), _ms(after_s)
-    row = Row(*trips, int(latch[1:]), gate, _DESIGN["groups"].get(did, did))
+    row = Row(*trips, int(latch[1:]), gate, _DESIGN["groups"].get(effect_text, effect_text))
     return name, row, (int(clear), _ms(clear_s))
 
 
 _LINES = [line for line in _DESIGN["stages"].splitlines() if line and line[0] != "#"]
-_READ = [_row(line.split()) for line in _LINES]
-ROWS = {name: row for name, row, _ in _READ}
-CLEARS = {name: clear for name, _, clear in _READ}
+_STAGES = [_row(line.split()) for line in _LINES]
+ROWS = {name: row for name, row, _ in _STAGES}
+CLEARS = {name: clear for name, _, clear in _STAGES}
 
 
 def effects(stage_id: str) -> set[str]:
@@ -78,8 +79,8 @@ def derate_pct(stage_id: str, way: str) -> float:
 
 def _named(table: dict[str, str], stage_id: str, default: Any) -> Any:
     """The key of the entry that names the stage, or its row."""
-    own = {stage_id, str(row_number(stage_id))}
-    return next((key for key, names in table.items() if own & set(names.split())), default)
+    wanted = {stage_id, str(row_number(stage_id))}
+    return next((key for key, names in table.items() if wanted & set(names.split())), default)
 
 
 def scope(stage_id: str) -> str:

@@ -57,9 +57,7 @@ class MicroPython:
         return code, b"".join(chunks).decode(), FUEL - store.get_fuel() if self.fuel else 0
 
     def _linker(self, store: Any) -> Any:
-        """A linker with WASI, and the two host calls that the build imports but does not use
-        here.
-        """
+        """A linker with WASI and two host calls that the build imports but does not use here."""
         wasmtime = self._wasmtime
         linker = wasmtime.Linker(self.engine)
         linker.define_wasi()
