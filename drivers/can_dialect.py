@@ -78,13 +78,11 @@ class Dialect:
         if self.is_confirmed:
             if stopped := self._stopped(now_us):
                 return STOPPED, stopped.can_id
-            refused = [
-                source.can_id
-                for source in self._sources
-                if source.frame_count
-                and source.heard_us - max(source.good_us, self._first_us) > source.stopped_us
-            ]
-            return (REFUSED, refused[0]) if refused else (OK, 0)
+            for source in self._sources:
+                refused_us = source.heard_us - max(source.good_us, self._first_us)
+                if source.frame_count and refused_us > source.stopped_us:
+                    return REFUSED, source.can_id
+            return OK, 0
         missing = self._missing()
         if missing and self._first_us != LONG_AGO_US and now_us - self._first_us > self.confirm_us:
             return MISSING, missing.can_id

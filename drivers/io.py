@@ -102,19 +102,17 @@ class IoModule:
         for level, (_, _, mask, inverted) in zip(levels, self._outputs):
             if (not level) is inverted:
                 coils |= mask
-        return self._requests.get(coils) or self._new_request(coils)
-
-    def _new_request(self, coils: int) -> rtu.Request:
-        request = self._requests[coils] = rtu.write_request(
-            rtu.WRITE_COILS,
-            (self.unit_id, "coils"),
-            self.unit_id,
-            self.profile.registers["coils"].address,
-            [coils >> bit & 1 for bit in range(CHANNELS)],
-            on_reply=self._on_coils_written,
-            on_failure=self._on_failure,
-        )
-        return request
+        if coils not in self._requests:
+            self._requests[coils] = rtu.write_request(
+                rtu.WRITE_COILS,
+                (self.unit_id, "coils"),
+                self.unit_id,
+                self.profile.registers["coils"].address,
+                [coils >> bit & 1 for bit in range(CHANNELS)],
+                on_reply=self._on_coils_written,
+                on_failure=self._on_failure,
+            )
+        return self._requests[coils]
 
     def _set_expiry(self) -> steps.Procedure:
         """Steps that read the expiry. If it differs, they write it and read it back."""

@@ -14,6 +14,7 @@ import zlib
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, cast
 
 from drivers import meter_reads
@@ -286,11 +287,10 @@ class Meter:
 
     def report(self) -> tuple[int, ...]:
         """The numbers named in REPORT. A number that is not known is UNKNOWN."""
-        times_us = list(self._changes_us)
-        between_us = [after - before for before, after in zip(times_us, times_us[1:])]
+        between_us = [after - before for before, after in pairwise(self._changes_us)]
         mean_ms, least_ms = UNKNOWN, UNKNOWN
-        if len(times_us) == CHANGES:
-            mean_ms = round((times_us[-1] - times_us[0]) / len(between_us) / 1000)
+        if len(self._changes_us) == CHANGES:
+            mean_ms = round(sum(between_us) / len(between_us) / 1000)
             least_ms = min(between_us) // 1000
         other_device = self._identity.other_device if self._identity else 0
         stated_ms = max(self.profile.settings["refresh_ms"], self.profile.period_ms)

@@ -7,6 +7,7 @@ from drivers.register_blocks import Block, blocks
 VOLTAGE = "voltage"
 PHASED = (VOLTAGE, "current", "power", "power_factor")
 TOTAL = "power_W"
+POWERS = (TOTAL, "power_1", "power_2", "power_3")
 FREQUENCY, IMPORTED, EXPORTED = SINGLE = ("frequency", "energy_import", "energy_export")
 # Shares of nominal. Outside this range the value is no voltage, or so deep a sag that no known
 # ride-through curve has more than 0.15 s for it (ERCOT, CAISO).
@@ -61,8 +62,7 @@ def with_factors(registers: Registers, names: list[str]) -> list[str]:
 
 def grouped(registers: list[Register], settings: Table) -> list[Block]:
     """The reads of these registers. The read of the power comes last, so that it is the newest."""
-    powers = {TOTAL, *phases_of("power", settings)}
     return sorted(
         blocks(registers, settings),
-        key=lambda block: any(registers[index].name in powers for index, _, _ in block.places),
+        key=lambda block: any(registers[index].name in POWERS for index, _, _ in block.places),
     )

@@ -65,10 +65,9 @@ class SunSpecPcs:
         # kept during a new discovery, because a stop must be possible at any time
         self._stop_request: rtu.Request | None = None
         self.written_at: dict[str, int] = {}  # {write other than the set-point: first register}
-        self._forget()
-        self._steps.begin(self._start_up())
+        self._begin_discovery()
 
-    def _forget(self) -> None:
+    def _begin_discovery(self, due_us: int = NOW_US) -> None:
         self.state, self.setpoint_address = DISCOVER, None
         self._models: sunspec.Chain = []
         self._start_request: rtu.Request | None = None
@@ -79,6 +78,7 @@ class SunSpecPcs:
         self._extra: rtu.Requests = []
         self.readings.forget()
         self.withdraw()
+        self._steps.begin(self._start_up(), due_us)
 
     # -- for the loop
 
@@ -136,8 +136,7 @@ class SunSpecPcs:
     def restart(self) -> None:
         """Begin again with discovery."""
         self.restarts += 1
-        self._forget()
-        self._steps.begin(self._start_up())
+        self._begin_discovery()
 
     def setpoint(self, setpoint_W: int, priority: int = rtu.WRITE) -> rtu.Request | None:
         """Request that writes the set-point (W, positive discharges); None until ready."""
@@ -239,8 +238,7 @@ class SunSpecPcs:
         if self.state in (SET_MODES, READ_BACK):
             self._steps.begin(self._configure(), retry_us)
         else:
-            self._forget()
-            self._steps.begin(self._start_up(), retry_us)
+            self._begin_discovery(retry_us)
 
     def _reversion(self) -> tuple[int, Words]:
         """(address, values) of the reversion settings, which end an old set-point."""

@@ -161,7 +161,7 @@ class RegisterBms(RackBms):
                 writes.append(self.write(name, registers, is_opening))
         return writes
 
-    def write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:
+    def write(self, name: str, registers: list[int], is_opening: bool = False) -> rtu.Request:
         """One write of [sent]. is_first: it opens the contactors, so it goes before others."""
         row = self.profile.sent[name]
         return rtu.write_request(
@@ -169,9 +169,9 @@ class RegisterBms(RackBms):
             (self.node, f"write {name}"),
             self.node,
             self.places.of(row["address"]),
-            words,
+            registers,
             on_failure=partial(self._on_lost, name),
-            priority=rtu.STOP if is_first else rtu.WRITE,
+            priority=rtu.STOP if is_opening else rtu.WRITE,
         )
 
     def _on_lost(self, name: str, kind: int, code: int, now_us: int) -> None:

@@ -50,10 +50,10 @@ class Numbers:
         self._conversions = [] if self._factor_places else self._conversions_by({})
 
     def read(self, pdus: bytes) -> Sequence[float] | None:
-        """The values in the order of `names`. None if one is missing that is not in `alone`.
+        """The values in the order of `names`. None if a value that is not in `alone` is missing.
 
-        Also None if a scale factor is invalid or has changed. A changed factor counts from the next
-        reply with the same factor, because factor and values may be of different times.
+        Also None if a scale factor is invalid or new. It counts from its second reply on, because
+        factor and values may be of different times.
         """
         raws = self._unpack(pdus)
         if self._factor_places and not self._is_settled(

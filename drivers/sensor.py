@@ -165,13 +165,13 @@ def _days_left(due: int | None, today: int | None) -> int:
     return max(-DAYS_MAX, min(DAYS_MAX, due - today))
 
 
-def _stores(names: list[str], indexes: dict[str, int]) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """((index into the sink, places of its values in a reply), ...)."""
+def _stores(names: list[str], indexes: dict[str, int]) -> list[tuple[int, list[int]]]:
+    """[(index into the sink, places of its values in a reply)]."""
     places: dict[int, list[int]] = {}
     for place, name in enumerate(names):
         if name not in OWN_REGISTERS:
             places.setdefault(indexes[name], []).append(place)
-    return tuple([(index, tuple(of_index)) for index, of_index in places.items()])
+    return list(places.items())
 
 
 def _lfl_factor(

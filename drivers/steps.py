@@ -76,25 +76,25 @@ class Steps:
         return self._request(*step)
 
     def _request(self, kind: str, *detail: Any) -> rtu.Request:
-        count, key = self._sequence_number, (self._unit_id, "step")
+        number, key = self._sequence_number, (self._unit_id, "step")
 
         def answered(pdu: bytes, now_us: int) -> None:
-            self._take(count, pdu[2:] if kind in READS else b"")
+            self._take(number, pdu[2:] if kind in READS else b"")
 
         def failed(failure: int, code: int, now_us: int) -> None:
             if failure == rtu.EXCEPTION or kind == "try":
-                self._take(count, None)
-            elif count == self._sequence_number:
+                self._take(number, None)
+            elif number == self._sequence_number:
                 self._finish(rtu.FAILURES[failure], now_us)
 
         build: Callable[..., rtu.Request] = rtu.read_request
         if kind not in READS:
-            one = kind == "write one"
-            build = partial(rtu.write_request, rtu.WRITE_REGISTER if one else rtu.WRITE_REGISTERS)
+            function = rtu.WRITE_REGISTER if kind == "write one" else rtu.WRITE_REGISTERS
+            build = partial(rtu.write_request, function)
         return build(key, self._unit_id, *detail, answered, failed)
 
-    def _take(self, count: int, answer: bytes | None) -> None:
-        if count == self._sequence_number:
+    def _take(self, number: int, answer: bytes | None) -> None:
+        if number == self._sequence_number:
             self._answer = answer
             self._is_sent, self.due_us = False, NOW_US
 

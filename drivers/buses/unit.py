@@ -1,9 +1,7 @@
 """Counts the answers of one unit of a bus, and lets its reads pause while it is silent."""
 
 SILENT_AFTER = 3  # time-outs in a row
-BAD_AFTER = (
-    10  # bad replies in a row; noise that spoils every second reply gives 1 such row in 1000
-)
+BAD_AFTER = 10  # bad replies in a row: 1 case in 1000 if noise spoils every second reply
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 
 

@@ -105,7 +105,7 @@ class TestEach(ModbusSuite):
         number = int(request.key[1].split()[1]) - 1
         source = device._reads[number][0]
         groups = device._sources.groups.items()
-        fed = {number for number, each in groups if each.must & source.bit}
+        fed = {number for number, each in groups if each.required & source.bit}
         fed |= {s.G_BMS_STATE} if s.G_BMS_LIMITS in fed else set()
         first = group - s.G_BMS_PACK
         return {first + number for number in fed}
@@ -197,11 +197,11 @@ def test_after_a_failure_no_group_is_whole_by_a_reply_from_before():
     sink, found = Sink(modules=MODULES), profiles.load("seplos_v3")
     device = RegisterBms(found, 0, 1, sink, sink.layout, (CELLS, MODULES))
     groups = device._sources.groups.values()
-    group = next(each for each in groups if each.must.bit_count() > 1)
+    group = next(each for each in groups if each.required.bit_count() > 1)
     request = device.periodic()[0][0]
-    group.arrived = group.must
+    group.arrived = group.required
     request.on_failure(rtu.TIMEOUT, 0, 0)
-    assert group.arrived == group.must & ~1
+    assert group.arrived == group.required & ~1
 
 
 @cases("""offset  reply_id  comes

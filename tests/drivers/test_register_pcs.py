@@ -546,7 +546,7 @@ def test_each_time_ends_to_the_microsecond(bench, late_us, due, silent, dead, wa
     device = exact(bench, **own)
     device.service(2_000_000 + late_us)
     assert device.restarts == silent
-    assert exact(bench, **own).readings._counts(1_500_000 + late_us) != dead
+    assert exact(bench, **own).readings._is_trusted(1_500_000 + late_us) != dead
     device = exact(bench, **own)
     assert device.writer.request(2000, rtu.WRITE, 500_000)  # without an answer
     assert (device.writer.request(3000, rtu.WRITE, 500_000 + LOST_US + late_us) is None) == waits

@@ -91,7 +91,7 @@ def test_the_page_compares_the_refresh_of_a_meter_with_what_its_profile_states()
 
 
 def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writer, path):
-    unit = field.ports["io"]._unit(0)
+    unit = field.ports["io"]._statistics_of(0)
     unit.sent, unit.other_unit, unit.answered_by = 9, 4, 255
     writer.note(0)
     found = link_statistics.read(str(path))["units"]["io", 0]
