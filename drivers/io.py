@@ -117,10 +117,8 @@ class IoModule:
     def _set_expiry(self) -> steps.Procedure:
         """Steps that read the expiry. If it differs, they write it and read it back."""
         register, wanted_raw = self.profile.registers["output_expiry"], self.expiry_raw
-        read, wanted = (
-            ("read", register.function, register.address, 1),
-            wanted_raw.to_bytes(2, "big"),
-        )
+        wanted = wanted_raw.to_bytes(2, "big")
+        read = ("read", register.function, register.address, 1)
         if (yield read) == wanted:
             return
         self.expiry_ok = False

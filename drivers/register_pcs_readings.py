@@ -51,11 +51,8 @@ class PcsReadings:
         self._profile, self._writer, self._begin_again = profile, writer, begin_again
         self._inp, self._fresh = sink.inp, sink.fresh
         self._base, self._measure_group, self._control_group = places
-        self._fault_places, self._rated_W, self._implausible = (
-            profile.fault_places,
-            settings["rated_W"],
-            0,
-        )
+        self._fault_places, self._implausible = profile.fault_places, 0
+        self._rated_W = settings["rated_W"]
         # registers that were written and are read back: words of frames, then values of steps
         frames = writer.frames if profile.settings["read_back"] else []
         self._frame_registers = [

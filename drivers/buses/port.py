@@ -64,9 +64,8 @@ class RtuPort:
         self._bus_statistics = self._statistics_of(BUS)
         self._late = LateReplies()
         self._late_dropped = False  # a late reply was dropped during the outstanding request
-        self._now_us = self._ready_us = self._sent_us = self._deadline_us_max = (
-            self._hold_until_us
-        ) = 0
+        self._now_us = self._ready_us = self._sent_us = 0
+        self._deadline_us_max = self._hold_until_us = 0
 
     # -- requests
 
