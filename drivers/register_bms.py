@@ -141,24 +141,22 @@ class RegisterBms(RackBms):
         """
         writes: rtu.Requests = []
         is_known = self.frames and self._identity.is_identified
-        is_closed = self._values.get(STATE, 0) in CLOSED_STATES
         for name, row in self.profile.sent.items() if is_known else ():
             before, sent_us = self._sent.get(name, ([], LONG_AGO_US))
             is_close = bool(row["data_close"] and close_ok)
-            is_opening = bool(row["data_close"]) and not is_close
             registers = row["data_close"] if is_close else row["data"]
             is_due = 0 < (row["period_ms"] * 1000 if before else RETRY_US) <= now_us - sent_us
-            if is_opening and is_closed:
+            if row["data_close"] and not is_close and self._values.get(STATE, 0) in CLOSED_STATES:
                 is_due = is_due or now_us - sent_us >= RETRY_US
             if row["count_max"]:
                 registers = [sum(before) % row["count_max"] + 1] if is_due else before
             # the budget of writes never holds back an opening, a heartbeat or a repetition
-            holds = before == registers or is_closed
+            holds = before == registers or self._values.get(STATE, 0) in CLOSED_STATES
             if row["stored"] != NO and self.wear.holds_back(is_close, holds, now_us):
                 continue
             if is_due or before not in ([], registers):
                 self._sent[name] = registers, now_us
-                writes.append(self.write(name, registers, is_opening))
+                writes.append(self.write(name, registers, bool(row["data_close"]) and not is_close))
         return writes
 
     def write(self, name: str, registers: list[int], is_opening: bool = False) -> rtu.Request:

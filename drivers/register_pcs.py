@@ -242,10 +242,11 @@ class RegisterPcs:
         bus.
         """
         writes = [step for step in self.profile.start if step.repeat_ms]
+        if not writes:
+            return []
         if not (self.readings.is_started and self.readings.is_running):
             self._start_repeated_us = now_us
-        since_us = now_us - self._start_repeated_us
-        if not writes or since_us < min([step.repeat_ms for step in writes]) * 1000:
+        if now_us - self._start_repeated_us < min([step.repeat_ms for step in writes]) * 1000:
             return []
         self._start_repeated_us = now_us
         return [self._write(number, step, self._on_answer) for number, step in enumerate(writes)]
