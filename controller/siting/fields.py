@@ -53,8 +53,15 @@ EXPOSED = tuple("lot_line public_way building combustibles hazmat high_piled_sto
 KINDS = (*EXPOSED, "egress", "air_intake", "vegetation", "opening", "main_panel", "disconnect")
 FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
 SIGN_WORDS = ("energized", "technology", "hazards", "suppression", "contact")
-PERMIT_PARTS = tuple(
-    "listings esms rated_walls signs suppression smoke_detection ventilation racks".split()
+PERMIT_PARTS = (
+    "listings",
+    "esms",
+    "rated_walls",
+    "signs",
+    "suppression",
+    "smoke_detection",
+    "ventilation",
+    "racks",
 )
 # Numbers that several rules need, from rows B4, B6, B5, B14, B10, B17 and B18.
 GROUP_kWh, PREPACKAGED_kWh = 50, 250

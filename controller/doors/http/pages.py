@@ -22,7 +22,7 @@ from controller.state import schema
 from controller.system import clock, json_text
 
 API = "/api/v1/"
-FACTS = "why alarms events trend plan devices links racks map".split()
+FACTS = ("why", "alarms", "events", "trend", "plan", "devices", "links", "racks", "map")
 DATED = ("events", "trend", "plan")  # shown even if old, because their rows have times
 TREND, SPANS_S = f"{API}trend", ("600", "3600", "21600")
 KEPT_US = 500_000  # all clients within half a second get the same facts

@@ -10,10 +10,21 @@ from controller.doors.mqtt.report import Pace, fitted, report
 from controller.mqtt.link import REFUSED, Link, Lost
 from controller.system import clock, release
 
-VALUES = """
-state battery_W grid_W load_W setpoint_W soc_permille_min soc_permille_max remaining_Wh
-available_low_W available_high_W held_15min_low_W held_15min_high_W temperature_ddegC_max
-""".split()
+VALUES = (
+    "state",
+    "battery_W",
+    "grid_W",
+    "load_W",
+    "setpoint_W",
+    "soc_permille_min",
+    "soc_permille_max",
+    "remaining_Wh",
+    "available_low_W",
+    "available_high_W",
+    "held_15min_low_W",
+    "held_15min_high_W",
+    "temperature_ddegC_max",
+)
 ALARMS_S = 1.0  # period of alarms, which do not wait for period_s
 COUNTS_US = 10_000_000
 BATCH = 20
