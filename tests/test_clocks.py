@@ -352,17 +352,12 @@ DAYS_OF_24_H = {
     "controller/workbench/sniff.py": Exempt(
         RANGE_OF_DAYS, "tests/whole/test_walk_bench.py::test_probe_sniff_and_decode_on_every_bus"
     ),
-    "controller/core/policies/peak_shaving.py": Exempt(
-        IN_UTC,
-        "tests/controller/core/test_peak_shaving.py"
-        "::test_a_step_of_the_clock_puts_no_interval_of_the_new_time_above_the_limit",
-    ),
-    "controller/core/policies/schedule.py": Exempt(
-        IN_UTC, "tests/controller/core/test_schedule.py::test_the_slot_is_that_of_the_clock"
-    ),
     "controller/core/site_devices/reading_roles.py": Exempt(
         RANGE_OF_DAYS,
         "tests/controller/run/test_site_clock.py::test_the_day_the_second_and_the_error_rounded_up",
+    ),
+    "controller/core/site_devices/signals_view.py": Exempt(
+        IN_UTC, "tests/controller/core/test_schedule.py::test_the_slot_is_that_of_the_clock"
     ),
     "controller/planner/feeds/sun.py": Exempt(
         "the sun of a clear day is minutes off; the plan counts less or more PV",

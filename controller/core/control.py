@@ -1,6 +1,6 @@
 """Asks the control functions in turn, and gives their answers to the chains of the set-points.
 
-This file reads neither the kernel nor the inputs: everything that a function may know is in Known.
+This file reads neither the kernel nor the inputs: all that a function may know is in Known.
 """
 
 from array import array
@@ -17,7 +17,7 @@ from controller.core.site_devices.actuator_chain import ActuatorChain
 
 class Control:
     """Steps the control functions and the chains. `known` and `found` are those of the last step,
-    `chain` is the battery's, and `functions` has the functions by name.
+    `chain` is the chain of the battery, and `functions` has the functions by name.
     """
 
     def __init__(self, setup: contract.Setup):
@@ -31,19 +31,18 @@ class Control:
             for actuator in device.device.role.actuators
         ]
         self.functions = functions.built(setup)
-        # A function is left out if the cabinet has none of the devices that it controls.
-        all_functions = self.functions.values()
-        asked = [
-            function
-            for function in all_functions
-            if not function.ROLES or setup.actuators(function.ROLES)
-        ]
-        in_turn = functions.in_turn(asked)
-        self._judging = [function for function in in_turn if function.STAGE == contract.BALANCE]
-        self._bounding = [
-            function for function in in_turn if contract.BALANCE < function.STAGE <= contract.BOUND
-        ]
-        self._requesting = [function for function in in_turn if function.STAGE > contract.BOUND]
+        self._judging: list[contract.Function] = []
+        self._bounding: list[contract.Function] = []
+        self._requesting: list[contract.Function] = []
+        for function in functions.in_turn(self.functions.values()):
+            if function.ROLES and not setup.actuators(function.ROLES):
+                continue  # the cabinet has none of the devices that this function controls
+            if function.STAGE == contract.BALANCE:
+                self._judging.append(function)
+            elif function.STAGE <= contract.BOUND:
+                self._bounding.append(function)
+            else:
+                self._requesting.append(function)
 
     def step(self, known: Known, elapsed_ticks: int) -> int:
         """Step all functions and chains. Returns the set-point of the battery, W."""
@@ -64,7 +63,7 @@ class Control:
         for actuator in self.actuators:
             actuator.finish(elapsed_ticks)
         if known.is_short and known.battery_W is not None:
-            chain.tell_measured(known.battery_W)
+            chain.show_measured(known.battery_W)
         self.kept.store()
         return setpoint_W
 

@@ -2,13 +2,14 @@
 Its inputs and outputs are integers.
 
 The core reads no clock and does no I/O. Replay relies on this: the same images and inputs give the
-same outputs. `out` holds the kernel's outputs, the chain's trace, the words that functions publish,
-one set-point per unit, and a bit for each stage instance that is active or latched. From these bits
-a reader of the journal names every alarm.
+same outputs. `out` holds the kernel's outputs, the trace of the battery's chain, the words that
+functions publish, the traces of the actuators' chains, one set-point per unit, and a bit for each
+stage instance that is active or latched. From these bits a reader of the journal names every alarm.
 """
 
 from array import array
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from controller.core import image, parameters
@@ -23,7 +24,7 @@ from controller.core.site_devices.signals_view import Site
 from safety import parameters as p, signals as s
 from safety.kernel import Kernel
 
-STANDING_BITS = 30  # stage instances in one word of `out`
+STANDING_BITS = 30  # stage instances, active or latched, in one word of `out`
 FLASH_MS = 250  # half a period of a flashing lamp
 Image: TypeAlias = "array[int]"
 
@@ -35,41 +36,45 @@ class Core:
         self, safety_image: Image, control_image: Image, source_image: Image, site_image: Image
     ):
         """Each image is an array('i'). ValueError if an image is of another version."""
-        self.safety_image, self.control_image = safety_image, control_image
-        self.settings = parameters.settings_of(control_image)
+        self.safety_image, self.settings = safety_image, parameters.settings_of(control_image)
         self.kernel = kernel = Kernel(safety_image)
         self.facts = KernelFacts(kernel)
-        self.layout = layout = self.kernel.layout
+        self.layout = layout = kernel.layout
         devices = devices_of(site_image)
         self._places = places = image.places(layout, devices)
         self.inp = array("i", [0] * places["site"].stop)
         self.fresh = bytearray(layout.groups + signals(devices))
-        self._kernel_inp = memoryview(self.kernel.inp)
+        self._kernel_inp = memoryview(kernel.inp)
         self._kernel_words = memoryview(self.inp)[: layout.inputs]
-        self._tick_ms = tick_ms = safety_image[p.H_TICK_MS]
+        tick_ms = safety_image[p.H_TICK_MS]
         self.site = Site(devices, self.inp, places["site"].start, tick_ms)
         self.rated_W = self.facts.unit_parameters(p.U_RATED_W)
         setup = Setup(self.settings, tick_ms, sum(self.rated_W), source_image, self.site)
-        readings = KernelReadings(self.kernel, self.rated_W)
-        self.decision = Decision(readings, self.kernel, self.rated_W, setup, self.inp)
+        readings = KernelReadings(kernel, self.rated_W)
+        self.decision = Decision(readings, kernel, self.rated_W, setup, self.inp)
         self.control, self.units = self.decision.control, self.decision.units
         self.chain, self.found = self.control.chain, self.control.found
         self.functions = self.control.functions
-        self.chain_at, place = layout.outputs, layout.outputs + len(self.chain.out)
+        self.actuators = self.control.actuators
+        self.chain_at, place = layout.outputs, layout.outputs + len(CHAIN_OUTPUTS)
         self.out_at = {}  # place in `out` of the first word that each function publishes
         for name, function in self.functions.items():
             self.out_at[name], place = place, place + len(function.out)
-        self.actuators = self.control.actuators
-        self.actuators_at, place = place, place + len(self.actuators) * len(self.chain.out)
-        self.setpoint_at, self.standing_at = place, place + layout.units
-        standing_words = -(-self.kernel.evaluator.count // STANDING_BITS)
+        self.actuators_at = place
+        self.setpoint_at = place + len(self.actuators) * len(CHAIN_OUTPUTS)
+        self.standing_at = self.setpoint_at + layout.units
+        standing_words = -(-kernel.evaluator.count // STANDING_BITS)
         self.out = array("i", [0] * (self.standing_at + standing_words))
+        of_functions = [function.out for function in self.functions.values()]
+        of_actuators = [actuator.chain.out for actuator in self.actuators]
+        blocks = [kernel.out, self.chain.out, *of_functions, *of_actuators, self.units.out]
+        # each array whose words go to `out`, with its place there
         self._published = [
-            (function, slice(self.out_at[name], self.out_at[name] + len(function.out)))
-            for name, function in self.functions.items()
-            if function.out
+            (block, slice(end - len(block), end))
+            for block, end in zip(blocks, accumulate(map(len, blocks)))
+            if block
         ]
-        self._mask = 0
+        self._cause_mask = 0
 
     @property
     def known(self) -> Known:
@@ -86,17 +91,10 @@ class Core:
         self.site.step(self.fresh[groups:], elapsed_ticks)
         self.decision.step(elapsed_ticks)
         out = self.out
-        out[: self.chain_at] = kernel.out
-        out[self.chain_at : self.chain_at + len(self.chain.out)] = self.chain.out
-        for function, place in self._published:
-            out[place] = function.out
-        first = self.actuators_at
-        for actuator in self.actuators:
-            out[first : first + len(CHAIN_OUTPUTS)] = actuator.chain.out
-            first += len(CHAIN_OUTPUTS)
-        out[self.setpoint_at : self.standing_at] = self.units.out
-        if kernel.out[s.CAUSE_MASK] != self._mask:
-            self._name_standing()
+        for block, place in self._published:
+            out[place] = block
+        if kernel.out[s.CAUSE_MASK] != self._cause_mask:
+            self._write_standing()
         # In a lamp test the lamps flash, because a steady lamp would mean that there is no energy.
         if self.inp[self._places["lamp_test"].start] // FLASH_MS & 1:
             out[s.LAMP_ON] = out[s.RED_LAMP_ON] = 1
@@ -105,12 +103,12 @@ class Core:
         """Set-point of each unit, W, of the last tick."""
         return self.out[self.setpoint_at : self.standing_at]
 
-    def _name_standing(self) -> None:
+    def _write_standing(self) -> None:
         """Write a bit for each stage instance that is active or latched. While the cause mask stays
         the same, no bit changes.
         """
         evaluator, out = self.kernel.evaluator, self.out
-        self._mask = self.kernel.out[s.CAUSE_MASK]
+        self._cause_mask = self.kernel.out[s.CAUSE_MASK]
         for word in range(self.standing_at, len(out)):
             out[word] = 0
         for index in range(evaluator.count):
@@ -131,14 +129,12 @@ class Core:
 
     def load_state(self, state: "array[int]") -> None:
         """Restore the state from words of `state_words`. ValueError if the length does not fit."""
+        if len(state) != len(self.state_words()):
+            raise ValueError("state words do not fit this topology")
         data, offset = state.tobytes(), 0
         for block in self._blocks():
             view = memoryview(block).cast("B")
-            if offset + len(view) > len(data):
-                raise ValueError("state words do not fit this topology")
             view[:] = data[offset : offset + len(view)]
             offset += len(view) + -len(view) % state.itemsize
-        if offset != len(data):
-            raise ValueError("state words do not fit this topology")
         self.decision.look_again()
-        self._name_standing()
+        self._write_standing()

@@ -28,8 +28,8 @@ class Decision:
         self.temperatures = ModuleTemperatures(kernel.layout.racks)
         self.health = Health(kernel, setup.settings["energy_Wh"], rated_W, setup.tick_ms)
         self.units = Units(rated_W, kernel.features.rack_unit, setup.settings)
-        racks = self.temperatures, self.health, self.units
-        self._look = Look(source, setup, inp, kernel.layout, racks)
+        estimators = self.temperatures, self.health, self.units
+        self._look = Look(source, setup, inp, kernel.layout, estimators)
 
     def step(self, elapsed_ticks: int) -> None:
         """Decide the power of each unit for one tick. The caller steps the site devices first."""
@@ -42,8 +42,8 @@ class Decision:
 
     def state_blocks(self) -> list[Any]:
         """Arrays that carry over to the next tick, in the order of the journal."""
-        looked = self.site.state, self.temperatures.state, self.health.state
-        return [*self.control.state_blocks(), *looked, *self.units.state_blocks()]
+        measured = self.site.state, self.temperatures.state, self.health.state
+        return [*self.control.state_blocks(), *measured, *self.units.state_blocks()]
 
     def look_again(self) -> None:
         """Continue from the arrays of `state_blocks` after a caller has filled them."""

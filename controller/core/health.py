@@ -29,8 +29,8 @@ S_RACK, S_ENERGY_WH, S_POWER_W, S_LOWEST = range(4)
 
 def counted(lowest_permille: Sequence[int]) -> list[int]:
     """The SOH that counts for each rack. lowest_permille: lowest SOH of each rack, 0 if unknown."""
-    unknown = min([permille for permille in lowest_permille if permille] + [UNKNOWN_PERMILLE])
-    return [permille or unknown for permille in lowest_permille]
+    unknown_permille = min([*filter(None, lowest_permille), UNKNOWN_PERMILLE])
+    return [permille or unknown_permille for permille in lowest_permille]
 
 
 class Health:
@@ -47,7 +47,7 @@ class Health:
         rated power of each unit.
         """
         image, self._racks = kernel.image, kernel.layout.racks
-        self._unit, self._rated_W = kernel.features.rack_unit, rated_W
+        self._rack_unit, self._rated_W = kernel.features.rack_unit, rated_W
         racks = range(self._racks)
         self._turn_ms = tick_ms * self._racks
         self._ms_at = S_LOWEST + self._racks
@@ -69,34 +69,32 @@ class Health:
         """Largest power that the units should carry, equal for charge and discharge."""
         return self.state[S_POWER_W]
 
-    def step(self, rack: int, now: int | None) -> None:
-        """Take the SOH of the rack whose turn it is. now: permille; 0 or None if it
-        reports none.
-        """
+    def step(self, rack: int, reported: int | None) -> None:
+        """Take the SOH of the rack whose turn it is, permille; 0 or None if it reports none."""
         state, place = self.state, S_LOWEST + rack
         state[S_RACK] = (rack + 1) % self._racks
-        if now:
+        if reported:
             before = state[place]
-            self._take(rack, before, now)
+            self._take(rack, before, reported)
             if state[place] != before:
                 self._sum_up()
         elif state[self._ms_at + rack] > 0:
             state[self._ms_at + rack] = 0
 
-    def _take(self, rack: int, lowest: int, now: int) -> None:
-        """Update a rack's lowest SOH. lowest: before this report; now: the report, permille."""
+    def _take(self, rack: int, before: int, reported: int) -> None:
+        """Update a rack's lowest SOH, which is `before`, by a report. Both in permille."""
         state, place, ms_at = self.state, S_LOWEST + rack, self._ms_at + rack
-        ms = state[ms_at]
-        if not lowest:
-            state[place], state[ms_at] = now, -LOWER_MS
-        elif ms < 0:
-            state[place], state[ms_at] = max(lowest, now), min(ms + self._turn_ms, 0)
-        elif now >= lowest:
+        lower_ms = state[ms_at]
+        if not before:
+            state[place], state[ms_at] = reported, -LOWER_MS
+        elif lower_ms < 0:
+            state[place], state[ms_at] = (max(before, reported), min(lower_ms + self._turn_ms, 0))
+        elif reported >= before:
             state[ms_at] = 0
         else:
             seen_at = ms_at + self._racks
-            state[seen_at] = max(now, state[seen_at]) if ms else now
-            state[ms_at] = ms + self._turn_ms
+            state[seen_at] = max(reported, state[seen_at]) if lower_ms else reported
+            state[ms_at] = lower_ms + self._turn_ms
             if state[ms_at] >= LOWER_MS:
                 state[place], state[ms_at] = state[seen_at], 0
 
@@ -106,8 +104,8 @@ class Health:
 
     def rack_energies_Wh(self) -> list[int]:
         """Energy of each rack when full."""
-        known = zip(self._energy_Wh, counted(self.lowest()))
-        return [energy_Wh * permille // PERMILLE for energy_Wh, permille in known]
+        racks = zip(self._energy_Wh, counted(self.lowest()))
+        return [energy_Wh * permille // PERMILLE for energy_Wh, permille in racks]
 
     def _sum_up(self) -> None:
         self.state[S_ENERGY_WH] = sum(self.rack_energies_Wh())
@@ -118,5 +116,6 @@ class Health:
         """Part of a unit's rated power that its worst rack allows; WORN_PERMILLE is all of it. An
         unknown SOH does not reduce this part, because the BMS also limits the current.
         """
-        known = [soh for soh, of in zip(self.lowest(), self._unit) if of == unit and soh]
-        return min([*known, WORN_PERMILLE])
+        racks = zip(self.lowest(), self._rack_unit)
+        known_permille = [soh for soh, rack_unit in racks if rack_unit == unit and soh]
+        return min([*known_permille, WORN_PERMILLE])

@@ -163,13 +163,13 @@ class ProcessImage:
 
     def add_hint(self, hint: HintSlot) -> int | None:
         """Add a hint. Returns the number of its slot, None when all are taken."""
-        number, largest = self.hints, s.INT_MAX
+        number, most = self.hints, s.INT_MAX
         if number == HINT_SLOTS:
             return None
         bounded = hint._replace(
-            value_W=within(hint.value_W, -largest, largest),
-            valid_ms=within(hint.valid_ms, 0, largest),
-            start_ms=within(hint.start_ms, 0, largest),
+            value_W=within(hint.value_W, -most, most),
+            valid_ms=within(hint.valid_ms, 0, most),
+            start_ms=within(hint.start_ms, 0, most),
         )
         self.inp[self._slot(number)] = array("i", bounded)
         self.hints = number + 1

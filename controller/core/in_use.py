@@ -5,8 +5,8 @@ a converter that gives power. The largest power of a minute decides how many uni
 needs, so a load that swings does not switch units. A larger power takes another unit into use at
 once.
 
-The highest weight comes first, or the order that a person has stated. A unit without weight or room
-is passed over.
+The unit with the highest weight is used first, unless a person has stated an order. A unit without
+weight or room is passed over.
 """
 
 from array import array
@@ -16,9 +16,9 @@ from controller.core.base.answers import WIDE_W
 
 PERMILLE = 1000
 MINUTE_MS = 60_000
-# The least power of N units is the total at which each of them gives its own least power. One more
-# unit is taken into use above BACK_PERMILLE of the least power of N + 1 units. It is left out again
-# below that least power.
+# The least power of N units is the total at which each of them gives its own least power. Unit
+# N + 1 is taken into use above BACK_PERMILLE of the least power of N + 1 units, and is left out
+# again below that least power.
 BACK_PERMILLE = 1500
 STAY_PERMILLE = 1250  # a unit in use is replaced only by one whose weight is over 25 % higher
 
@@ -60,33 +60,32 @@ class InUse:
         return [weight if mask >> unit & 1 else 0 for unit, weight in enumerate(weights)]
 
     def _choose(self, weights: list[int], room_W: Sequence[int]) -> None:
-        """Choose the fewest units that carry the largest power, in their order."""
+        """Choose the fewest units that carry the largest power of the last minute."""
         state, rated_W = self.state, self._rated_W
         count = state[S_MASK].bit_count()
         chosen = carried_W = together_W = 0
         carries_W = WIDE_W
         for number, unit in enumerate(self._order(weights, room_W)):
             together_W += rated_W[unit]
-            back = BACK_PERMILLE if number >= count else PERMILLE
-            carries_W = min(carried_W, together_W * self._least_permille // PERMILLE * back // 1000)
-            if number and state[S_PEAK_W] <= carries_W:
+            least_W = together_W * self._least_permille // PERMILLE
+            back_W = min(carried_W, least_W * BACK_PERMILLE // PERMILLE)
+            if number and state[S_PEAK_W] <= (
+                back_W if number >= count else min(carried_W, least_W)
+            ):
+                carries_W = back_W
                 break
             chosen |= 1 << unit
             carried_W += min(room_W[unit], rated_W[unit])
-            carries_W = WIDE_W
-        if carries_W < WIDE_W:  # from now on the higher threshold for a return counts
-            least_W = together_W * self._least_permille // PERMILLE
-            carries_W = min(carried_W, least_W * BACK_PERMILLE // 1000)
         state[:] = array("i", [MINUTE_MS, 0, carries_W, chosen])
 
     def _order(self, weights: list[int], room_W: Sequence[int]) -> list[int]:
         """The units, the first to use first."""
         mask, order = self.state[S_MASK], []
         for unit, weight in enumerate(weights):
-            size = min(1, room_W[unit]) * weight
+            usable = min(1, room_W[unit]) * weight
             if self._turns:
-                order.append((int(not size), self._turns[unit], unit))
+                order.append((int(not usable), self._turns[unit], unit))
             else:
-                stays = STAY_PERMILLE if mask >> unit & 1 else PERMILLE
-                order.append((-size * stays // (self._rated_W[unit] // 1000), 0, unit))
+                stay_permille = STAY_PERMILLE if mask >> unit & 1 else PERMILLE
+                order.append((-usable * stay_permille // (self._rated_W[unit] // 1000), 0, unit))
         return [unit for *_, unit in sorted(order)]

@@ -1,4 +1,4 @@
-"""Facts about the kernel beyond its outputs, for pages and messages. No method changes
+"""Facts about the kernel that its outputs do not show, for pages and messages. No method changes
 the kernel.
 """
 
@@ -30,8 +30,8 @@ class KernelFacts:
         return self._ages.ticks[group]
 
     def is_frozen(self, group: int) -> bool:
-        """True if a meter has repeated the same words for too long, also off the grid. False for
-        every group that is no meter.
+        """True if a meter has repeated the same values for too long, also off the grid. False if
+        the group is no meter.
         """
         if group not in METERS:
             return False
@@ -91,12 +91,12 @@ class KernelFacts:
         """Oldest temperature in the history of a module; heating.NO_HISTORY_DDEGC without a
         history.
         """
-        kept = self._kernel.features.racks.heating
+        heating_history = self._kernel.features.racks.heating
         first = (rack * self._kernel.layout.modules + module) * heating.HISTORY_S
-        return kept.history[first + kept.place[rack * 2]]
+        return heating_history.history[first + heating_history.place[rack * 2]]
 
     def kept_s(self, rack: int) -> int:
-        """Length of the history with the temperatures of every module."""
+        """Length of the history in which the temperature of every module is known."""
         return self._kernel.features.racks.heating.whole_s[rack]
 
     def resets(self) -> tuple[int, int]:
@@ -105,9 +105,11 @@ class KernelFacts:
 
     def tokens_back_ms(self) -> list[int]:
         """Time until each remote reset of the last hour no longer counts, shortest first."""
-        rules = self._kernel.latches
-        spent = [rules.hour_ticks - age for age in rules.token_age if age < rules.hour_ticks]
-        return [ticks * self.tick_ms for ticks in sorted(spent)]
+        latches = self._kernel.latches
+        left_ticks = [
+            latches.hour_ticks - age for age in latches.token_age if age < latches.hour_ticks
+        ]
+        return [ticks * self.tick_ms for ticks in sorted(left_ticks)]
 
     def verdict(self, kind: int, first_out: int, cause_mask: int) -> int:
         """Result that a reset of this kind would have now, in this channel."""
@@ -162,9 +164,8 @@ class KernelFacts:
     def detectors(self) -> dict[str, list[int]]:
         """Place of the reading of each fitted gas detector, by the name of its quantity."""
         gas = self._kernel.features.gas
-        kinds = {
-            "gas_lfl_permille": gas.combustible,
-            "vapour_ppm": gas.vapour,
-            "toxic_ppm": gas.toxic,
+        return {
+            "gas_lfl_permille": [place for _, place in gas.combustible],
+            "vapour_ppm": [place for _, place in gas.vapour],
+            "toxic_ppm": [place for _, place in gas.toxic],
         }
-        return {name: [first for _, first in fitted] for name, fitted in kinds.items()}

@@ -13,7 +13,7 @@ from safety.kernel import Kernel
 
 # Stages of the cause-and-effect matrix: a converter below its set-point, the emergency stops.
 SHORT = "56b"
-ESTOP = ("1a", "1b", "1c")
+ESTOPS = ("1a", "1b", "1c")
 COLDEST, HOTTEST = matrix.F_TEMPERATURE_DDEGC_MIN, matrix.F_TEMPERATURE_DDEGC_MAX
 
 
@@ -29,39 +29,42 @@ class KernelReadings:
         self.charge_W, self.discharge_W = (array("i", [0] * layout.units) for _ in range(2))
         self._soc_at = [layout.rack_input(rack, s.SOC_PERMILLE) for rack in racks]
         self._soh_at = [layout.rack_input(rack, s.SOH_PERMILLE) for rack in racks]
-        self._charge_group = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in racks]
-        self._heat_group = [layout.rack_group(rack, s.G_BMS_TEMPERATURES) for rack in racks]
+        self._charge_groups = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in racks]
+        self._heat_groups = [layout.rack_group(rack, s.G_BMS_TEMPERATURES) for rack in racks]
         base = kernel.features.rack_base
         self._heat_at = [base + rack * matrix.RACK_FEATURE_COUNT for rack in racks]
         self._limits_at = [layout.unit_output(unit, s.CHARGE_W_MAX) for unit in units]
         self._power_at = [layout.unit_input(unit, s.PCS_POWER_W) for unit in units]
         self._forming_at = [layout.unit_input(unit, s.PCS_FORMING) for unit in units]
-        self._power_group = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units]
-        self._short = _instances(kernel.evaluator, SHORT)
-        self._estop = [place for name in ESTOP for place in _instances(kernel.evaluator, name)]
+        self._power_groups = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units]
+        self._short_instances = _instances(kernel.evaluator, SHORT)
+        self._estop_instances = _instances(kernel.evaluator, *ESTOPS)
 
     def read(self, rack: int) -> Readings:
         """See readings.Source. A frozen meter counts as silent, also off the grid."""
         kernel, known, inp = self._kernel, self._ages.known, self._inp
         active, value = kernel.evaluator.active, kernel.features.value
-        is_soh_known, is_heat_known = known(self._charge_group[rack]), known(self._heat_group[rack])
-        heat_at, most_ms = self._heat_at[rack], kernel.frozen_ms
+        is_soh_known, is_heat_known = (
+            known(self._charge_groups[rack]),
+            known(self._heat_groups[rack]),
+        )
+        heat_at, frozen_ms = self._heat_at[rack], kernel.frozen_ms
         ends_ddegC = value[heat_at + COLDEST], value[heat_at + HOTTEST]
-        is_load_frozen = value[matrix.F_METER_FROZEN_MS] >= most_ms
-        is_grid_frozen = kernel.features.pace.frozen_ms() >= most_ms
+        is_load_frozen = value[matrix.F_METER_FROZEN_MS] >= frozen_ms
+        is_grid_frozen = kernel.features.pace.frozen_ms() >= frozen_ms
         contact = ISLAND if kernel.features.pace.source.is_off_grid() else GRID
         return Readings(
             is_running=self._out[s.STATE] == s.RUNNING,
-            is_estop=any(map(kernel.evaluator.standing, self._estop)),
-            is_short=any([active[index] for index in self._short]),
+            is_estop=any(map(kernel.evaluator.standing, self._estop_instances)),
+            is_short=any([active[instance] for instance in self._short_instances]),
             limit=self.limit(),
             contact=contact if known(s.G_IO_3) else None,
             forming_W=self._forming_W(),
             load_meter=self._meter(s.G_METER_LOAD, s.LOAD_POWER_W, is_load_frozen),
             grid_meter=self._meter(s.G_METER_GRID, s.GRID_POWER_W, is_grid_frozen),
             proven_grid_W=inp[s.GRID_POWER_W] if self._out[s.OBLIGATIONS_OK] else None,
-            unit_powers_W=self._every(self._power_group, self._power_at),
-            soc_permille=self._every(self._charge_group, self._soc_at),
+            unit_powers_W=self._all_known(self._power_groups, self._power_at),
+            soc_permille=self._all_known(self._charge_groups, self._soc_at),
             soh_permille=inp[self._soh_at[rack]] if is_soh_known else None,
             temperatures_ddegC=ends_ddegC if is_heat_known else None,
             air_ddegC=inp[s.AIR_TEMPERATURE_DDEGC] if known(s.G_CLIMATE) else None,
@@ -75,10 +78,10 @@ class KernelReadings:
         for unit, first in enumerate(self._limits_at):
             self.charge_W[unit] = out[first]
             self.discharge_W[unit] = out[first + 1]
-        charge = output_of(self._withholding(self.charge_W), s.CHARGE_REASON)
-        discharge = output_of(self._withholding(self.discharge_W), s.DISCHARGE_REASON)
-        charge_reason = reasons.KERNEL_CHARGE[out[charge]]
-        discharge_reason = reasons.KERNEL_DISCHARGE[out[discharge]]
+        charge_reason_at = output_of(self._withholding(self.charge_W), s.CHARGE_REASON)
+        discharge_reason_at = output_of(self._withholding(self.discharge_W), s.DISCHARGE_REASON)
+        charge_reason = reasons.KERNEL_CHARGE[out[charge_reason_at]]
+        discharge_reason = reasons.KERNEL_DISCHARGE[out[discharge_reason_at]]
         return Limit(self._charge_W(), charge_reason, sum(self.discharge_W), discharge_reason)
 
     def _charge_W(self) -> int:
@@ -88,37 +91,37 @@ class KernelReadings:
         forming = self._forming_W()
         if not forming:
             return sum(self.charge_W)
-        rated_W = sum([self._rated_W[unit] for unit in forming])
-        shared = min([self.charge_W[unit] * rated_W // self._rated_W[unit] for unit in forming])
-        return shared + sum(self.charge_W) - sum([self.charge_W[unit] for unit in forming])
+        charge_W, rated_W = self.charge_W, self._rated_W
+        forming_rated_W = sum([rated_W[unit] for unit in forming])
+        shared_W = min([charge_W[unit] * forming_rated_W // rated_W[unit] for unit in forming])
+        return shared_W + sum(charge_W) - sum([charge_W[unit] for unit in forming])
 
     def _withholding(self, limits_W: "array[int]") -> int:
-        """The unit whose limit is farthest below its rated power; the first if
-        several are equal.
-        """
-        left_W = [*map(sub, limits_W, self._rated_W)]
-        return left_W.index(min(left_W))
+        """The unit whose limit is farthest below its rated power; the first of equal ones."""
+        above_rated_W = [*map(sub, limits_W, self._rated_W)]
+        return above_rated_W.index(min(above_rated_W))
 
     def _forming_W(self) -> dict[int, int]:
         """Power of each unit that reports, off the grid, that it forms the voltage."""
         if not self._kernel.features.pace.source.is_off_grid():
             return {}
-        known, inp = self._ages.known, self._inp
-        places = enumerate(zip(self._power_group, self._forming_at, self._power_at))
-        return {unit: inp[place] for unit, (group, of, place) in places if known(group) and inp[of]}
+        known, inp, forming_at = self._ages.known, self._inp, self._forming_at
+        groups = enumerate(self._power_groups)
+        forming = [unit for unit, group in groups if known(group) and inp[forming_at[unit]]]
+        return {unit: inp[self._power_at[unit]] for unit in forming}
 
-    def _meter(self, group: int, place: int, frozen: bool) -> Meter:
-        is_known = self._ages.known(group) and not frozen
+    def _meter(self, group: int, place: int, is_frozen: bool) -> Meter:
+        is_known = self._ages.known(group) and not is_frozen
         return Meter(self._inp[place] if is_known else None, self._kernel.fresh[group] != 0)
 
-    def _every(self, groups: list[int], places: list[int]) -> list[int] | None:
+    def _all_known(self, groups: list[int], places: list[int]) -> list[int] | None:
         """The inputs at these places; None if any of the groups is unknown."""
         if not all(map(self._ages.known, groups)):
             return None
         return [self._inp[place] for place in places]
 
 
-def _instances(evaluator: Evaluator, stage_name: str) -> list[int]:
-    """Places of the instances of a stage in the arrays of the evaluator."""
+def _instances(evaluator: Evaluator, *names: str) -> list[int]:
+    """Places of the instances of these stages in the arrays of the evaluator."""
     stages = enumerate(evaluator.stage)
-    return [place for place, stage in stages if matrix.STAGES[stage][matrix.S_ID] == stage_name]
+    return [place for place, stage in stages if matrix.STAGES[stage][matrix.S_ID] in names]

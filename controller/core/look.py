@@ -1,7 +1,7 @@
 """Computes `Known`, the measurements of one tick, from the readings.
 
-No other module computes anything from a reading. So a controller and the rig without a kernel see
-the same site.
+No other module computes anything from a reading. So the control functions see the same site in a
+controller and in the rig without a kernel.
 """
 
 from array import array
@@ -20,9 +20,7 @@ LIVE_PERMILLE = 500  # of the nominal voltage; a live bus has more on each phase
 
 
 class Look:
-    """Call it once a tick. It also updates the weights of the units from the readings
-    of the racks.
-    """
+    """Call it once a tick. It also updates the weights of the units by the racks' readings."""
 
     def __init__(
         self,
@@ -30,68 +28,68 @@ class Look:
         setup: Setup,
         inp: "array[int]",
         layout: Layout,
-        racks: tuple[ModuleTemperatures, Health, Units],
+        estimators: tuple[ModuleTemperatures, Health, Units],
     ) -> None:
         """inp: inputs, at the places of image.places."""
         places = image.places(layout, [device.device for device in setup.site.devices])
         self._source, self._inp = source, inp
         self._settings = setup.settings
-        self._temperatures, self._health, self._units = racks
+        self._temperatures, self._health, self._units = estimators
         self._has_actuators = any(device.device.role.actuators for device in setup.site.devices)
         self._rest_at, self._delay_at = places["rest"].start, places["path_delay"].start
         self._peak_at = places["peak"].start
-        self._step_at = places["step_test"].start
-        self._voltage_at = places["grid_quality"].start
+        self._step_test_at = places["step_test"].start
+        self._grid_voltage_at = places["grid_quality"].start
         self._load_voltage_at = places["load_quality"].start
         self._hints = inp, places["hints"].start
         self._schedule = inp, places["schedule"].start
         self._site = setup.site
 
     def _read(self) -> Readings:
-        """The readings of this tick. Temperatures and health take those of one rack."""
+        """The readings of this tick. Module temperatures and health are those of one rack."""
         rack = self._temperatures.rack
-        now = self._source.read(rack)
-        self._temperatures.step(now.temperatures_ddegC)
-        self._health.step(rack, now.soh_permille)
-        return now
+        readings = self._source.read(rack)
+        self._temperatures.step(readings.temperatures_ddegC)
+        self._health.step(rack, readings.soh_permille)
+        return readings
 
     def __call__(self, elapsed_ms: int) -> Known:
         """Known of this tick."""
-        now, inp = self._read(), self._inp
+        readings, inp = self._read(), self._inp
         hottest = self._temperatures.hottest()
-        self._units.weights.update(now.soc_permille, hottest, self._health.lowest())
+        self._units.weights.update(readings.soc_permille, hottest, self._health.lowest())
         limits_W = self._source.charge_W, self._source.discharge_W
-        shown_W = self._units.watch(now.forming_W, *limits_W, elapsed_ms)
-        grid_W, powers_W, soc = now.proven_grid_W, now.unit_powers_W, now.soc_permille
+        forming_setpoint_W = self._units.watch(readings.forming_W, *limits_W, elapsed_ms)
+        grid_W, soc = readings.proven_grid_W, readings.soc_permille
         return Known(
-            is_running=now.is_running,
+            is_running=readings.is_running,
             is_stopped_by_person=inp[self._rest_at] in standby.BY_A_PERSON,
-            is_estop=self._has_actuators and now.is_estop,
-            is_short=now.is_short,
-            limit=now.limit,
-            contact=now.contact,
-            is_reported_forming=bool(now.forming_W),
-            reported_forming_W=sum([limits_W[1][unit] for unit in now.forming_W]),
-            shown_W=shown_W,
-            load_meter_W=now.load_meter.power_W,
-            is_load_meter_new=now.load_meter.is_new,
-            grid_meter_W=now.grid_meter.power_W,
-            is_grid_meter_new=now.grid_meter.is_new,
+            is_estop=self._has_actuators and readings.is_estop,
+            is_short=readings.is_short,
+            limit=readings.limit,
+            contact=readings.contact,
+            is_reported_forming=bool(readings.forming_W),
+            reported_forming_W=sum([limits_W[1][unit] for unit in readings.forming_W]),
+            shown_W=forming_setpoint_W,
+            load_meter_W=readings.load_meter.power_W,
+            is_load_meter_new=readings.load_meter.is_new,
+            grid_meter_W=readings.grid_meter.power_W,
+            is_grid_meter_new=readings.grid_meter.is_new,
             grid_W=None if grid_W is None else grid_W * self._settings[parameters.SHARE] // 1000,
-            battery_W=None if powers_W is None else sum(powers_W),
+            battery_W=None if readings.unit_powers_W is None else sum(readings.unit_powers_W),
             soc_permille=None if soc is None else (min(soc), sum(soc) // len(soc)),
             module_temperature_ddegC=self._temperatures.ends(),
             unit_temperature_ddegC=None if hottest is None else self._units.weights.held,
-            air_temperature_ddegC=now.air_ddegC if self._has_actuators else None,
+            air_temperature_ddegC=readings.air_ddegC if self._has_actuators else None,
             full_Wh=self._health.energy_Wh,
             healthy_W=self._health.power_W,
             stored_path_delay_ms=inp[self._delay_at],
             stored_peak=(inp[self._peak_at], inp[self._peak_at + 1]),
             hints=self._hints,
             schedule=self._schedule,
-            step_test=(inp[self._step_at], inp[self._step_at + 1]),
+            step_test=(inp[self._step_test_at], inp[self._step_test_at + 1]),
             site=self._site,
-            grid_voltage_permille=inp[self._voltage_at],
-            grid_frequency_mHz=inp[self._voltage_at + 1],
+            grid_voltage_permille=inp[self._grid_voltage_at],
+            grid_frequency_mHz=inp[self._grid_voltage_at + 1],
             is_load_low=0 < inp[self._load_voltage_at] < LIVE_PERMILLE,
         )

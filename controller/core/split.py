@@ -7,6 +7,7 @@ charges another.
 """
 
 from array import array
+from itertools import compress
 
 from controller.core.base.integers import within
 
@@ -27,7 +28,7 @@ class Split:
         discharge_W_max: "array[int]",
         weights: list[int],
     ) -> int:
-        """Divide total_W. Returns the power that was placed: all of it, unless the limits sum to
+        """Divide total_W. Returns the power that the units take: total_W, unless the limits sum to
         less. Limits are >= 0, weights 0 .. 2^20. Units of weight 0 are used last, with equal
         shares.
         """
@@ -40,7 +41,7 @@ class Split:
             out[unit] = 0
             self._room_W[unit] = room_W[unit]
         left_W = self._pour(min(abs(total_W), sum(room_W)), weights)
-        if left_W:  # the weighted units are full: the others take the rest
+        if left_W:  # the units with weight are full
             self._pour(left_W, [1] * len(out))
         if total_W < 0:
             for unit in range(len(out)):
@@ -55,30 +56,30 @@ class Split:
         for unit, weight in enumerate(weights):
             is_open[unit] = room_W[unit] > 0 and weight > 0
         while left_W and any(is_open):
-            total = sum([weight for weight, is_one in zip(weights, is_open) if is_one])
-            filled_W = self._fill(left_W, weights, total)
-            left_W -= filled_W or self._share(left_W, weights, total)
+            total_weight = sum(compress(weights, is_open))
+            filled_W = self._fill(left_W, weights, total_weight)
+            left_W -= filled_W or self._share(left_W, weights, total_weight)
         return left_W
 
-    def _fill(self, left_W: int, weights: list[int], total: int) -> int:
+    def _fill(self, left_W: int, weights: list[int], total_weight: int) -> int:
         """Fill every open unit whose share reaches its room. Returns the power placed, W."""
         out, room_W, is_open = self.out, self._room_W, self._open
         placed_W = 0
         for unit, weight in enumerate(weights):
-            if is_open[unit] and left_W * weight >= room_W[unit] * total:
+            if is_open[unit] and left_W * weight >= room_W[unit] * total_weight:
                 placed_W += room_W[unit]
                 out[unit] += room_W[unit]
                 room_W[unit] = is_open[unit] = 0
         return placed_W
 
-    def _share(self, left_W: int, weights: list[int], total: int) -> int:
+    def _share(self, left_W: int, weights: list[int], total_weight: int) -> int:
         """Place left_W if no unit reaches its room. Each share is within 1 W of its exact value."""
         out, room_W, is_open = self.out, self._room_W, self._open
-        weight = placed_W = 0  # of the units so far
-        for unit, own in enumerate(weights):
+        weight_so_far = placed_W = 0
+        for unit, unit_weight in enumerate(weights):
             if is_open[unit]:
-                weight += own
-                share_W = left_W * weight // total - placed_W
+                weight_so_far += unit_weight
+                share_W = left_W * weight_so_far // total_weight - placed_W
                 placed_W += share_W
                 out[unit] += share_W
                 room_W[unit] -= share_W

@@ -3,8 +3,8 @@
 A unit that forms the voltage of an island gets its own measured power as its set-point
 (policies/formed.py). But a converter may report that it forms the voltage although it follows its
 set-point. It would then keep its present power for ever. So a unit must first give power at a
-set-point of 0. Afterwards its set-point is smaller than its power by 1/LESS_PARTS of its rating, so
-the power of a unit that follows its set-point falls.
+set-point of 0. Afterwards its set-point is smaller than its power by 1/LESS_PARTS of its rating.
+If the unit follows its set-point all the same, its power falls.
 """
 
 from array import array
@@ -49,21 +49,21 @@ class Units:
         discharge_W: "array[int]",
         elapsed_ms: int,
     ) -> int | None:
-        """Sum of the set-points of the units that have shown that they form the voltage. None if no
-        unit has. forming_W: power of each unit that reports that it forms the voltage.
+        """Set `formed_W`, and return its sum: the set-points of the units that have shown that they
+        form the voltage. None if no unit has. forming_W: power of each unit that reports it.
         """
         shown_ms = self._shown_ms
         if not forming_W and not any(shown_ms):
             return None
         for unit, rated_W in enumerate(self._rated_W):
-            given_W, self.formed_W[unit] = forming_W.get(unit, 0), 0
-            size_W, is_shown = abs(given_W), shown_ms[unit] >= SHOWN_MS and unit in forming_W
-            if is_shown:
-                less_W = max(0, size_W - rated_W // LESS_PARTS) * (1 if given_W > 0 else -1)
+            power_W, self.formed_W[unit] = forming_W.get(unit, 0), 0
+            size_W = abs(power_W)
+            if shown_ms[unit] >= SHOWN_MS and unit in forming_W:
+                less_W = max(0, size_W - rated_W // LESS_PARTS) * (1 if power_W > 0 else -1)
                 self.formed_W[unit] = within(less_W, -charge_W[unit], discharge_W[unit])
             else:
-                is_own = self.out[unit] == 0 and size_W > tolerance_W(rated_W)
-                shown_ms[unit] = is_own and min(SHOWN_MS, shown_ms[unit] + elapsed_ms)
+                gives_at_0 = self.out[unit] == 0 and size_W > tolerance_W(rated_W)
+                shown_ms[unit] = gives_at_0 and min(SHOWN_MS, shown_ms[unit] + elapsed_ms)
         return sum(self.formed_W) if max(shown_ms) >= SHOWN_MS else None
 
     def step(

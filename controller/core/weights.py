@@ -37,7 +37,9 @@ class Weights:
         """rack_units: unit of each rack, from 0; kept_permille: the backup reserve."""
         self._rated_kW = [power_W // 1000 for power_W in rated_W]
         units = range(len(rated_W))
-        self._racks = [[rack for rack, of in enumerate(rack_units) if of == unit] for unit in units]
+        self._racks = [
+            [rack for rack, own in enumerate(rack_units) if own == unit] for unit in units
+        ]
         self._kept_permille = kept_permille
         self._shift = max(0, (max(self._rated_kW) * PERMILLE).bit_length() - WEIGHT_BITS)
         self.held = array("i", [0] * len(rated_W))
@@ -62,36 +64,35 @@ class Weights:
         if (soc_permille, hottest_ddegC, soh_permille) == self._seen:
             return
         self._seen = soc_permille, hottest_ddegC, soh_permille
-        units = range(len(self._rated_kW))
-        full = empty = [PERMILLE for _ in units]
+        discharge_permille = charge_permille = [PERMILLE] * len(self._rated_kW)
         if soc_permille is not None:
-            means = [self._mean(soc_permille, racks) for racks in self._racks]
+            soc_means = [self._mean(soc_permille, racks) for racks in self._racks]
             sohs = counted(soh_permille) or [PERMILLE] * len(soc_permille)
-            healths = [self._mean(sohs, racks) for racks in self._racks]
-            both, kept = list(zip(means, healths)), self._kept_permille
-            full = [max(0, mean - kept) * health // PERMILLE for mean, health in both]
-            empty = [(PERMILLE - mean) * health // PERMILLE for mean, health in both]
-        cool = self._cool(hottest_ddegC)
-        self.discharge = self._of(full, cool)
-        self.charge = self._of(empty, cool)
+            soh_means = [self._mean(sohs, racks) for racks in self._racks]
+            units, kept = list(zip(soc_means, soh_means)), self._kept_permille
+            discharge_permille = [max(0, soc - kept) * soh // PERMILLE for soc, soh in units]
+            charge_permille = [(PERMILLE - soc) * soh // PERMILLE for soc, soh in units]
+        parts = self._temperature_parts(hottest_ddegC)
+        self.discharge = self._weights(discharge_permille, parts)
+        self.charge = self._weights(charge_permille, parts)
 
     def _mean(self, permille: list[int], racks: list[int]) -> int:
         return sum([permille[rack] for rack in racks]) // len(racks) if racks else 0
 
-    def _cool(self, hottest_ddegC: Sequence[int] | None) -> list[int]:
+    def _temperature_parts(self, hottest_ddegC: Sequence[int] | None) -> list[int]:
         """Part of its weight that each unit keeps at its temperature, permille."""
         held = self.held
         if hottest_ddegC is None or not all(self._racks):
-            return [PERMILLE for _ in held]
+            return [PERMILLE] * len(held)
         for unit, racks in enumerate(self._racks):
-            now = max([hottest_ddegC[rack] for rack in racks])
-            held[unit] = within(held[unit], now - HELD_DDEGC, now + HELD_DDEGC)
+            hottest = max([hottest_ddegC[rack] for rack in racks])
+            held[unit] = within(held[unit], hottest - HELD_DDEGC, hottest + HELD_DDEGC)
         least = min(held)
         return [
             max(WARM_PERMILLE_MIN, PERMILLE - LESS_PERMILLE_PER_DDEGC * (unit_ddegC - least))
             for unit_ddegC in held
         ]
 
-    def _of(self, parts_permille: list[int], cool_permille: list[int]) -> list[int]:
-        units = zip(self._rated_kW, parts_permille, cool_permille)
-        return [(kW * part >> self._shift) * cool // PERMILLE for kW, part, cool in units]
+    def _weights(self, energy_permille: list[int], temperature_permille: list[int]) -> list[int]:
+        units = zip(self._rated_kW, energy_permille, temperature_permille)
+        return [(kW * energy >> self._shift) * part // PERMILLE for kW, energy, part in units]

@@ -44,5 +44,5 @@ def order(stage: MatrixStage) -> tuple[int, ...]:
     """
     demand = stage[m.S_DEMAND]
     strength = (level(stage), demand[m.D_DC] >= m.DC_OPEN, demand[m.D_RED_LAMP], demand[m.D_FACU])
-    then = demand[m.D_PCS], demand[m.D_DC], demand[m.D_HORN], stage[m.S_LATCH]
-    return (*[-degree for degree in (*strength, *then)], stage[m.S_ROW])
+    further = demand[m.D_PCS], demand[m.D_DC], demand[m.D_HORN], stage[m.S_LATCH]
+    return (*[-degree for degree in (*strength, *further)], stage[m.S_ROW])

@@ -197,8 +197,8 @@ def sources(basis: str) -> str:
     source.
     """
     cited = [FACTS[key] for key in keys(basis)]
-    unsure = [fact.confidence == "G" and "(?)" not in fact.source for fact in cited]
-    named = [fact.source + " (?)" * doubt for fact, doubt in zip(cited, unsure)]
+    are_unsure = [fact.confidence == "G" and "(?)" not in fact.source for fact in cited]
+    named = [fact.source + " (?)" * is_unsure for fact, is_unsure in zip(cited, are_unsure)]
     return "; ".join(dict.fromkeys(named)) or "the project's design"
 
 

@@ -206,9 +206,9 @@ def short(stage: str) -> str:
     labels, parts = {"trips_at": "value", "after": "time"}, []
     for name, source in of(stage).items():
         if name in labels:
-            who = f"{source.words} ({source.key})" if source.key else "project"
-            doubt = " (?)" if source.confidence == "G" else ""
-            parts.append(f"{labels[name]}: {who}, {source.confidence}{doubt}")
+            source_text = f"{source.words} ({source.key})" if source.key else "project"
+            unconfirmed = " (?)" if source.confidence == "G" else ""
+            parts.append(f"{labels[name]}: {source_text}, {source.confidence}{unconfirmed}")
     return "; ".join(parts)
 
 
@@ -221,6 +221,9 @@ def reasons() -> list[tuple[str, str]]:
             if not source.key:
                 by_reason.setdefault(source.words, {}).setdefault(parts[name], []).append(stage)
     return [
-        (reason, "; ".join(f"{part} {', '.join(stages)}" for part, stages in of_part.items()))
-        for reason, of_part in by_reason.items()
+        (
+            reason,
+            "; ".join(f"{part} {', '.join(stages)}" for part, stages in stages_by_part.items()),
+        )
+        for reason, stages_by_part in by_reason.items()
     ]

@@ -121,8 +121,8 @@ TESTS = """
 _BASES = {name: (interval, basis) for name, interval, basis in table(BASES)}
 
 
-def _test(named: str, proves: str = "") -> Interval:
-    interval, basis = _BASES.get(named) or named.split(": ", 1)
+def _test(reason_or_own: str, proves: str = "") -> Interval:
+    interval, basis = _BASES.get(reason_or_own) or reason_or_own.split(": ", 1)
     *days, confidence = interval.split()
     return Interval(ONCE if days == ["once"] else int(days[0]), basis, confidence, proves)
 

@@ -36,20 +36,20 @@ def _rows(texts: str, stages: str) -> dict[int, Row]:
     field | value".
     """
     rows: dict[int, Row] = {}
-    own: dict[str, dict[str, Any]] = collections.defaultdict(dict)
+    stage_fields: dict[str, dict[str, Any]] = collections.defaultdict(dict)
     for key, *parts in table(texts):
         number, _, basis = key.partition(" ")
         if basis:
             text, code, sentence, remedy = parts
             rows[int(number)] = Row(int(number), basis, text, code, sentence, remedy)
         else:
-            own[number] |= dict(zip(("sentence", "remedy"), parts))
+            stage_fields[number] |= dict(zip(("sentence", "remedy"), parts))
     for names, field, *value in table(stages):
         for name in names.split():
-            own[name][field] = value[0] if value else True
-    for name in sorted(own):
+            stage_fields[name][field] = value[0] if value else True
+    for name in sorted(stage_fields):
         row = rows[int(name.rstrip("abcdefg"))]
-        rows[row.number] = row._replace(stages=(*row.stages, Stage(name, **own[name])))
+        rows[row.number] = row._replace(stages=(*row.stages, Stage(name, **stage_fields[name])))
     return dict(sorted(rows.items()))
 
 
@@ -60,17 +60,17 @@ def _records(blank: Shape, text: str, models: dict[str, Shape] | None = None) ->
     value. "like NAME" takes every fact of an earlier record or a model. "contact NAME" takes the
     contact of this equipment.
     """
-    texts = blank._fields[: -len(blank._field_defaults)]
+    text_fields = blank._fields[: -len(blank._field_defaults)]
     records: dict[str, Shape] = {}
     for name, *parts in table(text):
         record = blank
-        for fact in filter(None, ";".join(parts[len(texts) :]).split(";")):
+        for fact in filter(None, ";".join(parts[len(text_fields) :]).split(";")):
             field, _, value = fact.strip().partition(" ")
             if field == "like":
                 record = (records | (models or {}))[value]
             else:
                 record = record._replace(**_fact(blank, field, value))
-        filled: dict[str, Any] = {field: cell for field, cell in zip(texts, parts) if cell}
+        filled: dict[str, Any] = {field: cell for field, cell in zip(text_fields, parts) if cell}
         records[name] = record._replace(**filled)
     return records
 

@@ -58,36 +58,36 @@ class Obligations:
         self.adds_W += obligation.adds_W
         self.standing.sort()
 
-    def steps(self, value_W: int) -> list[tuple["Obligation", int]]:
-        """[(obligation, value_W after it)], applied in turn from the lowest rank on."""
+    def steps(self, power_W: int) -> list[tuple["Obligation", int]]:
+        """[(obligation, power_W after it)], applied in turn from the lowest rank on."""
         applied = []
         for obligation in self.standing:
-            value_W = within(value_W + obligation.adds_W, obligation.low_W, obligation.high_W)
-            applied.append((obligation, value_W))
+            power_W = within(power_W + obligation.adds_W, obligation.low_W, obligation.high_W)
+            applied.append((obligation, power_W))
         return applied
 
-    def apply(self, value_W: int, adds: bool = False) -> tuple[int, int]:
-        """(value_W after all obligations, reason of the last one that changed it or NONE). adds:
-        True with the power that obligations add.
+    def apply(self, power_W: int, with_added: bool = False) -> tuple[int, int]:
+        """(power_W after all obligations, reason of the last one that changed it or NONE).
+        with_added: include the power that obligations add.
         """
         reason = reasons.NONE
         for obligation in self.standing:
-            after_W = within(value_W + obligation.adds_W, obligation.low_W, obligation.high_W)
-            after_W -= 0 if adds else obligation.adds_W
-            if after_W != value_W:
-                reason = obligation.low_reason if after_W > value_W else obligation.high_reason
-            value_W = after_W
-        return value_W, reason
+            after_W = within(power_W + obligation.adds_W, obligation.low_W, obligation.high_W)
+            after_W -= 0 if with_added else obligation.adds_W
+            if after_W != power_W:
+                reason = obligation.low_reason if after_W > power_W else obligation.high_reason
+            power_W = after_W
+        return power_W, reason
 
-    def short(self, value_W: int) -> tuple[int, int]:
+    def shortfall(self, power_W: int) -> tuple[int, int]:
         """(W missing, reason) of the unmet obligation of the highest rank; (0, NONE) if all are
         met.
         """
         for obligation in reversed(self.standing):
-            if value_W < obligation.low_W:
-                return min(obligation.low_W - value_W, WIDE_W), obligation.low_reason
-            if value_W > obligation.high_W:
-                return min(value_W - obligation.high_W, WIDE_W), obligation.high_reason
+            if power_W < obligation.low_W:
+                return min(obligation.low_W - power_W, WIDE_W), obligation.low_reason
+            if power_W > obligation.high_W:
+                return min(power_W - obligation.high_W, WIDE_W), obligation.high_reason
         return 0, reasons.NONE
 
 
@@ -128,22 +128,22 @@ NO_REQUEST = BaseRequest(0, reasons.NONE)
 
 
 class FastRequest(BaseRequest):
-    """A fast part of the request, from load tracking or the PV ramp limit. All are added to the
-    base request; the largest names the reason.
+    """A fast part of the request, from load tracking or the PV ramp limit. The chain adds all fast
+    parts to the base request, and the reason is that of the largest part.
     """
 
     __slots__ = ()
 
 
-def both(first: BaseRequest, second: BaseRequest) -> FastRequest:
+def combined(first: BaseRequest, second: BaseRequest) -> FastRequest:
     """The sum of two requests, with the reason of the larger one."""
     larger = first if abs(first.power_W) > abs(second.power_W) else second
     return FastRequest(first.power_W + second.power_W, larger.reason)
 
 
 class ForDevice(NamedTuple):
-    """Answer for one actuator of a site device. `actuator` is its place in Control.actuators. All
-    other answers are for the battery.
+    """Answer for one actuator of a site device. `actuator` is its place in Control.actuators. Every
+    other answer is for the battery.
     """
 
     actuator: int

@@ -13,9 +13,9 @@ reported the import. So each signal is compared with the others:
        than the connection carries. A meter that wraps around at the end of its range breaks this
        rule. Then the meter that shows the smaller import (grid meter or load meter) is wrong.
 
-An unknown power may have any value within its range. So with few measurements the sum always
-closes, and the check finds nothing. All powers are in W. The check has no memory. Its caller
-(policies/site_balance.py) decides for how long a contradiction must last.
+"The sum closes" means: the powers can add up to 0. An unknown power may have any value within its
+range. So with few measurements the sum always closes, and the check finds nothing. All powers are
+in W. The caller (policies/site_balance.py) decides for how long a contradiction must last.
 """
 
 from typing import NamedTuple
@@ -60,13 +60,13 @@ class Readings(NamedTuple):
     connection_W: int
     others_W: int  # draw that no meter sees, as last found on the grid
     sets: tuple[Source, ...]  # generator sets
-    suns: tuple[Source, ...]  # PV inverters
+    inverters: tuple[Source, ...]  # PV inverters
     is_contact_doubted: bool = False  # the contact of the transfer switch has been contradicted
 
 
 class Term(NamedTuple):
     """One signed power of the sum. low_W, high_W: its range by the reading; least_W, most_W: its
-    physical range; is_sure: another signal confirms it.
+    physical range; is_sure: another signal confirms the reading.
     """
 
     signal: int
@@ -149,18 +149,20 @@ def closes(site: Readings) -> bool:
 
 def _out_of_range(site: Readings) -> tuple[int, Readings]:
     """(bits of the powers beyond a rating, the readings without these powers)."""
-    wrong, known = 0, []
-    for place, source in enumerate(site.sets + site.suns):
+    wrong, trusted = 0, []
+    for place, source in enumerate(site.sets + site.inverters):
         most_W = source.rated_W * BEYOND_PERMILLE // 1000
         is_beyond = not -tolerance_W(source.rated_W) <= (source.power_W or 0) <= most_W
         if is_beyond and not _is_confirmed(site, source):
             wrong |= 1 << _power_of(site, place)
             source = source._replace(power_W=None)
-        known.append(source)
-    count = len(site.sets)
+        trusted.append(source)
+    set_count = len(site.sets)
     if not wrong:
         return 0, site
-    return wrong, site._replace(sets=tuple(known[:count]), suns=tuple(known[count:]))
+    return wrong, site._replace(
+        sets=tuple(trusted[:set_count]), inverters=tuple(trusted[set_count:])
+    )
 
 
 def _is_confirmed(site: Readings, source: Source) -> bool:
@@ -179,19 +181,19 @@ def _power_of(site: Readings, place: int) -> int:
 
 def _contact(site: Readings) -> Verdict:
     """Verdict on a contact that reports "off the grid" while the grid meter shows power. A small
-    power is no reason to leave an island while the load moves, or if the sum closes with it as well
-    as without it.
+    power does not end an island while the load moves, or if the sum closes both with and without
+    this power.
     """
     if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
         return NOTHING
-    with_grid, without = closes(site), closes(site._replace(grid_W=0))
+    with_grid, without_grid = closes(site), closes(site._replace(grid_W=0))
     if _is_dead(site):
-        with_grid, without = False, True
+        with_grid, without_grid = False, True
     parts = SMALL_PARTS_BLIND if site.load_W is None else SMALL_PARTS
     is_small = abs(site.grid_W) < site.connection_W // parts and not site.is_contact_doubted
-    if is_small and (with_grid == without or not site.is_calm):
+    if is_small and (with_grid == without_grid or not site.is_calm):
         return NOTHING
-    if with_grid == without:
+    if with_grid == without_grid:
         return Verdict(0, 1 << SOURCE)
     return Verdict(1 << (SOURCE if with_grid else GRID), 0)
 
@@ -201,11 +203,11 @@ def _reports(site: Readings) -> int:
     is_dead = _is_dead(site) and not any(map(gives, site.sets))
     wrong = (is_dead and site.is_forming) << FORMING
     for place, source in enumerate(site.sets):
-        power = FIRST + 2 * place
+        power_signal = FIRST + 2 * place
         if source.runs == 0 and gives(source):
             wrong |= _stopped(site, place)
         elif source.runs and not source.is_warming and (is_dead or _is_idle(site, source)):
-            wrong |= 1 << power + 1
+            wrong |= 1 << power_signal + 1
     return wrong
 
 
@@ -213,7 +215,7 @@ def _is_dead(site: Readings) -> bool:
     """True if, off the grid, no measurement shows a voltage. PV power shows a voltage."""
     battery_W = site.battery_W
     is_quiet = battery_W is not None and abs(battery_W) < NOISE_W_MIN
-    return site.is_off_grid and site.is_dead and is_quiet and not any(map(gives, site.suns))
+    return site.is_off_grid and site.is_dead and is_quiet and not any(map(gives, site.inverters))
 
 
 def _stopped(site: Readings, place: int) -> int:
@@ -222,14 +224,14 @@ def _stopped(site: Readings, place: int) -> int:
     """
     source, other_sets = site.sets[place], site.sets[:place] + site.sets[place + 1 :]
     at_0 = source._replace(power_W=0)
-    without = site._replace(sets=(*other_sets, at_0))
-    adds_up, is_at_0 = closes(site), closes(without)
-    power = FIRST + 2 * place
-    if _is_dead(site) or is_at_0 and not adds_up:
-        return 1 << power
+    with_set_at_0 = site._replace(sets=(*other_sets, at_0))
+    closes_now, closes_at_0 = closes(site), closes(with_set_at_0)
+    power_signal = FIRST + 2 * place
+    if _is_dead(site) or closes_at_0 and not closes_now:
+        return 1 << power_signal
     is_live = site.is_off_grid and not site.is_forming and site.load_W is not None
     is_live = is_live and _follows(site) and not any(map(gives, other_sets))
-    return (adds_up and (not is_at_0 or is_live)) << power + 1
+    return (closes_now and (not closes_at_0 or is_live)) << power_signal + 1
 
 
 def _follows(site: Readings) -> bool:
@@ -243,9 +245,10 @@ def _is_idle(site: Readings, source: Source) -> bool:
     """True if a converter carries the island, and a set beside it gives no power although it has
     been asked to run for long enough.
     """
-    is_at_0 = source.power_W is not None and not gives(source)
-    is_other = site.is_off_grid and site.is_forming and (site.battery_W or 0) >= NOISE_W_MIN
-    return source.is_due and is_at_0 and is_other and closes(site)
+    gives_nothing = source.power_W is not None and not gives(source)
+    is_island = site.is_off_grid and site.is_forming
+    is_carried = is_island and (site.battery_W or 0) >= NOISE_W_MIN
+    return source.is_due and gives_nothing and is_carried and closes(site)
 
 
 def _suspects(site: Readings) -> int:
@@ -270,20 +273,20 @@ def _sum_W(terms: list[Term]) -> tuple[int, int]:
 
 def _terms(site: Readings) -> list[Term]:
     """The powers that should add up to 0: sources count as positive, the load as negative."""
-    off_W = abs(site.load_W or 0) * TOLERANCE_PERMILLE // 1000 + TOLERANCE_W_MIN
-    load = -ANY_W, off_W
+    load_margin_W = abs(site.load_W or 0) * TOLERANCE_PERMILLE // 1000 + TOLERANCE_W_MIN
+    load = -ANY_W, load_margin_W
     if site.load_W is not None:
-        load_W, others_W = -site.load_W - off_W, site.others_W
-        load = load_W - max(0, others_W), -site.load_W + off_W - min(0, others_W)
+        load_W, others_W = -site.load_W - load_margin_W, site.others_W
+        load = load_W - max(0, others_W), -site.load_W + load_margin_W - min(0, others_W)
     # Sets that alone form the voltage of an island give power. If none of them reports power, the
     # set is wrong and not the load.
     running = [source for source in site.sets if source.runs and not source.is_warming]
     is_alone = bool(running) and not site.is_forming and not any(map(gives, running))
-    terms = [Term(LOAD, *load, -ANY_W, off_W, is_alone)]
+    terms = [Term(LOAD, *load, -ANY_W, load_margin_W, is_alone)]
     rated_W = site.battery_rated_W
     terms.append(_term(BATTERY, site.battery_W, rated_W, -rated_W, _follows(site)))
     terms.append(_term(GRID, site.grid_W, ANY_W, -ANY_W, True, tolerance_W(site.connection_W)))
-    for place, source in enumerate(site.sets + site.suns):
+    for place, source in enumerate(site.sets + site.inverters):
         is_set = place < len(site.sets)
         is_sure = is_set and source.runs == 0 and not gives(source) or not is_set and is_alone
         terms.append(_term(_power_of(site, place), source.power_W, source.rated_W, 0, is_sure))
@@ -291,10 +294,10 @@ def _terms(site: Readings) -> list[Term]:
 
 
 def _term(
-    signal: int, power_W: int | None, most_W: int, least_W: int, is_sure: bool, off_W: int = 0
+    signal: int, power_W: int | None, most_W: int, least_W: int, is_sure: bool, margin_W: int = 0
 ) -> Term:
-    off_W = off_W or tolerance_W(most_W)
+    margin_W = margin_W or tolerance_W(most_W)
     if power_W is None:
         return Term(signal, least_W, most_W, least_W, most_W, True)
-    least_W, most_W = least_W - off_W, most_W + off_W
-    return Term(signal, power_W - off_W, power_W + off_W, least_W, most_W, is_sure)
+    least_W, most_W = least_W - margin_W, most_W + margin_W
+    return Term(signal, power_W - margin_W, power_W + margin_W, least_W, most_W, is_sure)

@@ -32,10 +32,10 @@ class Write(NamedTuple):
     words: int
     content: bytes | None = None
 
-    def is_in(self, frame: bytes, place: int) -> bool:
-        """True if a whole frame is this write to the register `place`."""
+    def is_in(self, frame: bytes, register: int) -> bool:
+        """True if a whole frame is this write, and its first register is `register`."""
         size = 2 * self.words
-        head = HEAD.pack(self.function, place)
+        head = HEAD.pack(self.function, register)
         head += b"" if self.function == REGISTER else COUNTS.pack(self.words, size)
         content = frame[-2 - size : -2] if self.content is None else self.content
         return frame[1:-2] == head + content
@@ -83,7 +83,7 @@ class ConverterGate:
         if frame[1] in READS and len(frame) == READ_BYTES:
             return False
         for write in self._writes:
-            place = self._place(write.place)
-            if place is not None and write.is_in(frame, place):
+            register = self._place(write.place)
+            if register is not None and write.is_in(frame, register):
                 return write.is_start
         return None

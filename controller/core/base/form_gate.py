@@ -24,7 +24,7 @@ HEAD, COUNTED_HEAD = Struct(">BBHH"), Struct(">BBHHB")
 FLOATS = {2: Struct(">f"), 4: Struct(">d")}
 WAYS = (-1, 0, 1)  # charge, idle, discharge
 EVERY_WAY = frozenset(WAYS)
-MAY_MAX = 16  # contents that are kept for one frame; with more, any content counts as possible
+POSSIBLE_MAX = 16  # contents that are kept for one frame; with more, any content counts as possible
 Number = Fraction | float
 Content = tuple[Number, ...]  # the values of a frame; a mode is one of WAYS
 
@@ -65,7 +65,7 @@ class FormGate:
 
     def forget(self) -> None:
         """Forget the contents: the converter may hold anything."""
-        self._may: list[Collection[Content] | None] = [None] * len(self._forms)
+        self._possible: list[Collection[Content] | None] = [None] * len(self._forms)
         self._last: list[Content | None] = [None] * len(self._forms)
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
@@ -88,9 +88,10 @@ class FormGate:
         number, content = self._known(frame)
         if number is None or content is None:
             return None
-        may = self._may[number]
-        if may is not None:
-            self._may[number] = {*may, content} if len(may) < MAY_MAX else None
+        possible = self._possible[number]
+        if possible is not None:
+            known = {*possible, content}
+            self._possible[number] = known if len(possible) < POSSIBLE_MAX else None
         self._last[number] = content
         return self._power_W()
 
@@ -98,28 +99,27 @@ class FormGate:
         """Note that the converter has taken this frame."""
         number, content = self._known(frame)
         if number is not None and content is not None:
-            self._may[number] = {content}
+            self._possible[number] = {content}
 
     # -- the worst mixture
 
     def _within(self, number: int, content: Content, *most: int) -> int:
-        after = list(self._may)
+        after = list(self._possible)
         after[number] = {content}
-        before, worst = _worst(self._forms, self._may), _worst(self._forms, after)
+        worst = _worst(self._forms, self._possible), _worst(self._forms, after)
         own = _worst(self._forms, after, number)
-        sets_way = any(
-            [of.role == "mode" and way for of, way in zip(self._forms[number].values, content)]
-        )
+        forms = self._forms[number].values
+        sets_way = any([form.role == "mode" and way for form, way in zip(forms, content)])
         codes = reasons.GATE_CHARGE, reasons.GATE_DISCHARGE
-        for code, limit, had, has, mine in zip(codes, most, before, worst, own):
-            if mine > limit or has > (limit if sets_way else max(limit, had)):
+        for code, limit_W, before_W, after_W, own_W in zip(codes, most, *worst, own):
+            if own_W > limit_W or after_W > (limit_W if sets_way else max(limit_W, before_W)):
                 return code
         return reasons.NONE
 
     def _power_W(self) -> int | None:
         """The power that the last contents ask for, W, rounded toward zero; None while unknown."""
         values = _values(self._forms, self._last)
-        way = next((mode for of, mode in values if of.role == "mode"), None)
+        way = next((mode for form, mode in values if form.role == "mode"), None)
         if way == 0:
             return 0
         if None in self._last:
@@ -189,31 +189,31 @@ def _values(
 ) -> list[tuple[ValueForm, Number]]:
     """[(form, value)] of all values; inf for an unknown value."""
     return [
-        (of, content[index] if content is not None else inf)
+        (value_form, content[index] if content is not None else inf)
         for form, content in zip(forms, contents)
-        for index, of in enumerate(form.values)
+        for index, value_form in enumerate(form.values)
     ]
 
 
 def _worst(
-    forms: Sequence[FrameForm], may: Sequence[Collection[Content] | None], only: int = -1
+    forms: Sequence[FrameForm], possible: Sequence[Collection[Content] | None], only_frame: int = -1
 ) -> tuple[Number, Number]:
-    """Largest (charge, discharge) of any mixture, W. only: count the values of this frame alone;
-    -1: of all frames.
+    """Largest (charge, discharge) of any mixture, W. only_frame: the one frame whose values count;
+    -1: the values of all frames count.
     """
     ways: set[Number] = set()
-    numbers: list[tuple[str, Number, Number]] = []
-    for number, (form, contents) in enumerate(zip(forms, may)):
-        for index, of in enumerate(form.values):
-            possible = None if contents is None else [content[index] for content in contents]
-            if of.role == "mode":
-                ways |= set(EVERY_WAY if possible is None else possible)
-            elif only in (-1, number):
-                ends = (min(possible), max(possible)) if possible else (-inf, inf)
-                numbers.append((of.role, *ends))
+    ranges: list[tuple[str, Number, Number]] = []
+    for number, (form, contents) in enumerate(zip(forms, possible)):
+        for index, value_form in enumerate(form.values):
+            options = None if contents is None else [content[index] for content in contents]
+            if value_form.role == "mode":
+                ways |= set(EVERY_WAY if options is None else options)
+            elif only_frame in (-1, number):
+                ends = (min(options), max(options)) if options else (-inf, inf)
+                ranges.append((value_form.role, *ends))
     ways = ways or {-1, 1}
     worst: dict[int, Number] = {-1: 0, 1: 0}
-    for role, low, high in numbers:
+    for role, low, high in ranges:
         for way in (-1, 1):
             most = high if role != "power" or way > 0 else -low
             is_way = role not in ("charge", "discharge") or (role == "discharge") == (way > 0)

@@ -208,8 +208,8 @@ def effect(code: int, asked_W: int, granted_W: int) -> str:
     """One of EFFECTS. YES: in force as asked, now or at its start time. NO: no part of it acts."""
     if code in (GRANTED, LATER):
         return YES
-    is_some = code == CHARGING_ONLY or (code == LIMITED and (granted_W != 0 or asked_W == 0))
-    return PARTLY if is_some else NO
+    is_partly = code == CHARGING_ONLY or (code == LIMITED and (granted_W != 0 or asked_W == 0))
+    return PARTLY if is_partly else NO
 
 
 def label(code: int) -> str:

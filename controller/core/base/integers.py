@@ -30,18 +30,18 @@ def decay(tick_ms: int, time_ms: int) -> int:
 
 
 def lasting(
-    ms: int, counts: int, is_now: bool, passed_ms: int, times: tuple[int, int, int]
+    timer_ms: int, counts: int, is_present: bool, passed_ms: int, times: tuple[int, int, int]
 ) -> tuple[int, int]:
     """Step the timer of a cause. A cause counts when it has been present for a time, and no longer
     counts when it has been absent for a time.
 
-    Returns (ms, counts). times: ms until it counts; ms until it no longer counts; how many times
-    slower the timer runs backward than forward. At equal speeds, a cause that is present half of
-    the time would never count.
+    Returns (timer_ms, counts). times: ms until it counts; ms until it no longer counts; how many
+    times slower the timer runs backward than forward. At equal speeds, a cause that is present half
+    of the time would never count.
     """
     set_ms, clear_ms, leak_parts = times
     if counts:
-        ms = clear_ms if is_now else max(ms - passed_ms, 0)
-        return ms, int(ms > 0)
-    ms = ms + passed_ms if is_now else max(0, ms - passed_ms // leak_parts)
-    return (clear_ms, 1) if ms >= set_ms else (ms, 0)
+        timer_ms = clear_ms if is_present else max(timer_ms - passed_ms, 0)
+        return timer_ms, int(timer_ms > 0)
+    timer_ms = timer_ms + passed_ms if is_present else max(0, timer_ms - passed_ms // leak_parts)
+    return (clear_ms, 1) if timer_ms >= set_ms else (timer_ms, 0)

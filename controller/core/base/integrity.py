@@ -1,7 +1,7 @@
 """The integrity of one reading: decides whether a new value counts.
 
-A single false report once made the battery replace a sun that had not gone. A phase jump looks like
-a step of the frequency. A value that is read again before the device measures again confirms
+A single false report once made the battery replace PV power that had not gone. A phase jump looks
+like a step of the frequency. A value that is read again before the device measures again confirms
 nothing. So a small change counts at once, and a jump needs a reason to be believed:
 
     other readings confirm it            --> it counts at once
@@ -12,8 +12,8 @@ nothing. So a small change counts at once, and a jump needs a reason to be belie
     the old value comes back sooner      --> the old value still counts; this is a flap
     it flaps again and again             --> the reading is unknown for DOUBT_MS
 
-The value before the jump stays in use until the jump counts, so a false value moves nothing. The
-largest harm without other readings: changes up to `step` act, and a jump that lasts.
+The value before the jump stays in use until the jump counts, so a false value moves nothing. If no
+other reading exists, false changes of up to `step` act, and so does a false jump that lasts.
 """
 
 from array import array
@@ -56,7 +56,7 @@ class Integrity:
 
     @property
     def is_open(self) -> bool:
-        """True while `pass_` must be called: a jump waits, or a time runs."""
+        """True while `advance` must be called: a jump waits, or a time runs."""
         return any(self._state[self._at + WAITS : self._at + WORDS])
 
     @property
@@ -85,9 +85,9 @@ class Integrity:
             waits_ms = max(waits_ms, 1)
         self._state[self._words] = array("q", [counted, value, waits_ms, doubt_ms, flaps_ms])
 
-    def pass_(self, passed_ms: int, verdict: int = ALONE) -> int:
-        """Let time pass. verdict: what the other readings say of a jump that waits. Returns the
-        change of the value that counts now without a confirmation, else 0.
+    def advance(self, passed_ms: int, verdict: int = ALONE) -> int:
+        """Let time pass. verdict: judgement of the other readings on a jump that waits. Returns the
+        jump if it counts from now on without a confirmation, else 0.
         """
         counted, seen, waits_ms, doubt_ms, flaps_ms = self._state[self._words]
         jump, moved = seen - counted, 0
@@ -100,8 +100,8 @@ class Integrity:
             counted, waits_ms = seen, 0
         elif waits_ms:
             waits_ms += passed_ms
-            most_ms = CONTRADICTED_MS if verdict == CONTRADICTED else self._alone_ms
-            if waits_ms > most_ms:
+            limit_ms = CONTRADICTED_MS if verdict == CONTRADICTED else self._alone_ms
+            if waits_ms > limit_ms:
                 waits_ms, doubt_ms = 0, DOUBT_MS if verdict == CONTRADICTED else 0
                 moved = 0 if doubt_ms else jump
         flaps_ms = max(0, flaps_ms - passed_ms)

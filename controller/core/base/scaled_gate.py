@@ -51,7 +51,7 @@ class ScaledGate:
             return reasons.GATE_ADDRESS
         gate = self._made.get((address, exponent))
         if gate is None:
-            power = ValueForm(
+            power_form = ValueForm(
                 role="power",
                 words=WORDS,
                 number="signed",
@@ -61,7 +61,7 @@ class ScaledGate:
                 offset=Fraction(0),
                 raws={},
             )
-            gate = FormGate([FrameForm(self._unit_id, REGISTERS, address, (power,))])
+            gate = FormGate([FrameForm(self._unit_id, REGISTERS, address, (power_form,))])
             self._made = {(address, exponent): gate}
         return gate.check(frame, charge_W_max, discharge_W_max)
 

@@ -1,10 +1,10 @@
 """The chain of a set-point: request -> caps -> ramp -> obligations -> limits, with its trace.
 
-All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped: a
-part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573). short_W
-is the power by which an obligation is not met. Either limits withhold this power, or the grid meter
-differs from its prediction (meter_off_W in policies/found.py). Then a converter gives less than its
-set-point, or the prediction is wrong.
+All powers are W at the AC terminals, > 0 discharges. The parts of a request are added before the
+sum is clamped: a part that was clamped first gave -2 kW instead of +3 kW (OpenEMS/openems issue
+3573). An obligation is short of power if limits withhold it, or if the grid meter differs from its
+prediction (meter_off_W in policies/found.py). Then a converter gives less than its set-point, or
+the prediction is wrong.
 """
 
 from array import array
@@ -88,7 +88,7 @@ class Chain:
         elif isinstance(answer, answers.Obligation):
             self.obligations.add(answer)
         elif isinstance(answer, answers.FastRequest):
-            self.fast = answer if self.fast is NO_REQUEST else answers.both(self.fast, answer)
+            self.fast = answer if self.fast is NO_REQUEST else answers.combined(self.fast, answer)
         else:
             self.base = answer
 
@@ -105,7 +105,7 @@ class Chain:
         self.out[O_AVAILABLE_LOW_W], self.out[O_AVAILABLE_HIGH_W] = low_W, high_W
         return low_W, high_W
 
-    def tell_measured(self, battery_W: int) -> None:
+    def show_measured(self, battery_W: int) -> None:
         """Show in `out` that no more power is available than is measured, when a converter limits
         itself below its set-point. Control keeps its own range. Otherwise a converter that gave
         less for a moment would not be asked for more again.
@@ -127,34 +127,35 @@ class Chain:
         out[O_REQUEST_W] = request_W
         capped_W = self._bounded(request_W, self.caps, O_CAPS_LOW_W, O_AFTER_CAPS_W, O_CAPS_REASON)
         ramped_W = self._ramped(capped_W, elapsed_ticks)
-        value_W, reason = self.obligations.apply(ramped_W, adds=True)
-        out[O_OBLIGATION_W] = value_W
-        out[O_OBLIGATION_REASON] = reasons.NONE if value_W == ramped_W else reason
-        ends = self.limits
-        setpoint_W = self._bounded(value_W, ends, O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON)
-        plain_W = setpoint_W
+        obliged_W, reason = self.obligations.apply(ramped_W, with_added=True)
+        out[O_OBLIGATION_W] = obliged_W
+        out[O_OBLIGATION_REASON] = reasons.NONE if obliged_W == ramped_W else reason
+        limits = self.limits
+        setpoint_W = self._bounded(obliged_W, limits, O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON)
+        without_added_W = setpoint_W
         if self.obligations.adds_W:
-            plain_W = within(self.obligations.apply(ramped_W)[0], ends.low_W, ends.high_W)
+            plain_W, _ = self.obligations.apply(ramped_W)
+            without_added_W = within(plain_W, limits.low_W, limits.high_W)
         shown_W = within(setpoint_W - self.meter_off_W, -WIDE_W, WIDE_W)
-        short_W, short_reason = self.obligations.short(shown_W)
+        short_W, short_reason = self.obligations.shortfall(shown_W)
         out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = short_W, short_reason
-        out[O_HELD_BACK_W] = within(request_W - plain_W, -WIDE_W, WIDE_W)
-        by_limit_or_obligation = out[O_LIMIT_REASON] or out[O_OBLIGATION_REASON]
-        out[O_BINDING_REASON] = by_limit_or_obligation or out[O_RAMP_REASON] or out[O_CAPS_REASON]
-        self.state[0], self.state[1] = setpoint_W, setpoint_W - plain_W
+        out[O_HELD_BACK_W] = within(request_W - without_added_W, -WIDE_W, WIDE_W)
+        last_reason = out[O_LIMIT_REASON] or out[O_OBLIGATION_REASON]
+        out[O_BINDING_REASON] = last_reason or out[O_RAMP_REASON] or out[O_CAPS_REASON]
+        self.state[0], self.state[1] = setpoint_W, setpoint_W - without_added_W
         return setpoint_W
 
     def _bounded(
-        self, value_W: int, bounds: PowerInterval, first: int, after: int, reason: int
+        self, before_W: int, bounds: PowerInterval, first_at: int, after_at: int, reason_at: int
     ) -> int:
-        """The bounded value. Traces both ends and reasons from `first` on, the value at `after`,
-        its reason at `reason`.
+        """The bounded power. Three places in `out` get a trace: both bounds with their reasons
+        from first_at on, the bounded power, and the reason for its change.
         """
         out = self.out
-        out[first], out[first + 1] = bounds.low_W, bounds.low_reason
-        out[first + 2], out[first + 3] = bounds.high_W, bounds.high_reason
-        out[after] = after_W = within(value_W, bounds.low_W, bounds.high_W)
-        out[reason] = end_reason(value_W, after_W, bounds)
+        out[first_at], out[first_at + 1] = bounds.low_W, bounds.low_reason
+        out[first_at + 2], out[first_at + 3] = bounds.high_W, bounds.high_reason
+        out[after_at] = after_W = within(before_W, bounds.low_W, bounds.high_W)
+        out[reason_at] = end_reason(before_W, after_W, bounds)
         return after_W
 
     def _ramped(self, value_W: int, elapsed_ticks: int) -> int:

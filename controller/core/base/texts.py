@@ -10,8 +10,8 @@ def table(text: str) -> list[list[str]]:
     """The cells of each row. A line that begins with a space continues the line before. A line
     that begins with # is a remark.
     """
-    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", dedent(text).strip())]
-    return [[cell.strip() for cell in row.split("|")] for row in entries if row and row[0] != "#"]
+    rows = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", dedent(text).strip())]
+    return [[cell.strip() for cell in row.split("|")] for row in rows if row and row[0] != "#"]
 
 
 def of_codes(codes: dict[str, int], text: str) -> dict[int, Text]:

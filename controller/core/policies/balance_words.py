@@ -78,25 +78,25 @@ class Engine(Words):
     warm_ms: int  # time for which it has run as asked without power; 0: it is not warming up
 
 
-def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
-    """(name, reason code) of each signal, by its number in balance.py. sets, suns: names."""
+def signals(sets: Sequence[DeviceView], inverters: Sequence[DeviceView]) -> list[tuple[str, int]]:
+    """(name, reason code) of each signal, by its number in balance.py."""
     rows = [*CABINET]
-    for name in sets:
-        rows.append((f"{name}.power_W", reasons.GENSET_POWER_WRONG))
-        rows.append((f"{name}.is_running", reasons.RUNNING_WRONG))
-    rows += [(f"{name}.power_W", reasons.PV_POWER_WRONG) for name in suns]
+    for view in sets:
+        rows.append((f"{view.device.name}.power_W", reasons.GENSET_POWER_WRONG))
+        rows.append((f"{view.device.name}.is_running", reasons.RUNNING_WRONG))
+    rows += [(f"{view.device.name}.power_W", reasons.PV_POWER_WRONG) for view in inverters]
     return rows[:SIGNALS_MAX]
 
 
 def contradicted(
-    known: Sequence[tuple[str, int]], wrong: int, doubtful: int
+    rows: Sequence[tuple[str, int]], wrong: int, doubtful: int
 ) -> list[tuple[str, int]]:
-    """(name, reason code) of each wrong signal, then of each doubtful one. known: of `signals`."""
-    rows = [signal for number, signal in enumerate(known) if wrong >> number & 1]
-    for number, (name, code) in enumerate(known):
+    """(name, reason code) of each wrong signal, then of each doubtful one. rows: of `signals`."""
+    found = [signal for number, signal in enumerate(rows) if wrong >> number & 1]
+    for number, (name, code) in enumerate(rows):
         if doubtful & ~wrong & 1 << number:
-            rows.append((name, code if number == SOURCE else reasons.POWERS_DOUBTFUL))
-    return rows
+            found.append((name, code if number == SOURCE else reasons.POWERS_DOUBTFUL))
+    return found
 
 
 def power_of(device: DeviceView) -> tuple[int | None, int]:

@@ -93,9 +93,12 @@ class Function:
     PARAMETERS: tuple[ParameterRow, ...] = ()  # rows as in controller/core/parameters.py
     TEXTS: dict[int, Text] = {}  # text of every reason code that it gives
     OUTPUTS: tuple[str, ...] = ()  # names of the words of `out`
-    state: "array[int]"  # words that it remembers
+    state: "array[int]" = array("i")  # words that it remembers
     more: Sequence["array[int]"] = ()  # further arrays that it remembers
     out: "array[int]" = array("i")  # words that it publishes
+
+    def __init__(self, setup: Setup):
+        """Keep what `step` needs of the setup."""
 
     @classmethod
     def output_names(cls, source_count: int) -> Sequence[str]:
@@ -116,7 +119,7 @@ class Function:
         return []
 
     def arrays(self) -> list["array[int]"]:
-        """Every array that carries over to the next tick, in the order of the journal."""
+        """The arrays that carry over to the next tick, in the order of the journal."""
         return [self.state, *self.more, *([self.out] if self.out else [])]
 
     def numbers(self, code: int) -> dict[str, Any] | None:

@@ -65,8 +65,10 @@ def response_W(off_mHz: int, dead_band_mHz: int, full_mHz: int, rated_W: int, li
 def kept_permille(settings: Mapping[str, int]) -> tuple[int, int]:
     """(lowest, highest) state of charge that the response leaves to others, permille."""
     energy_Wh = settings["droop_W_max"] * settings["droop_reserve_s"] // 3600
-    need = -(-energy_Wh * 1_000_000 // (settings["energy_Wh"] * LOSS_PERMILLE))
-    return settings["soc_reserve_backup_permille"] * (need > 0) + need, 1000 - need
+    need_permille = -(-energy_Wh * 1_000_000 // (settings["energy_Wh"] * LOSS_PERMILLE))
+    if not need_permille:
+        return 0, 1000
+    return settings["soc_reserve_backup_permille"] + need_permille, 1000 - need_permille
 
 
 class State(Words):
@@ -152,10 +154,10 @@ class Droop(Function):
             asked_W, state.response_W - step_W, state.response_W + step_W
         )
         charge_W, discharge_W = self._band_W(known, passed_ms)
-        kept = FREQUENCY_KEPT
+        cap_code = FREQUENCY_KEPT
         code = FREQUENCY_RESPONSE if is_known else FREQUENCY_UNKNOWN
-        ends = now_W - charge_W, code, now_W + discharge_W, code
-        return Cap(charge_W, kept, discharge_W, kept), Obligation(RANK, *ends, now_W)
+        bounds = now_W - charge_W, code, now_W + discharge_W, code
+        return Cap(charge_W, cap_code, discharge_W, cap_code), Obligation(RANK, *bounds, now_W)
 
     def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Forget the frequency off the grid."""
@@ -189,7 +191,7 @@ class Droop(Function):
         before_mHz, state.read_mHz = state.read_mHz, now_mHz
         if now_mHz != before_mHz:
             state.same_ms = 0
-        frequency.pass_(state.heard_ms)
+        frequency.advance(state.heard_ms)
         frequency.take(now_mHz, 0, 0)
         state.heard_ms = 0
         if frequency.value == now_mHz and not frequency.is_doubted:
@@ -198,14 +200,12 @@ class Droop(Function):
     def _band_W(self, known: Known, passed_ms: int) -> tuple[int, int]:
         """(charge, discharge) that are left to others, W."""
         state, soc = self.state, known.soc_permille
-        above, below = (soc[0] - self._low, self._high - soc[1]) if soc else (0, 0)
-        most = passed_ms * WHOLE // TAPER_MS
-        state.discharge_share = _moved(state.discharge_share, above, most)
-        state.charge_share = _moved(state.charge_share, below, most)
-        charge_W, discharge_W = (
-            max(0, most_W - self._limit_W)
-            for most_W in (known.limit.charge_W_max, known.limit.discharge_W_max)
-        )
+        left, room = (soc[0] - self._low, self._high - soc[1]) if soc else (0, 0)
+        step_max = passed_ms * WHOLE // TAPER_MS
+        state.discharge_share = _moved(state.discharge_share, left, step_max)
+        state.charge_share = _moved(state.charge_share, room, step_max)
+        charge_W = max(0, known.limit.charge_W_max - self._limit_W)
+        discharge_W = max(0, known.limit.discharge_W_max - self._limit_W)
         return charge_W * state.charge_share // WHOLE, discharge_W * state.discharge_share // WHOLE
 
     def numbers(self, code: int) -> dict[str, Any]:
@@ -220,7 +220,7 @@ class Droop(Function):
         }
 
 
-def _moved(share: int, room_permille: int, most: int) -> int:
+def _moved(share: int, room_permille: int, step_max: int) -> int:
     """The share of the band after a step towards the room that the state of charge leaves."""
     wanted = within(room_permille, 0, TAPER_PERMILLE) * WHOLE // TAPER_PERMILLE
-    return within(wanted, share - most, share + most)
+    return within(wanted, share - step_max, share + step_max)

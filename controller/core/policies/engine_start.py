@@ -38,7 +38,8 @@ class State(Words):
     is_wanted: int
     is_outage: int  # it has been wanted in the present outage
     phase: int
-    ms: int  # time in this phase; before the set has reported: since the start of the controller
+    # time in this phase; before the set has reported: since the start of the controller
+    phase_ms: int
     starts: int
     run_ms: int  # time for which the engine has run; MS_MAX if it was found running
     found_ms: int  # time for which an engine that was found running must still run
@@ -63,23 +64,23 @@ class EngineStart:
             state.run_ms = min(state.run_ms + passed_ms, MS_MAX) if is_running > 0 else 0
             state.found_ms = max(0, state.found_ms - passed_ms) if is_running > 0 else 0
 
-    def find(self, is_running: int | None, passed_ms: int) -> None:
-        """Want a set that already runs or gives power at the controller's start. The report of its
-        power may come later.
+    def adopt(self, is_running: int | None, passed_ms: int) -> None:
+        """Keep a set running that already runs or gives power at the controller's start. The report
+        of its power may come later.
         """
         state, device = self.state, self.device
         is_found = bool(is_running) or is_loaded(device)
         if device.reported("is_running") is None and not is_found:
             return
-        state.ms = min(state.ms + passed_ms, MS_MAX)
+        state.phase_ms = min(state.phase_ms + passed_ms, MS_MAX)
         is_awaited = device.bits["power_W"] and not device.is_heard("power_W")
-        if is_awaited and not is_found and state.ms < FOUND_MS:
+        if is_awaited and not is_found and state.phase_ms < FOUND_MS:
             return
         state.is_heard, state.is_wanted = 1, is_found
         if is_found:
             state.found_ms, state.run_ms = max(0, FOUND_MS - state.run_ms), MS_MAX
 
-    def want(
+    def decide(
         self,
         soc_permille: tuple[int, int] | None,
         is_called: bool,
@@ -90,8 +91,8 @@ class EngineStart:
         wanted at any state of charge; may_stop: another source carries the bus.
         """
         state, settings = self.state, self.device.settings
-        level = self._grid_permille if is_on_grid else settings["start_soc_permille"]
-        is_low = soc_permille and soc_permille[0] <= level
+        level_permille = self._grid_permille if is_on_grid else settings["start_soc_permille"]
+        is_low = soc_permille and soc_permille[0] <= level_permille
         if is_called or is_low:
             state.is_wanted = 1
         elif soc_permille and may_stop and not state.found_ms:
@@ -100,7 +101,7 @@ class EngineStart:
                 state.is_wanted = 0
         state.is_outage = not is_on_grid and (state.is_wanted or state.is_outage)
 
-    def go_on(
+    def step(
         self, is_running: int | None, is_estop: bool, is_off_grid: bool, passed_ms: int
     ) -> None:
         """Step the phase of the start."""
@@ -117,7 +118,7 @@ class EngineStart:
             if state.run_ms >= device.settings["start_s_max"] * 1000:
                 state.starts = 0
         elif is_running is not None:
-            state.ms = min(state.ms + passed_ms, MS_MAX)
+            state.phase_ms = min(state.phase_ms + passed_ms, MS_MAX)
             if is_estop:
                 state.starts -= state.phase == STARTING
                 self._enter(OFF)
@@ -138,14 +139,14 @@ class EngineStart:
             self._enter(OFF)
             state.starts = 0
         state.away_ms = 0
-        phase, ms = state.phase, state.ms
+        phase, phase_ms = state.phase, state.phase_ms
         if state.starts >= settings["starts_max"]:
             again_ms = FAILED_MS
-        waits = phase == WAITING or phase == FAILED and is_off_grid
-        if phase == OFF or waits and ms >= again_ms:
+        may_start_again = phase == WAITING or phase == FAILED and is_off_grid
+        if phase == OFF or may_start_again and phase_ms >= again_ms:
             self._enter(STARTING)
             state.starts = min(state.starts + 1, MS_MAX)
-        elif phase == RUNNING or phase == STARTING and ms >= settings["start_s_max"] * 1000:
+        elif phase == RUNNING or phase == STARTING and phase_ms >= settings["start_s_max"] * 1000:
             self._fail(is_off_grid)
 
     def _fail(self, is_off_grid: bool) -> None:
@@ -153,23 +154,22 @@ class EngineStart:
         self._enter(FAILED if is_last and not is_off_grid else WAITING)
 
     def _enter(self, phase: int) -> None:
-        self.state.phase, self.state.ms = phase, 0
+        self.state.phase, self.state.phase_ms = phase, 0
 
-    def asked(self) -> list[BaseRequest | Obligation]:
+    def answers(self) -> list[BaseRequest | Obligation]:
         """Request of the set, and the obligation that overrides its least times."""
         phase, starts = self.state.phase, self.state.starts
         if phase == OFF:
             is_wanted = self.state.is_wanted
             return [BaseRequest(0, reasons.GENSET_NOT_READY if is_wanted else reasons.NO_REQUEST)]
-        asked: list[BaseRequest | Obligation] = [BaseRequest(1, reasons.GENSET_NEEDED)]
+        request, code = BaseRequest(1, reasons.GENSET_NEEDED), reasons.GENSET_STARTS_AGAIN
         if phase in (WAITING, FAILED):
-            is_failed = starts >= self.device.settings["starts_max"]
-            code = reasons.GENSET_FAILED if is_failed else reasons.GENSET_STARTS_AGAIN
-            return [*asked, Obligation(START, 0, code, 0, code)]
+            if starts >= self.device.settings["starts_max"]:
+                code = reasons.GENSET_FAILED
+            return [request, Obligation(START, 0, code, 0, code)]
         if phase == STARTING and starts > 1:
-            code = reasons.GENSET_STARTS_AGAIN
-            return [*asked, Obligation(START, 1, code, 1, code)]
-        return asked
+            return [request, Obligation(START, 1, code, 1, code)]
+        return [request]
 
     def accepted_W(self, is_forming: bool) -> int:
         """Power with which this set may be loaded, W.

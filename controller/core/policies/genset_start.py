@@ -22,7 +22,6 @@ from controller.core.policies.modes import BLACK_START, GRID, RETURN
 from controller.core.policies.source_reports import given_W, metered_W, runs
 
 SHARE = (30, "genset")
-KEPT = "backup", "hysteresis"
 # Battery and engine are measured at different moments; a low-pass evens out the difference.
 LOAD_MS = 5000
 
@@ -74,16 +73,17 @@ class GensetStart(Function):
     """)
 
     def __init__(self, setup: Setup):
+        settings = setup.settings
         # On the grid the schedule may discharge below the start level; this must not start a set.
-        backup, most = [setup.settings[f"soc_reserve_{name}_permille"] for name in KEPT]
-        self.engines = [
-            EngineStart(*actuator, backup - most) for actuator in setup.actuators(self.ROLES)
-        ]
+        hysteresis = settings["soc_reserve_hysteresis_permille"]
+        grid_permille = settings["soc_reserve_backup_permille"] - hysteresis
+        actuators = setup.actuators(self.ROLES)
+        self.engines = [EngineStart(*actuator, grid_permille) for actuator in actuators]
         self.more = [engine.state for engine in self.engines]
-        self._suns = setup.site.suns
-        self._share_permille = setup.settings["share_permille"]
+        self._inverters = setup.site.inverters
+        self._share_permille = settings["share_permille"]
         self._tick_ms = setup.tick_ms
-        self._quantum_W = setup.settings["setpoint_quantum_W"]
+        self._quantum_W = settings["setpoint_quantum_W"]
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
         self.state = State.zero()
 
@@ -94,32 +94,30 @@ class GensetStart(Function):
         answers: list[Answer | ForDevice] = []
         passed_ms, findings.genset_W = elapsed_ticks * self._tick_ms, 0
         is_called = findings.mode == BLACK_START or findings.is_off_grid and findings.is_set_needed
-        # another source certainly is there
-        is_other = findings.is_forming or not findings.is_off_grid
-        may_stop = findings.mode != RETURN and is_other and not findings.is_carried_by_sets
+        has_source = findings.is_forming or not findings.is_off_grid  # beside the sets
+        may_stop = findings.mode != RETURN and has_source and not findings.is_carried_by_sets
         for engine in self.engines:
             is_running = runs(engine.device)
             engine.count_run(is_running, passed_ms)
             if not engine.state.is_heard:
-                engine.find(is_running, passed_ms)
+                engine.adopt(is_running, passed_ms)
             if engine.state.is_heard:
-                engine.want(known.soc_permille, is_called, may_stop, findings.mode == GRID)
-            engine.go_on(is_running, known.is_estop, findings.is_off_grid, passed_ms)
-            answers += [ForDevice(engine.number, answer) for answer in engine.asked()]
+                engine.decide(known.soc_permille, is_called, may_stop, findings.mode == GRID)
+            engine.step(is_running, known.is_estop, findings.is_off_grid, passed_ms)
+            answers += [ForDevice(engine.number, answer) for answer in engine.answers()]
             if findings.is_off_grid:
                 findings.genset_W += engine.accepted_W(findings.is_forming)
         return answers + self._share(known, findings, elapsed_ticks)
 
     def _share(self, known: Known, findings: Found, elapsed_ticks: int) -> list[Obligation]:
-        """While the sets carry the bus, the battery must take the power that they cannot. The load
-        is measured at battery and sets, and by the load meter. If the two differ, the battery does
-        no more than both measurements need. A 100 kW set that reported 0 kW once made the battery
-        charge more and more, until the set was overloaded.
+        """The battery's share of the load while the sets carry the bus: the part that the sets must
+        not carry. The load is measured at battery and sets, and by the load meter. If the two
+        differ, the battery does no more than both measurements need. A 100 kW set that reported 0
+        kW once made the battery charge more and more, until the set was overloaded.
         """
         state = self.state
-        loads_W = (
-            [] if findings.is_forming or not findings.genset_W else self._loads_W(known, findings)
-        )
+        are_loaded = findings.genset_W and not findings.is_forming
+        loads_W = self._loads_W(known, findings) if are_loaded else []
         if not loads_W:
             state.least = state.most = 0
             return []
@@ -140,7 +138,7 @@ class GensetStart(Function):
             return []
         sum_W = given_W(known, [engine.device for engine in self.engines])
         loads_W = [] if sum_W is None else [sum_W]
-        load_W = metered_W(known, findings, self._suns, self._share_permille)
+        load_W = metered_W(known, findings, self._inverters, self._share_permille)
         if load_W is not None:
             loads_W += [load_W + min(0, findings.others_W), load_W + max(0, findings.others_W)]
         return loads_W

@@ -1,11 +1,11 @@
 """Contacts of the grid operator, such as 60, 30 and 0 %: a cap of import and export by wire.
 
-A ripple-control receiver closes a contact while its stage holds. Each closed one leaves a part of
-the connection's limits, and the smallest part counts. It is an obligation of the battery, as the
-connection itself is: no hint and no schedule exceeds it. The battery gives before a load is shed,
-and takes before PV is curtailed. The naive way opens the cap when the input module is silent, or
-closes the site by a broken wire. Here a contact keeps its last state while its module is silent.
-Before the first reply it counts as closed.
+A ripple-control receiver closes a contact while its stage holds. Each closed contact leaves a part
+of the connection's limits, and the smallest part counts. This cap is an obligation of the battery,
+so no hint and no schedule exceeds it. The battery gives power before a load is shed, and takes
+power before PV is curtailed. The naive way opens the cap when the input module is silent, or closes
+the site by a broken wire. Here a contact keeps its last state while its module is silent. Before
+the first reply it counts as closed.
 """
 
 from array import array
@@ -35,7 +35,7 @@ OUTPUTS = ("contacts_closed", "contacts_import_W_max", "contacts_export_W_max")
 
 
 class Contacts(Words):
-    """The contacts of one device. heard, closed: a bit for each one."""
+    """The contacts of one device. heard, closed: a bit for each contact."""
 
     heard: int
     closed: int
@@ -62,10 +62,10 @@ class GridContact(Function):
         names = ("grid_import_W_max", "grid_export_W_max")
         self._whole_W = array("i", [setup.settings[name] for name in names])
         self._quantum_W = setup.settings["setpoint_quantum_W"]
-        self.state = array("i")
         self.more = self.contacts = [Contacts.zero() for _ in self._devices]
         for contacts, device in zip(self.contacts, self._devices):
-            contacts.closed = sum([bool(device.bits[n]) << bit for bit, n in enumerate(CONTACTS)])
+            has_contact = [device.bits[name] != 0 for name in CONTACTS]
+            contacts.closed = sum([is_one << bit for bit, is_one in enumerate(has_contact)])
         self.out = array("i", [0, *self._whole_W])
         self._publish()
 

@@ -4,8 +4,6 @@ The naive way gives each rack its share of the rated power, whatever its health.
 unit below a state of health of 80 % is reduced in proportion.
 """
 
-from array import array
-
 from controller.core.base import reasons
 from controller.core.base.answers import Cap
 from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
@@ -26,7 +24,6 @@ class HealthCap(Function):
 
     def __init__(self, setup: Setup):
         self._rated_W = setup.rated_W
-        self.state = array("i")
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[Cap, ...]:
         """The cap while a rack is worn, otherwise nothing."""

@@ -39,10 +39,10 @@ class Tightest:
 
     def add(self, group: int, value_W: int, source: int) -> None:
         """Take a value. source: index + 1."""
-        state = self.words
-        if value_W < state[group] or not state[GROUPS + group]:
-            state[group], state[GROUPS + group] = value_W, source
-            state[-1] |= 1 << group
+        group_words = self.words
+        if value_W < group_words[group] or not group_words[GROUPS + group]:
+            group_words[group], group_words[GROUPS + group] = value_W, source
+            group_words[-1] |= 1 << group
 
     def value_W(self, group: int) -> int:
         """The tightest value of a group; WIDE_W without any."""
@@ -53,18 +53,16 @@ class Tightest:
         return self.words[GROUPS + group]
 
     def narrowed(
-        self, direct: int, by_grid: int, room_W: int | None, quantum_W: int
+        self, cap_group: int, grid_group: int, room_W: int | None, quantum_W: int
     ) -> tuple[int, int]:
         """(cap in W, source index + 1): the tightest cap, or the power that a grid maximum leaves
-        if this is less. room_W: power that
-        the site without the battery gives in this direction. None: the grid maximum leaves 0 W.
+        if this is less. room_W: power that the site without the battery gives in this direction;
+        None: the grid maximum leaves 0 W.
         """
-        value_W, source = self.value_W(direct), self.source(direct)
-        if not self.source(by_grid):
-            return value_W, source
-        left_W = 0
+        value_W, source = self.value_W(cap_group), self.source(cap_group)
+        grid_source, left_W = self.source(grid_group), 0
         if room_W is not None:
-            left_W = (self.value_W(by_grid) + room_W) // quantum_W * quantum_W
-        if left_W < value_W or not source:
-            return min(left_W, WIDE_W), self.source(by_grid)
+            left_W = (self.value_W(grid_group) + room_W) // quantum_W * quantum_W
+        if grid_source and (left_W < value_W or not source):
+            return min(left_W, WIDE_W), grid_source
         return value_W, source

@@ -76,7 +76,7 @@ class HintRequest(Function):
             index for *_, index in sorted(order) if sources[index].rank >= hint_sources.REQUEST
         ]
         self._entry = list(hints.entries[_PLACE :: len(hint_sources.QUANTITIES)])
-        self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in is_operator]
+        self._reason = [reasons.OPERATOR if is_chief else reasons.HINT for is_chief in is_operator]
         self._ramp_W = [source.request_ramp_W_per_s for source in sources]
         self._leak_W = [source.energy_Wh_per_h_max // 2 for source in sources]
         self._size = [-(-source.energy_Wh_per_h_max // 2) * MS_PER_H for source in sources]
@@ -85,7 +85,7 @@ class HintRequest(Function):
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[BaseRequest, ...]:
         """The base request. Found gets the set-point and the available power, both less the
-        effective request and less what bridges the sun.
+        effective request and less the power that bridges a cloud.
         """
         state = self.state
         findings.is_requested, findings.is_exact = findings.scheduled_W != 0, False
@@ -156,9 +156,8 @@ class HintRequest(Function):
             if table_state[place] == outputs.NONE:
                 continue
             asked_W = table_state[self._entry[index] + table.E_VALUE_W]
-            is_resting = self._is_resting(
-                index, table_state[place] == outputs.RESTING, asked_W, elapsed_ms
-            )
+            was_resting = table_state[place] == outputs.RESTING
+            is_resting = self._is_resting(index, was_resting, asked_W, elapsed_ms)
             self._table.let_rest(self._entry[index], is_resting)
             if is_resting:
                 rests = True
@@ -181,8 +180,8 @@ class HintRequest(Function):
         moving_W = abs(self.state.effective_W) if self.state.owner == index + 1 else 0
         step_W = self._step_W(index, elapsed_ms)
         power_W = min(moving_W + step_W, max(moving_W, abs(asked_W)))
-        ahead = power_W * elapsed_ms * (2 * step_W + power_W) // (2 * step_W)
-        return level + ahead >= size
+        energy_ahead = power_W * elapsed_ms * (2 * step_W + power_W) // (2 * step_W)
+        return level + energy_ahead >= size
 
     def _step_W(self, index: int, elapsed_ms: int) -> int:
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)

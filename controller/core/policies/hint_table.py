@@ -142,10 +142,10 @@ class HintTable(Function):
         for place in range(self._heard, self._heard + self.count):
             state[place] = max(0, state[place] - ticks)
         for entry, place in enumerate(self.entries):
-            left = state[place + E_LEFT_TICKS]
-            if left:
-                state[place + E_LEFT_TICKS] = max(0, left - ticks)
-                if left <= ticks:
+            left_ticks = state[place + E_LEFT_TICKS]
+            if left_ticks:
+                state[place + E_LEFT_TICKS] = max(0, left_ticks - ticks)
+                if left_ticks <= ticks:
                     self._expire(entry, place)
 
     def _expire(self, entry: int, place: int) -> None:
@@ -210,10 +210,10 @@ class HintTable(Function):
         state = self.state
         if state[place + E_STATE] == FALLBACK:
             fallback_W = self.fallback_W[entry]
-            left = state[place + E_LEFT_TICKS]
-            if not left and state.lifted >> entry & 1:
+            left_ticks = state[place + E_LEFT_TICKS]
+            if not left_ticks and state.lifted >> entry & 1:
                 return hint_sources.ABSENT_W
-            return min(fallback_W, state[place + E_VALUE_W]) if left else fallback_W
+            return min(fallback_W, state[place + E_VALUE_W]) if left_ticks else fallback_W
         return (
             state[place + E_VALUE_W] if state[place + E_STATE] == VALID else hint_sources.ABSENT_W
         )
@@ -242,20 +242,20 @@ class HintTable(Function):
         for group in (g.CHARGE, g.DISCHARGE, g.IMPORT, g.EXPORT):
             # _cap replaces the first two if a grid maximum is tighter
             out[_SOURCES + group] = self._tightest.source(group)
-        first = len(hint_outputs.HINT_OUTPUTS)
+        place_in_out = len(hint_outputs.HINT_OUTPUTS)
         for entry, place in enumerate(self.entries):
-            request = self.group[entry] < 0
-            value_W = state[place + E_VALUE_W] if request else max(0, self.in_force_W(entry))
-            known = state[place + E_STATE]
+            is_request = self.group[entry] < 0
+            value_W = state[place + E_VALUE_W] if is_request else max(0, self.in_force_W(entry))
+            shown_state = state[place + E_STATE]
             is_tighter = state[place + E_VALUE_W] < self.fallback_W[entry]
-            if known == FALLBACK and state[place + E_LEFT_TICKS] and is_tighter:
-                known = VALID  # no heartbeat yet, but the hint's tighter value is in force
-            elif known == FALLBACK and self.in_force_W(entry) < 0:
-                known = NONE
-            out[first], out[first + hint_outputs.F_STATE] = value_W, known
-            left_ms = state[place + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0
-            out[first + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
-            first += len(hint_outputs.OUTPUT_FIELDS)
+            if shown_state == FALLBACK and state[place + E_LEFT_TICKS] and is_tighter:
+                shown_state = VALID  # no heartbeat yet, but the hint's tighter value is in force
+            elif shown_state == FALLBACK and self.in_force_W(entry) < 0:
+                shown_state = NONE
+            out[place_in_out], out[place_in_out + hint_outputs.F_STATE] = value_W, shown_state
+            left_ms = state[place + E_LEFT_TICKS] * self._tick_ms if shown_state != FALLBACK else 0
+            out[place_in_out + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
+            place_in_out += len(hint_outputs.OUTPUT_FIELDS)
 
     def _answers(self, part_W: int | None) -> Sequence[Answer]:
         """Cap and obligation. part_W: import of this cabinet with its battery at 0; None if

@@ -23,7 +23,7 @@ from controller.core.base.words import Words
 from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 
 ASK_MS, RETURN_MS = 2000, 60_000
-TENTH_MORE = 11, 10  # a factor of 1.1
+ROOM_TENTHS = 11  # room for the return of the load, relative to the requests
 STEP_W = 1000  # requests are whole kW
 LOAD_LOWERED, LOAD_LOWERED_LOW = 139, 140  # reason codes
 _TEXTS = """
@@ -96,7 +96,7 @@ class LoadCap(Function):
         is_low = need_W > max(0, wanted_W) and soc is not None and soc[0] <= self._low_permille
         if is_low:
             wanted_W = need_W
-        is_room = asked_W > 0 and room_W >= asked_W * TENTH_MORE[0] // TENTH_MORE[1]
+        is_room = asked_W > 0 and room_W >= asked_W * ROOM_TENTHS // 10
         state.wait_ms = max(0, state.wait_ms - passed_ms)
         state.short_ms = min(state.short_ms + passed_ms, ASK_MS) if wanted_W > 0 else 0
         state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) if is_room else 0

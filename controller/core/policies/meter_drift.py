@@ -71,8 +71,8 @@ class MeterDrift:
         wrong_drift_W = self._drift_W(state.wrong_sum_W, state.wrong_before_W)
         return right_W + state.drift_W, wrong_W + wrong_drift_W
 
-    def _drift_W(self, of_symbol_W: int, before_W: int) -> int:
-        drift_W = (of_symbol_W - before_W) // 4 if self.state.alike else 0
+    def _drift_W(self, symbol_W: int, before_W: int) -> int:
+        drift_W = (symbol_W - before_W) // 4 if self.state.alike else 0
         return drift_W if abs(drift_W) <= self._most_W else 0
 
     def begin_symbol(self) -> None:

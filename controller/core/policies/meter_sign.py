@@ -238,9 +238,9 @@ class MeterSign(Function):
             # a converter that is late by a chip steps against the code, which is a miss
             is_late = (own_W > 0) != state.is_up
             removed_W = self.drift.removed_W(state.right, state.wrong)
-            seen_W = (0, 0) if is_late else removed_W
-            if seen_W is not None:
-                self.statistics.take(*seen_W, own_W)
+            change_W = (0, 0) if is_late else removed_W
+            if change_W is not None:
+                self.statistics.take(*change_W, own_W)
         self.drift.end_symbol(state.is_void)
         if self.statistics.is_right:
             if delay_ms := self.steps.mean_ms():  # otherwise the old delay stays

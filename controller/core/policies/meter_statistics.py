@@ -68,12 +68,12 @@ class Statistics(Words):
         return statistic >= ONE * ERROR_PARTS
 
 
-def _after(statistic: int, found_W: int, wanted_W: int) -> int:
+def _after(statistic: int, change_W: int, expected_W: int) -> int:
     """The statistic after a symbol. A match has the right sign and size. If the change is too
     large, a load has moved, and the symbol is void.
     """
-    if 10 * abs(found_W) > STEP_TENTHS_MAX * abs(wanted_W):
+    if 10 * abs(change_W) > STEP_TENTHS_MAX * abs(expected_W):
         return statistic
-    size_W = found_W if wanted_W > 0 else -found_W
-    is_match = 10 * size_W >= STEP_TENTHS_MIN * abs(wanted_W)
+    size_W = change_W if expected_W > 0 else -change_W
+    is_match = 10 * size_W >= STEP_TENTHS_MIN * abs(expected_W)
     return statistic * (MATCH_EIGHTHS if is_match else MISS_EIGHTHS) >> 3

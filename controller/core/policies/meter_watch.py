@@ -101,8 +101,8 @@ class MeterWatch:
         state = self.state
         if state.is_before:
             dx_W, dy_W = expected_W - state.before_expected_W, shown_W - state.before_shown_W
-            parts_W = max(abs(dx_W), abs(dy_W), self._most_W)
-            dx_W, dy_W = dx_W * self._most_W // parts_W, dy_W * self._most_W // parts_W
+            scale_W = max(abs(dx_W), abs(dy_W), self._most_W)
+            dx_W, dy_W = dx_W * self._most_W // scale_W, dy_W * self._most_W // scale_W
             state.xx += dx_W * dx_W - state.xx // WATCHED
             state.xy += dx_W * dy_W - state.xy // WATCHED
         state.is_before, state.before_expected_W = 1, expected_W

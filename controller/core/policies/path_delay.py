@@ -69,9 +69,9 @@ def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
 def chips_ticks(settings: dict[str, int], tick_ms: int) -> list[int]:
     """[ticks of a short chip, ticks of a long chip]."""
     sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
-    ends_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
-    least_ms = [max(path_ms, 0) + more_ms for path_ms, more_ms in ends_ms]
-    return [chip_ticks(chip_ms, sample_ms, tick_ms) for chip_ms in least_ms]
+    paths_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
+    chips_ms = [max(path_ms, 0) + more_ms for path_ms, more_ms in paths_ms]
+    return [chip_ticks(chip_ms, sample_ms, tick_ms) for chip_ms in chips_ms]
 
 
 def in_use(measured_ms: int, stored_ms: int, settings: dict[str, int]) -> tuple[int, int]:

@@ -34,6 +34,7 @@ from controller.core.base.answers import WIDE_W, Obligation, grid_obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
 from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
+from controller.core.site_devices.signals_view import UtcTime
 
 OFF_W = 100_000_000
 RANK = (10, "peak_shaving")
@@ -42,12 +43,11 @@ RANK = (10, "peak_shaving")
 # too late for a rise.
 HORIZON_MS = 3000
 READING_MS = 1500  # age of a reading of the clock: whole seconds, written twice a second
-CLOCK = "uncertainty_ms", "day_d", "time_of_day_s"  # each has an age of its own
 TRUSTED_PART = 100  # the clock is trusted up to an error of 1/100 of the interval
 SPARE_MS = 60_000  # an empty battery charges with the spare energy over this time
 REPAID_PART = 4  # a debt is paid within a quarter of the interval
 SLEW_PART = 10  # largest correction: 1/10 of the passed time; an error above READING_MS is a step
-HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
+HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 
 # Words for the store: minute since 1970; import of the interval up to this minute, rounded up
 O_MINUTE, O_USED_WH = range(2)
@@ -68,10 +68,10 @@ class State(Words):
 
 
 class Import(NamedTuple):
-    """Grid power now, and with the battery at 0, W; None is unknown."""
+    """The import that counts now, and the import with the battery at 0, W."""
 
-    grid_W: int | None
-    connection_W: int | None
+    import_W: int
+    connection_W: int
 
 
 class PeakShaving(Function):
@@ -103,8 +103,7 @@ class PeakShaving(Function):
         self._connection_W = settings["grid_import_W_max"]
         self._interval_ms = settings["peak_interval_s"] * 1000
         self._tick_ms = setup.tick_ms
-        clocks = setup.site.of_role("clock")
-        self._clock = clocks[0] if clocks else None
+        self._site = setup.site
         self._repaid_ms = self._interval_ms // REPAID_PART
         self._stored = 0, 0
         self.state = State.zero()
@@ -116,19 +115,19 @@ class PeakShaving(Function):
         """The obligation that keeps the import within the energy left in the interval."""
         if self._limit_W == OFF_W:
             return ()
-        uncertainty_ms = self._uncertainty_ms()
+        clock = self._trusted_clock()
         self._stored = known.stored_peak
-        now = Import(known.grid_W, findings.connection_W)
-        self._pass(now, elapsed_ticks * self._tick_ms, uncertainty_ms)
+        now = Import(self._import_W(known.grid_W), findings.connection_W or 0)
+        self._pass(now, elapsed_ticks * self._tick_ms, clock)
         if findings.connection_W is None:
             return ()
         allowed_W, reason = self._limit_W - self.state.debt // self._repaid_ms, reasons.NO_CLOCK
-        if uncertainty_ms is not None:
-            allowed_W, reason = self._allowed_W(uncertainty_ms), reasons.PEAK_SHAVING
+        error_ms = clock.error_ms + READING_MS if clock else 0
+        if clock:
+            allowed_W, reason = self._allowed_W(error_ms), reasons.PEAK_SHAVING
         if findings.limit_W <= 0:
-            allowed_W = min(
-                allowed_W, max(0, findings.connection_W) + self._spare_W(uncertainty_ms)
-            )
+            spare_W = self._spare_W(error_ms)
+            allowed_W = min(allowed_W, max(0, findings.connection_W) + spare_W)
         imported, exported = (allowed_W, reason), (WIDE_W, reason)
         return (grid_obligation(RANK, findings.connection_W, imported, exported, self._quantum_W),)
 
@@ -136,8 +135,8 @@ class PeakShaving(Function):
         """Let the interval continue without import, off the grid."""
         if self._limit_W < OFF_W:
             self._stored = known.stored_peak
-            passed_ms = elapsed_ticks * self._tick_ms
-            self._pass(Import(0, None), passed_ms, self._uncertainty_ms())
+            now = Import(self._import_W(0), 0)
+            self._pass(now, elapsed_ticks * self._tick_ms, self._trusted_clock())
 
     def numbers(self, code: int) -> dict[str, Any]:
         """Numbers behind the reason: limit, energy of the interval, time left."""
@@ -150,55 +149,53 @@ class PeakShaving(Function):
             "left_s": (self._interval_ms - time_ms % self._interval_ms) // 1000,
         }
 
-    def _uncertainty_ms(self) -> int | None:
-        """Largest error of the interval's start; None if the clock is not trusted."""
-        readings = [self._clock.value(name) for name in CLOCK] if self._clock else [None]
-        stated_ms = readings[0]
-        if stated_ms is None or stated_ms + READING_MS > self._interval_ms // TRUSTED_PART:
-            return None
-        return None if None in readings else stated_ms + READING_MS
+    def _trusted_clock(self) -> UtcTime | None:
+        """The time, unless the error of an interval's start may be too large."""
+        clock, error_ms_max = self._site.utc_time(), self._interval_ms // TRUSTED_PART
+        return clock if clock and clock.error_ms + READING_MS <= error_ms_max else None
 
-    def _pass(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
+    def _import_W(self, grid_W: int | None) -> int:
+        """The import that counts now."""
+        state = self.state
+        if grid_W is None:
+            return max(state.last_W, self._limit_W)
+        state.last_W = max(0, grid_W)
+        return state.last_W
+
+    def _pass(self, now: Import, passed_ms: int, clock: UtcTime | None) -> None:
         """Advance the own time and count the import of the interval. Without a clock the debt is
         also counted.
         """
-        self._go_on(now, passed_ms, uncertainty_ms)
-        if uncertainty_ms is None:
-            self._owe(now, passed_ms)
+        self._advance(now, passed_ms, clock)
+        if clock is None:
+            self._count_debt(now.import_W, passed_ms)
 
-    def _go_on(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
-        state = self.state
-        off_ms = 0
-        if uncertainty_ms is not None:
-            off_ms = self._clock_ms() - state.time_ms - passed_ms
+    def _advance(self, now: Import, passed_ms: int, clock: UtcTime | None) -> None:
+        state, clock_off_ms = self.state, 0
+        # the words of the clock are at most READING_MS old
+        clock_ms = clock.time_s * 1000 + READING_MS // 2 if clock else None
+        if clock_ms is not None:
+            clock_off_ms = clock_ms - state.time_ms - passed_ms
         if not state.time_ms:
-            if uncertainty_ms is None:
+            if clock_ms is None:
                 self._count(now, passed_ms)
                 if state.counted_ms >= self._interval_ms:
                     self._begin_interval()
                 return
-            now_ms = state.time_ms = self._clock_ms()
-            state.used, state.counted_ms = self._used_before(now_ms), now_ms % self._interval_ms
-        elif abs(off_ms) <= READING_MS:
+            state.time_ms = clock_ms
+            state.used, state.counted_ms = self._used_before(clock_ms), clock_ms % self._interval_ms
+        elif abs(clock_off_ms) <= READING_MS:
             slew_ms = passed_ms // SLEW_PART
-            self._move_by(passed_ms + within(off_ms, -slew_ms, slew_ms))
+            self._move_by(passed_ms + within(clock_off_ms, -slew_ms, slew_ms))
         else:
-            self._step_by(off_ms + passed_ms)
+            self._step_by(clock_off_ms + passed_ms)
         self._count(now, passed_ms)
         self._publish()
 
-    def _clock_ms(self) -> int:
-        """Time of a trusted clock. Its words are at most READING_MS old."""
-        clock = self._clock
-        assert clock is not None
-        day_d, time_s = clock.value("day_d"), clock.value("time_of_day_s")
-        assert day_d is not None and time_s is not None
-        return day_d * DAY_MS + time_s * 1000 + READING_MS // 2
-
-    def _move_by(self, time_ms: int) -> None:
+    def _move_by(self, moved_ms: int) -> None:
         state, interval_ms = self.state, self._interval_ms
         before_ms = state.time_ms
-        state.time_ms += time_ms
+        state.time_ms += moved_ms
         if state.time_ms // interval_ms != before_ms // interval_ms:
             self._begin_interval()
 
@@ -207,34 +204,28 @@ class PeakShaving(Function):
         state.used = state.counted_ms = 0
         state.before_W, state.highest_W = state.highest_W, 0
 
-    def _step_by(self, time_ms: int) -> None:
+    def _step_by(self, moved_ms: int) -> None:
         """Follow a step of the clock: the clock was wrong, or the box was halted. The import of the
         missing time counts as its upper bound.
         """
         state, connection_W = self.state, self._connection_W
-        state.time_ms += time_ms
+        state.time_ms += moved_ms
         age_ms = state.time_ms % self._interval_ms
-        missing_ms = max(0, time_ms, age_ms - state.counted_ms)
+        missing_ms = max(0, moved_ms, age_ms - state.counted_ms)
         most = connection_W * (age_ms + READING_MS)
         state.used = min(most, state.used + connection_W * missing_ms)
         state.counted_ms = age_ms
 
     def _count(self, now: Import, passed_ms: int) -> None:
         state = self.state
-        if now.grid_W is not None:
-            state.last_W = max(0, now.grid_W)
-        import_W = state.last_W
-        if now.grid_W is None:
-            import_W = max(import_W, self._limit_W)
-        state.highest_W = max(state.highest_W, now.connection_W or 0)
-        state.used += import_W * passed_ms
+        state.highest_W = max(state.highest_W, now.connection_W)
+        state.used += now.import_W * passed_ms
         state.counted_ms += passed_ms
 
-    def _owe(self, now: Import, passed_ms: int) -> None:
+    def _count_debt(self, import_W: int, passed_ms: int) -> None:
         """Count the debt without a clock. It begins with the debt of the interval."""
         state, limit_W = self.state, self._limit_W
-        last_W = state.last_W if now.grid_W is not None else max(state.last_W, limit_W)
-        debt = state.debt + (last_W - limit_W) * passed_ms
+        debt = state.debt + (import_W - limit_W) * passed_ms
         if state.is_timed:
             debt = state.used - limit_W * state.counted_ms
         state.is_timed = 0
@@ -249,27 +240,25 @@ class PeakShaving(Function):
             minute_ms, used_Wh = begin_ms, 0
         return used_Wh * HOUR_MS + self._connection_W * (now_ms - minute_ms + READING_MS)
 
-    def _left(self, uncertainty_ms: int) -> tuple[int, int]:
+    def _left(self, error_ms: int) -> tuple[int, int]:
         """(import that is left of the interval after the margin, W x ms; ms until its end)."""
         time_ms, used, counted_ms = self.state.time_ms, self.state.used, self.state.counted_ms
         age_ms = time_ms % self._interval_ms if time_ms else counted_ms
-        margin = self._connection_W * (uncertainty_ms + max(0, age_ms - counted_ms))
+        margin = self._connection_W * (error_ms + max(0, age_ms - counted_ms))
         left = max(0, self._limit_W * self._interval_ms - used - margin)
         return left, self._interval_ms - age_ms
 
-    def _allowed_W(self, uncertainty_ms: int) -> int:
-        left, left_ms = self._left(uncertainty_ms)
+    def _allowed_W(self, error_ms: int) -> int:
+        left, left_ms = self._left(error_ms)
         allowed_W = min(left // max(left_ms, self._tick_ms), WIDE_W)
         if left_ms < HORIZON_MS and self.state.is_timed:
             allowed_W = min(allowed_W, self.state.allowed_W)
         self.state.allowed_W, self.state.is_timed = allowed_W, 1
         return allowed_W
 
-    def _spare_W(self, uncertainty_ms: int | None) -> int:
-        """Charging power of a battery that cannot discharge. Without a clock the function uses its
-        own time.
-        """
-        left, left_ms = self._left(uncertainty_ms or 0)
+    def _spare_W(self, error_ms: int) -> int:
+        """Charging power of a battery that cannot discharge."""
+        left, left_ms = self._left(error_ms)
         highest_W = max(self.state.highest_W, self.state.before_W)
         return max(0, left - highest_W * left_ms) // SPARE_MS
 

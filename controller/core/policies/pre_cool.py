@@ -46,7 +46,7 @@ def warm(
     """(cells are warm, the unit is warmer than the coolest unit). unit: from 1; 0: the warmest."""
     if units_ddegC is None:
         return None, None
-    warmest = units_ddegC[unit - 1] if 0 < unit <= len(units_ddegC) else max(units_ddegC)
-    cells = above(warmest, settings["cells_start_ddegC"], settings["cells_stop_ddegC"])
-    over = warmest - min(units_ddegC)
-    return cells, above(over, settings["spread_start_ddegC"], settings["spread_stop_ddegC"])
+    warmest_ddegC = units_ddegC[unit - 1] if 0 < unit <= len(units_ddegC) else max(units_ddegC)
+    cells = above(warmest_ddegC, settings["cells_start_ddegC"], settings["cells_stop_ddegC"])
+    spread_ddegC = warmest_ddegC - min(units_ddegC)
+    return cells, above(spread_ddegC, settings["spread_start_ddegC"], settings["spread_stop_ddegC"])

@@ -11,14 +11,12 @@ limit may charge as soon as PV gives more. A full battery that must charge becau
 forbidden stops charging as soon as PV gives less.
 
 While the grid power is unknown or not proven, PV may give the power that the load meter shows. In
-an island that a converter forms, the charging power left is added.
+an island that a converter forms, PV may also give the charging power that is left.
 
 While a notice says that the price is negative, PV gives only the power of the load: energy from the
 grid then earns money, and export costs money. Without a load meter the measured powers show the
 load within some seconds.
 """
-
-from array import array
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest, Cap, ForDevice
@@ -55,16 +53,15 @@ class PvLimit(Function):
         self._inverters = setup.actuators(self.ROLES)
         self._export_W = setup.settings["grid_export_W_max"]
         self._rated_W = sum([view.settings["rated_W"] for view, _ in self._inverters])
-        self._sources = setup.site.engines + setup.site.suns
-        self.state = array("q")
+        self._sources = setup.site.engines + setup.site.inverters
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[ForDevice]:
         """Request and cap of each inverter. The request is the largest power that it
         may feed in.
         """
         room_W = max(0, self._room_W(known, findings))
-        negative = findings.is_price_negative
-        reason = reasons.PV_PRICE_NEGATIVE if negative else reasons.PV_CURTAILED
+        is_price_negative = findings.is_price_negative
+        reason = reasons.PV_PRICE_NEGATIVE if is_price_negative else reasons.PV_CURTAILED
         answers = []
         for inverter, number in self._inverters:
             rated_W = inverter.settings["rated_W"]
@@ -81,8 +78,8 @@ class PvLimit(Function):
         load_W = given_W(known, self._sources) if findings.is_load_wrong else known.load_meter_W
         if findings.connection_W is None:
             return (load_W or 0) - (findings.low_W if findings.is_forming else 0)
-        # A silent inverter counts as 0, so the others get less room. One whose report jumps against
-        # the other powers counts as before the jump.
+        # A silent inverter counts as 0, so the others get less room. An inverter whose report jumps
+        # against the other powers counts as before the jump.
         powers_W = [max(0, inverter.held("power_W") or 0) for inverter, _ in self._inverters]
         beside_W = sum(powers_W) + findings.connection_W
         room_W = beside_W + findings.charge_W_max + self._export_W - findings.export_less_W

@@ -123,12 +123,12 @@ class Reserve(Function):
         """Numbers behind the reason: the level, its end and the discharge that it allows."""
         is_backup = code in (reasons.RESERVE_BACKUP, reasons.RESERVE_BACKUP_SOC_UNKNOWN)
         level = self.backup if is_backup else self.peaks
-        kept = self.state.backup_permille if is_backup else self.state.peaks_permille
+        end_permille = self.state.backup_permille if is_backup else self.state.peaks_permille
         return {
             "kind": "reserve",
             "level": "backup" if is_backup else "peaks",
-            "reserve_permille": kept,
-            "opens_at_permille": kept + self._hysteresis,
+            "reserve_permille": end_permille,
+            "opens_at_permille": end_permille + self._hysteresis,
             "is_reached": bool(level.is_reached),
             "discharge_W_max": level.discharge_W_max,
         }
@@ -159,8 +159,8 @@ class Reserve(Function):
         self.peaks.reason, self.backup.reason = self._reasons(soc_permille is not None)
         for level, end_permille, close_W, most_W in (peaks, backup):
             power_W = level.discharge_W_max
-            was = level.is_reached or state.is_started and not power_W
-            level.is_reached = self._reached(soc_permille, end_permille, was)
+            was_reached = level.is_reached or state.is_started and not power_W
+            level.is_reached = self._reached(soc_permille, end_permille, was_reached)
             if not state.is_started:  # without a ramp until a state of charge has been known
                 power_W = 0 if level.is_reached else most_W
             elif level.is_reached:
@@ -173,15 +173,15 @@ class Reserve(Function):
         if soc_permille is not None:
             state.is_started = 1
 
-    def _reasons(self, soc_ok: bool) -> tuple[int, int]:
+    def _reasons(self, is_soc_known: bool) -> tuple[int, int]:
         """Reason codes of (peaks level, backup level)."""
-        if not soc_ok:
+        if not is_soc_known:
             return reasons.RESERVE_PEAKS_SOC_UNKNOWN, reasons.RESERVE_BACKUP_SOC_UNKNOWN
         is_by_schedule = self.state.peaks_permille > self._peaks_permille
         peaks = reasons.SCHEDULE_RESERVE if is_by_schedule else reasons.RESERVE_PEAKS
         return peaks, reasons.RESERVE_BACKUP
 
-    def _reached(self, soc_permille: int | None, end_permille: int, was: int) -> int:
+    def _reached(self, soc_permille: int | None, end_permille: int, was_reached: int) -> int:
         if soc_permille is None or soc_permille <= end_permille:
             return 1
-        return 1 if was and soc_permille < end_permille + self._hysteresis else 0
+        return 1 if was_reached and soc_permille < end_permille + self._hysteresis else 0

@@ -24,8 +24,8 @@ class Rest:
     def __init__(self, setup: Setup, state: State) -> None:
         settings, site = setup.settings, setup.site
         self._state, self._speed = state, low_pass(CHECK_MS, REST_MS)
-        self._suns, sets = site.suns, site.engines
-        self._sources = sets + self._suns
+        self._inverters, sets = site.inverters, site.engines
+        self._sources = sets + self._inverters
         self._first_bit = 1 << FIRST + 2 * len(sets)
         # Several cabinets do not see each other's batteries, so they do not know the sum.
         self._is_whole = settings["share_permille"] == 1000
@@ -48,14 +48,14 @@ class Rest:
         return None if known.is_load_low else sum_W
 
     def learn(self, known: Known, rest_W: int | None) -> None:
-        """Follow the rest slowly, while each PV power that it is made of is the last report."""
+        """Follow the rest slowly, while each PV power in it is the last report."""
         state = self._state
-        if rest_W is None or any(sun.checked["power_W"].is_held for sun in self._suns):
+        if rest_W is None or any(pv.checked["power_W"].is_held for pv in self._inverters):
             return
         if not state.is_learnt:
             state.others, state.unrest = rest_W << 16, 0
-        off = abs((rest_W << 16) - state.others)
-        state.unrest = approach(state.unrest, off, self._speed, 1)
+        away = abs((rest_W << 16) - state.others)
+        state.unrest = approach(state.unrest, away, self._speed, 1)
         state.others = approach(state.others, rest_W << 16, self._speed, 1)
         # a meter that is not proven may be reversed, so its result is not kept
         state.is_learnt = known.grid_W is not None
@@ -65,13 +65,13 @@ class Rest:
         its jump. Off the grid the sum of island powers judges (../base/balance.py).
         """
         doubted, bit = 0, self._first_bit
-        for sun in self._suns:
-            reading = sun.checked["power_W"]
-            if reading.is_open:
-                verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, reading)
-                if reading.pass_(passed_ms, verdict):
+        for pv in self._inverters:
+            power = pv.checked["power_W"]
+            if power.is_open:
+                verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, power)
+                if power.advance(passed_ms, verdict):
                     self._state.is_learnt = 0  # either the rest or the report was wrong before
-                doubted |= bit * reading.is_doubted
+                doubted |= bit * power.is_doubted
             bit <<= 1
         return doubted & (1 << SIGNALS_MAX) - 1
 
@@ -83,15 +83,15 @@ class Rest:
         if rest_W is None or known.grid_W is None or not self._state.is_learnt:
             return integrity.ALONE
         moved_W = rest_W - (self._state.others >> 16)
-        jumps_W = [sun.checked["power_W"].jump for sun in self._suns]
+        jumps_W = [pv.checked["power_W"].jump for pv in self._inverters]
         all_W, alone_W = moved_W + sum(jumps_W), abs(moved_W + reading.jump)
         is_closest = alone_W <= min([abs(moved_W + jump_W) for jump_W in jumps_W])
-        # The powers fit better with this jump than without it: beside all others, or as the only
-        # one that is real.
+        # The powers fit better with this jump than without it: together with all other jumps, or as
+        # the only real jump.
         if abs(all_W) < abs(all_W - reading.jump) or alone_W < abs(moved_W) and is_closest:
             return integrity.CONFIRMED
         if not self.are_meters_compared:
             return integrity.ALONE
-        # beside a load that moves faster than its meter, the rest says nothing about a small jump
+        # while the load moves faster than its meter, the rest says nothing about a small jump
         is_restless = RESTLESS * (self._state.unrest >> 16) > abs(reading.jump)
         return integrity.CONFIRMED if is_restless else integrity.CONTRADICTED

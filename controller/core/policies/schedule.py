@@ -37,7 +37,6 @@ NONE, ACTS, LATER, OVER, SILENT, CLOCK, OFF_GRID = range(7)
 OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 # O_SOURCE: source index + 1. O_STATE: place in STATES. O_SLOT: present slot from 1; 0: none.
 O_SOURCE, O_STATE, O_SLOT = range(3)
-DAY_S = 86400
 EARLY_S, LEAD_S = 2, 120  # LEAD_S: longest ramp before a slot; a longer one ends in a step
 
 
@@ -79,7 +78,7 @@ class Schedule(Function):
     def __init__(self, setup: Setup):
         settings = setup.settings
         self._hints: HintTable = setup.functions[HintTable.NAME]
-        self._clocks = setup.site.of_role("clock")
+        self._site = setup.site
         self._error_ms_max = settings["schedule_clock_ms_max"]
         self._quantum_W = settings["setpoint_quantum_W"]
         self._ramp_W_per_s = settings["setpoint_ramp_W_per_s"]
@@ -177,21 +176,15 @@ class Schedule(Function):
         return None if second is None else second // 60
 
     def _second(self) -> int | None:
-        for clock in self._clocks:
-            names = "day_d", "time_of_day_s", "uncertainty_ms"
-            day_d, time_of_day_s, error_ms = [clock.value(name) for name in names]
-            if day_d is None or time_of_day_s is None or error_ms is None:
-                return None
-            if error_ms <= self._error_ms_max:
-                return day_d * DAY_S + time_of_day_s
-        return None
+        clock = self._site.utc_time()
+        return clock.time_s if clock and clock.error_ms <= self._error_ms_max else None
 
-    def _answers(self, findings: Found, place: int, left_s: int) -> list[Answer]:
-        source, slot = self.state.source - 1, self._slot(place)
+    def _answers(self, findings: Found, number: int, left_s: int) -> list[Answer]:
+        source, slot = self.state.source - 1, self._slot(number)
         cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W
         if left_s <= LEAD_S:
-            is_last = place + 1 >= self.state.slot_count
-            next_W = t.OPEN_W if is_last else self._slot(place + 1).grid_cap_W
+            is_last = number + 1 >= self.state.slot_count
+            next_W = t.OPEN_W if is_last else self._slot(number + 1).grid_cap_W
             cap_W = falling_W(cap_W, next_W, left_s, self._ramp_W_per_s)
         low_W = -WIDE_W if slot.battery_low_W == t.OPEN_W else slot.battery_low_W
         high_W = WIDE_W if slot.battery_high_W == t.OPEN_W else slot.battery_high_W
@@ -202,18 +195,16 @@ class Schedule(Function):
         findings.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, is_own)
         findings.scheduled_reserve_permille = slot.reserve_permille
         reason = reasons.SCHEDULE_BAND
-        charge_W = WIDE_W if self._would_export(low_W, findings.connection_W) else max(-low_W, 0)
+        charge_W, connection_W = max(-low_W, 0), findings.connection_W
+        if connection_W is not None and low_W > max(0, connection_W + self._export_W):
+            charge_W = WIDE_W  # the export limit forbids the discharge that the band asks for
         answers: list[Answer] = [Cap(charge_W, reason, max(high_W, 0), reason)]
-        if has_grid_cap and findings.connection_W is not None:
+        if has_grid_cap and connection_W is not None:
             reason = reasons.SCHEDULE_GRID_CAP
             bounds = (cap_W, reason), (WIDE_W, reason)
-            connection_W, quantum_W = findings.connection_W, self._quantum_W
-            answers.append(grid_obligation(GRID_CAP_SCHEDULE, connection_W, *bounds, quantum_W))
+            grid_cap = grid_obligation(GRID_CAP_SCHEDULE, connection_W, *bounds, self._quantum_W)
+            answers.append(grid_cap)
         return answers
-
-    def _would_export(self, low_W: int, connection_W: int | None) -> bool:
-        """True if this discharge is more than the import and the export limit together."""
-        return connection_W is not None and low_W > max(0, connection_W + self._export_W)
 
     def bounds(self) -> dict[str, int | None]:
         """Bounds of the present slot by name; None: no bound, or no slot acts."""

@@ -9,7 +9,7 @@ So opening and closing both wait, and closing needs more room:
 
 Stages come back one at a time; each waits until the device reports the stage before. In an island
 PV power makes no room, because a cloud can take it away within seconds, and then the bus fails.
-The stages stay as they are while the missing power or the PV power is unknown. An example is an
+The stages stay as they are while the missing power or the PV power is unknown, for example in an
 island whose source no device reports.
 
 Off the grid stages are also shed by the state of charge, from `island_soc_permille` on, so that the
@@ -35,7 +35,7 @@ from controller.core.policies.source_reports import given_W, metered_W
 SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
 NEED = NEED_MS, SPARE_MS, 10  # `times` of integers.lasting
-TENTH_MORE = 11, 10  # a factor of 1.1
+ROOM_TENTHS = 11  # room for the return of a stage, relative to its power
 HYSTERESIS_PERMILLE, PARTS_BESIDE_SET = 50, 3
 
 
@@ -92,7 +92,7 @@ class Shed(Function):
     def __init__(self, setup: Setup):
         devices = setup.actuators(("load_shed",))
         self._devices = sorted(devices, key=lambda pair: pair[0].settings["shed_order"])
-        self._suns = setup.site.suns
+        self._inverters = setup.site.inverters
         self._engines = setup.site.engines
         self._import_W = setup.settings["grid_import_W_max"]
         self._share = setup.settings["share_permille"]
@@ -135,22 +135,22 @@ class Shed(Function):
         return reasons.SHED_ENERGY if least else reasons.SHED_LOAD
 
     def _missing_W(self, known: Known, findings: Found) -> int | None:
-        """Power that the sources cannot give, W; < 0: room. None while it is unknown."""
+        """Power that the sources cannot give, W; < 0: power to spare. None while it is unknown."""
         if not findings.is_off_grid:
             if findings.connection_W is None:
                 return None
             return findings.connection_W - max(0, findings.high_W) - self._import_W
-        load_W = metered_W(known, findings, self._suns, self._share)
+        load_W = metered_W(known, findings, self._inverters, self._share)
         if load_W is None:
             # power of battery and sets: the load less the PV power
             running = [engine for engine in self._engines if engine.value("is_running") != 0]
             load_W = given_W(known, running)
         if load_W is None or not (findings.is_forming or findings.genset_W):
             return None
-        # a converter that follows stays at its set-point whatever the load is
-        limit_W = (
-            min(findings.limit_W, findings.forming_W) if findings.is_forming else findings.limit_W
-        )
+        # a converter that forms nothing stays at its set-point, whatever the load is
+        limit_W = findings.limit_W
+        if findings.is_forming:
+            limit_W = min(limit_W, findings.forming_W)
         return load_W - findings.genset_W - limit_W
 
     def _least_stages(
@@ -165,14 +165,13 @@ class Shed(Function):
         if known.soc_permille is None:
             return most if above_permille and not findings.genset_W else 0
         level = settings["island_soc_permille"] // parts
-        below = level - known.soc_permille[0] + above_permille // parts
-        return min(most, 1 + below * most // level) if level and below >= 0 else 0
+        short_permille = level - known.soc_permille[0] + above_permille // parts
+        return min(most, 1 + short_permille * most // level) if level and short_permille >= 0 else 0
 
     def _decide(self, known: Known, findings: Found, missing_W: int, passed_ms: int) -> None:
         state, last = self.state, self._last(known, findings)
-        is_room = (
-            last >= 0 and self._is_room(findings, missing_W, last) and self._has_followed(last)
-        )
+        is_room = last >= 0 and self._is_room(findings, missing_W, last)
+        is_room = is_room and self._has_followed(last)
         if findings.is_off_grid:
             next_W = self._needed_W(last) if last >= 0 else 0
             is_short = missing_W + findings.genset_W + next_W > 0
@@ -191,9 +190,13 @@ class Shed(Function):
         """True if the next stage of this device fits. Off the grid PV does not count, but must be
         known.
         """
-        suns_W = [sun.value("power_W") for sun in self._suns] if findings.is_off_grid else []
-        sun_W = sum([max(0, power_W) for power_W in suns_W if power_W is not None])
-        return None not in suns_W and missing_W + sun_W <= -self._needed_W(place)
+        pv_W = 0
+        for inverter in self._inverters if findings.is_off_grid else ():
+            power_W = inverter.value("power_W")
+            if power_W is None:
+                return False
+            pv_W += max(0, power_W)
+        return missing_W + pv_W <= -self._needed_W(place)
 
     def _has_followed(self, place: int) -> bool:
         """True if the device has closed all stages that it may close. Before that, their load is
@@ -203,7 +206,7 @@ class Shed(Function):
         return reported is not None and reported <= self.stages[place].open
 
     def _needed_W(self, place: int) -> int:
-        return self._devices[place][0].settings["stage_W"] * TENTH_MORE[0] // TENTH_MORE[1]
+        return self._devices[place][0].settings["stage_W"] * ROOM_TENTHS // 10
 
     def _last(self, known: Known, findings: Found) -> int:
         """Place of the device whose stage comes back next; -1 if no stage may come back."""

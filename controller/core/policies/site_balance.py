@@ -86,8 +86,8 @@ class SiteBalance(Function):
     def __init__(self, setup: Setup):
         settings = setup.settings
         self._sets = setup.site.engines
-        self._suns = setup.site.suns
-        self._sources = self._sets + self._suns
+        self._inverters = setup.site.inverters
+        self._sources = self._sets + self._inverters
         self.state = State.zero()
         self.rest = Rest(setup, self.state)
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
@@ -95,16 +95,15 @@ class SiteBalance(Function):
         self._is_load_fitted = bool(settings["load_meter_fitted"])
         self._are_meters_compared = self.rest.are_meters_compared
         self._engines = [Engine.zero() for _ in self._sets]
-        # wrong and doubtful, of each signal
-        self._lasting = [(Lasting.zero(), Lasting.zero()) for _ in self.signals()]
-        self.more = *self._engines, *[timer for both in self._lasting for timer in both]
+        # timers of each signal: it is wrong, it is doubtful
+        self._timers = [(Lasting.zero(), Lasting.zero()) for _ in self.signals()]
+        self.more = *self._engines, *[timer for pair in self._timers for timer in pair]
         self.out = array("i", [0, 0])
         self._applied = 0
 
     def signals(self) -> list[tuple[str, int]]:
         """(name, reason code while it is contradicted) of each signal, by its number."""
-        sets, suns = ([source.device.name for source in of] for of in (self._sets, self._suns))
-        return signals(sets, suns)
+        return signals(self._sets, self._inverters)
 
     def contradicted(self) -> list[tuple[str, int]]:
         """(name, reason code) of each wrong signal, then of each doubtful signal."""
@@ -146,8 +145,8 @@ class SiteBalance(Function):
                 self.rest.learn(known, others_W)
 
     def _is_disputed(self, known: Known, others_W: int | None) -> bool:
-        """True if the meters differ, a timer runs, or a set gives power although its engine does
-        not report "running" or the grid meter shows no power.
+        """True if the meters differ, a timer runs, or a set gives power while its engine does not
+        report "running" or the grid meter shows no power.
         """
         state = self.state
         if known.grid_W is None or not state.is_learnt or not self._are_meters_compared:
@@ -156,10 +155,10 @@ class SiteBalance(Function):
             return True
         for device in self._sets:
             power_W = device.reported("power_W") or 0
-            is_known = self.state.quiet_ms < QUIET_MS and device.reported("is_running")
+            is_known = state.quiet_ms < QUIET_MS and device.reported("is_running")
             if not is_known and power_W >= balance.NOISE_W_MIN:
                 return True
-        return self.state.is_open != 0
+        return state.is_open != 0
 
     def _watch(self, engine: Engine, device: DeviceView, passed_ms: int) -> None:
         """Count how long an engine has been asked to run, and how long it has been warming up."""
@@ -192,7 +191,7 @@ class SiteBalance(Function):
             connection_W=self._connection_W,
             others_W=self.rest.unseen_W,
             sets=tuple([set_of(*pair) for pair in zip(self._engines, self._sets)]),
-            suns=tuple([Source(*power_of(sun)) for sun in self._suns]),
+            inverters=tuple([Source(*power_of(pv)) for pv in self._inverters]),
             is_contact_doubted=(state.wrong | state.doubtful) >> SOURCE & 1 != 0,
         )
 
@@ -225,15 +224,15 @@ class SiteBalance(Function):
         if not (verdict.wrong | verdict.doubtful | state.is_open):
             return
         wrong = doubtful = is_open = 0
-        urgent = (SOURCE,) if is_off_grid else (SOURCE, balance.GRID, LOAD)
-        for number, times in enumerate(self._lasting):
-            set_ms, bit = URGENT_SET_MS if number in urgent else SET_MS, 1 << number
-            for time, mask in zip(times, verdict):
-                now = time.ms, time.counts, mask & bit != 0
-                time.ms, time.counts = lasting(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
-                is_open |= time.ms != 0
-            wrong |= bit * times[0].counts
-            doubtful |= bit * times[1].counts
+        urgent_signals = (SOURCE,) if is_off_grid else (SOURCE, balance.GRID, LOAD)
+        for number, timers in enumerate(self._timers):
+            set_ms, bit = URGENT_SET_MS if number in urgent_signals else SET_MS, 1 << number
+            for timer, mask in zip(timers, verdict):
+                now = timer.ms, timer.counts, mask & bit != 0
+                timer.ms, timer.counts = lasting(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
+                is_open |= timer.ms != 0
+            wrong |= bit * timers[0].counts
+            doubtful |= bit * timers[1].counts
         state.wrong, state.doubtful, state.is_open = wrong, doubtful, is_open
 
     def _apply(self, findings: Found, doubted: int) -> None:
@@ -249,15 +248,15 @@ class SiteBalance(Function):
         if wrong != self._applied:
             self._doubt(wrong)
         self.out[0], self.out[1] = wrong, doubtful
-        if (wrong | doubtful) >> SOURCE & 1:
+        is_source_open = (wrong | doubtful) >> SOURCE & 1
+        if is_source_open:
             findings.source = GRID if wrong >> SOURCE & 1 else None
-            findings.is_forming, findings.forming_W = False, 0
-        if wrong >> FORMING & 1:
+        if is_source_open or wrong >> FORMING & 1:
             findings.is_forming, findings.forming_W = False, 0
 
     def _is_meter_disputed(self) -> bool:
         """True if the meters contradict each other, but not for long enough to count."""
-        meters = [self._lasting[number][0] for number in (balance.GRID, LOAD)]
+        meters = [self._timers[number][0] for number in (balance.GRID, LOAD)]
         return any([meter.ms > 0 and not meter.counts for meter in meters])
 
     def _doubt(self, wrong: int) -> None:

@@ -2,15 +2,15 @@
 
 The load meter is fast but sees the load alone. The naive way adds grid and battery. This sum
 includes all of the connection, but its two parts are measured at different moments. So each
-movement of the battery leaves an error. Fed back at full speed, the error oscillates
-(victronenergy/venus issue 1657: -4000 .. +3000 W).
+movement of the battery leaves an error, and a battery that follows this sum at full speed
+oscillates (victronenergy/venus issue 1657: -4000 .. +3000 W).
 
     import with the battery at 0 = load meter - PV + low-pass of (grid + battery - load meter + PV)
                                    fast              slow: what the load meter does not see
 
 If the time between the readings is d, and the low-pass has the time constant T, the loop gain is at
 most d / T. With a load meter, the last reports of the PV inverters count at once, because a cloud
-takes most of the sun away within 3 s.
+takes most of the PV power away within 3 s.
 
 Cabinets on one connection see the same two meters. Each takes its share of both (share_permille),
 and of the limits of the connection, as if the rest were another site. A cabinet does not know the
@@ -50,8 +50,8 @@ class State(Words):
     connection_W: int
     others: int  # power that the load meter does not see
     meter_off: int  # grid meter less the prediction from connection and set-point
-    sun_W: int  # PV power as reported last
-    suns: int  # a bit for each inverter that reports now
+    pv_W: int  # PV power as reported last
+    reporting: int  # a bit for each inverter that reports now
     is_seen: int  # grid and battery have been known together
     kept: int  # last `others` with a load meter
 
@@ -81,7 +81,7 @@ class SiteLoad(Function):
 
     def __init__(self, setup: Setup):
         self.state = State.zero()
-        self._suns = setup.site.suns
+        self._inverters = setup.site.inverters
         self._settings = settings = setup.settings
         self._is_whole = settings["share_permille"] == 1000
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
@@ -103,7 +103,7 @@ class SiteLoad(Function):
             return (self._blind(),)
         findings.connection_W = findings.part_W = state.connection_W
         if is_measured and not self._is_whole:
-            findings.part_W = state.load_W - state.sun_W
+            findings.part_W = state.load_W - state.pv_W
         off_W = known.grid_W + findings.setpoint_W - findings.connection_W
         findings.meter_off_W = self._compared(off_W, elapsed_ticks)
         imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
@@ -124,14 +124,14 @@ class SiteLoad(Function):
         generation, plus the export limit. Without a load meter too, the load counts as 0.
         """
         state, export_W = self.state, self._settings["grid_export_W_max"]
-        seen_W = state.load_W - state.sun_W + min(0, state.others >> 16)
+        seen_W = state.load_W - state.pv_W + min(0, state.others >> 16)
         load_W = seen_W if state.source else 0
         high_W = max(0, load_W) + export_W
         low_W = -WIDE_W
         if state.source == MEASURED:
-            known = [sun for sun in self._suns if sun.value("power_W") is not None]
-            fresh_W = self._sun_W(known)
-            others_W = (state.others >> 16) - (state.sun_W - fresh_W)
+            known = [pv for pv in self._inverters if pv.value("power_W") is not None]
+            fresh_W = self._pv_W(known)
+            others_W = (state.others >> 16) - (state.pv_W - fresh_W)
             most_W = state.load_W - fresh_W + max(0, others_W)
             low_W = min(high_W, most_W - self._settings["grid_import_W_max"])
         return Obligation(GRID_CONNECTION, low_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT)
@@ -159,24 +159,21 @@ class SiteLoad(Function):
         """
         state = self.state
         grid_W, battery_W, load_W = known.grid_W, known.battery_W, known.load_meter_W
-        if load_W is not None:
-            load_W = load_W * self._settings["share_permille"] // 1000
         sum_W = None if grid_W is None or battery_W is None else grid_W + battery_W
-        source = UNKNOWN if sum_W is None else CALCULATED
+        source, base_W, fast_W = UNKNOWN if sum_W is None else CALCULATED, 0, 0
+        if self._inverters:
+            self._take_pv_reports()
         if load_W is not None and self._settings["load_meter_fitted"]:
-            source = MEASURED
-        if self._suns:
-            self._report_sun()
-        base_W = load_W if source == MEASURED and load_W is not None else 0
-        fast_W = base_W - state.sun_W if source == MEASURED else 0
+            source, base_W = MEASURED, load_W * self._settings["share_permille"] // 1000
+            fast_W = base_W - state.pv_W
         if source != state.source:
             self._begin(source, fast_W, sum_W)
         elif sum_W is not None and source and not is_disputed:
-            unseen = sum_W - fast_W << 16
+            unmetered = sum_W - fast_W << 16
             if not state.is_seen:
-                state.others = unseen
+                state.others = unmetered
             speed = self._others if source == MEASURED else self._calculated
-            state.others = approach(state.others, unseen, speed, elapsed_ticks)
+            state.others = approach(state.others, unmetered, speed, elapsed_ticks)
         state.is_seen |= sum_W is not None
         if source == MEASURED:
             state.kept = state.others
@@ -187,30 +184,30 @@ class SiteLoad(Function):
         if is_disputed and source and sum_W is not None:
             state.connection_W = max(state.connection_W, sum_W)
 
-    def _sun_W(self, suns: list[DeviceView]) -> int:
+    def _pv_W(self, inverters: list[DeviceView]) -> int:
         """This cabinet's share of the last reports of these inverters, each at most its rating."""
-        powers_W = [within(sun.read("power_W") or 0, 0, sun.settings["rated_W"]) for sun in suns]
+        powers_W = [within(pv.read("power_W") or 0, 0, pv.settings["rated_W"]) for pv in inverters]
         return sum(powers_W) * self._settings["share_permille"] // 1000
 
-    def _report_sun(self) -> None:
+    def _take_pv_reports(self) -> None:
         """Take the last reports. Until an inverter reports, its power is part of `others`."""
-        state, suns = self.state, self._suns
-        sun_W = self._sun_W([sun for sun in suns if sun.is_heard("power_W")])
-        reports = [sun.value("power_W") is not None for sun in suns]
-        known = sum([is_known << place for place, is_known in enumerate(reports)])
-        if known & ~state.suns and state.is_seen:
-            change = sun_W - state.sun_W << 16
+        state, inverters = self.state, self._inverters
+        pv_W = self._pv_W([pv for pv in inverters if pv.is_heard("power_W")])
+        reports = [pv.value("power_W") is not None for pv in inverters]
+        reporting = sum([is_known << place for place, is_known in enumerate(reports)])
+        if reporting & ~state.reporting and state.is_seen:
+            change = pv_W - state.pv_W << 16
             state.kept += change
             state.others += change if state.source == MEASURED else 0
-        state.sun_W, state.suns = sun_W, known
+        state.pv_W, state.reporting = pv_W, reporting
 
     def _begin(self, source: int, fast_W: int, sum_W: int | None) -> None:
         """Change the source without a jump of connection_W. If there was no source before, and grid
         or battery is unknown, `others` gets its last value with a load meter.
         """
         state = self.state
-        was, state.source = state.source, source
-        if was != UNKNOWN:
+        before, state.source = state.source, source
+        if before != UNKNOWN:
             state.others = state.connection_W - fast_W << 16
         else:
             state.others = state.kept if sum_W is None else sum_W - fast_W << 16

@@ -25,20 +25,20 @@ def runs(device: DeviceView) -> int | None:
 
 
 def metered_W(
-    known: Known, findings: Found, suns: list[DeviceView], share_permille: int
+    known: Known, findings: Found, inverters: list[DeviceView], share_permille: int
 ) -> int | None:
     """This cabinet's share of the load by its meter, less the PV power. None if one of them is
     unknown or contradicted.
     """
-    sun_W = 0
-    for sun in suns:
-        power_W = sun.value("power_W")
+    pv_W = 0
+    for pv in inverters:
+        power_W = pv.value("power_W")
         if power_W is None:
             return None
-        sun_W += within(power_W, 0, sun.settings["rated_W"])
+        pv_W += within(power_W, 0, pv.settings["rated_W"])
     if known.load_meter_W is None or findings.is_load_wrong:
         return None
-    return known.load_meter_W * share_permille // 1000 - sun_W
+    return known.load_meter_W * share_permille // 1000 - pv_W
 
 
 def is_loaded(device: DeviceView) -> bool:

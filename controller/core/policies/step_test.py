@@ -1,16 +1,14 @@
 """The power that a person asks of one converter in TEST mode (`firebreak test sign`, `test step`).
 
 Load tracking also runs in TEST mode, and would hide the step. So the step is an obligation. It has
-the lowest rank, because it must break no limit of the connection, and must wait for the grid
-meter's own test. The kernel bounds the power at 5 % of the rating. run/step_request.py ends a
-request in time.
+the lowest rank, because it must break no limit of the connection, and must wait for the test of the
+grid meter. The kernel bounds the power at 5 % of the rating. run/step_request.py ends a request in
+time.
 """
-
-from array import array
 
 from controller.core.base import reasons
 from controller.core.base.answers import Obligation
-from controller.core.policies.contract import BASE, Found, Function, Known, Setup
+from controller.core.policies.contract import BASE, Found, Function, Known
 
 RANK = (1, "step_test")
 
@@ -26,9 +24,6 @@ class StepTest(Function):
         SERVICE_TEST | service test | A person asks this power of one converter in TEST mode. |
           Nothing: it ends by itself.
     """)
-
-    def __init__(self, setup: Setup) -> None:
-        self.state = array("i")
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """The obligation for the power asked for; nothing without a request."""

@@ -181,15 +181,15 @@ class Track(Function):
         if findings.is_meter_tested or findings.is_exact or findings.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
-        is_sun, is_surplus = _stores_sun(findings), _is_surplus(findings)
-        now = self._soc_error(known, findings), findings.left_setpoint_W, elapsed_ticks
-        reference.step(*now, findings.is_requested, not is_sun, findings.added_W != 0)
+        stores_pv, is_surplus = _stores_pv(findings), _is_surplus(findings)
+        soc_and_power = self._soc_error(known, findings), findings.left_setpoint_W, elapsed_ticks
+        reference.step(*soc_and_power, findings.is_requested, not stores_pv, findings.added_W != 0)
         fast = self.guess.fast
         # When PV recovers after a cloud, the battery gives less while the grid stays at its cap. So
         # the end of this hold makes no edge.
         is_clouded = findings.is_low_obliged and load_W > (findings.connection_W or load_W)
         leaves_trace = not (is_surplus or is_clouded)
-        reference.hold(low_W, high_W, fast, elapsed_ticks, leaves_trace, is_sun)
+        reference.hold(low_W, high_W, fast, elapsed_ticks, leaves_trace, stores_pv)
         return self._settle(self._request_W(ahead_W, findings))
 
     def _grid_range_W(self, load_W: int, findings: Found) -> tuple[int, int]:
@@ -216,16 +216,18 @@ class Track(Function):
         if known.soc_permille is None or findings.is_requested:
             state.held_from = 0
             return None
-        mean = known.soc_permille[1] + findings.bridged_permille
+        mean_permille = known.soc_permille[1] + findings.bridged_permille
         if not findings.scheduled_source:
             state.held_from = 0
-            return self._soc_target - mean
-        if state.held_from and _stores_sun(findings):
-            state.held_permille += mean - (state.held_from - 1)
-        elif not state.held_from or _is_surplus(findings) or _gives_for_cap(findings):
-            state.held_permille = mean
-        state.held_from = mean + 1
-        return state.held_permille - mean
+            return self._soc_target - mean_permille
+        # a cap of the import obliges the battery to give
+        is_capped = findings.is_low_obliged and findings.left_low_W > 0
+        if state.held_from and _stores_pv(findings):
+            state.held_permille += mean_permille - (state.held_from - 1)
+        elif not state.held_from or _is_surplus(findings) or is_capped:
+            state.held_permille = mean_permille
+        state.held_from = mean_permille + 1
+        return state.held_permille - mean_permille
 
     def _request_W(self, guess_W: int, findings: Found) -> int:
         """The request, W. Near an end of the available power, it is the power that tracking would
@@ -266,11 +268,6 @@ def _is_surplus(findings: Found) -> bool:
     return findings.left_high_W < 0
 
 
-def _gives_for_cap(findings: Found) -> bool:
-    """True if a cap of the import obliges the battery to give."""
-    return findings.is_low_obliged and findings.left_low_W > 0
-
-
-def _stores_sun(findings: Found) -> bool:
+def _stores_pv(findings: Found) -> bool:
     """True if an obligation makes the battery charge because of the export limit."""
     return _is_surplus(findings) and findings.is_high_obliged

@@ -37,9 +37,9 @@ class TwoPoints(Function):
         answers = []
         for place, (device, number) in enumerate(self._devices):
             present = self.state[place]
-            for bit, sign in enumerate(self.signs(known, findings, device.settings)):
-                if sign is not None:
-                    present = present & ~(1 << bit) | sign << bit
+            for bit, is_present in enumerate(self.signs(known, findings, device.settings)):
+                if is_present is not None:
+                    present = present & ~(1 << bit) | is_present << bit
             self.state[place] = present
             answers.append(ForDevice(number, self.answer(known, findings, device, present)))
         return answers

@@ -69,10 +69,10 @@ class ActuatorChain:
 
     def _exception(self, is_estop: bool, is_silent: bool) -> tuple[int, int]:
         """(reason, way) at an emergency stop, or while the feedback is unknown. TO_REST wins."""
-        stopped, silent = self.actuator.estop, self.actuator.silent
-        if is_estop and (not is_silent or stopped == TO_REST or silent == HOLD):
-            return reasons.DEVICE_ESTOP, stopped
-        return reasons.DEVICE_SILENT, silent
+        at_estop, at_silence = self.actuator.estop, self.actuator.silent
+        if is_estop and (not is_silent or at_estop == TO_REST or at_silence == HOLD):
+            return reasons.DEVICE_ESTOP, at_estop
+        return reasons.DEVICE_SILENT, at_silence
 
     def finish(self, elapsed_ticks: int) -> int:
         """The value of this tick, 0 .. high."""

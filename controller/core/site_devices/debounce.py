@@ -32,22 +32,22 @@ class Debounce:
         """The state that counts; None while it flaps. reported: the last report, which counts if no
         state counts yet.
         """
-        value, _, flaps_ms = self._state[self._words]
+        counted, _, flaps_ms = self._state[self._words]
         if flaps_ms >= FLAPS_MS_MAX:
             return None
-        return reported if value == NONE else value
+        return reported if counted == NONE else counted
 
     def take(self, reported: int, now_ms: int, silence_ms: int) -> None:
         """Take a report, which came `silence_ms` after the previous report."""
-        value, since_ms, flaps_ms = self._state[self._words]
+        counted, since_ms, flaps_ms = self._state[self._words]
         flaps_ms = max(0, flaps_ms - silence_ms)
-        if value == NONE or silence_ms >= self._stale_ms:
-            value, since_ms = reported, NONE
-        elif reported == value:
+        if counted == NONE or silence_ms >= self._stale_ms:
+            counted, since_ms = reported, NONE
+        elif reported == counted:
             is_flap, since_ms = since_ms != NONE, NONE
             flaps_ms = min(flaps_ms + FLAP_MS * is_flap, 2 * FLAPS_MS_MAX)
         elif since_ms == NONE:
             since_ms = now_ms
         elif now_ms - since_ms >= self._settle_ms:
-            value, since_ms = reported, NONE
-        self._state[self._words] = array("q", [value, since_ms, flaps_ms])
+            counted, since_ms = reported, NONE
+        self._state[self._words] = array("q", [counted, since_ms, flaps_ms])

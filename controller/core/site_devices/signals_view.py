@@ -6,17 +6,27 @@ passes ../base/integrity.py.
 """
 
 from array import array
+from typing import NamedTuple
 
 from controller.core.base import integrity
 from controller.core.base.integrity import Integrity
 from controller.core.site_devices import debounce, layout
 from controller.core.site_devices.debounce import Debounce
 from controller.core.site_devices.layout import REFUSED, SiteDevice
+from controller.core.site_devices.reading_roles import CLOCK
 
 AGE_MS_MAX = 1_000_000_000  # an older signal, and one that was never reported, counts as this old
 NEVER_MS = 1 << 62
 ALONE_MS = 3000  # a jump that no other reading confirms or contradicts counts after this time
 NOW = 0  # place of the present time in `Site.state`; the times of the last reports follow
+DAY_S = 86_400
+
+
+class UtcTime(NamedTuple):
+    """time_s: since 1970, UTC; error_ms: largest error that the time source states."""
+
+    time_s: int
+    error_ms: int
 
 
 class DeviceView:
@@ -77,10 +87,10 @@ class DeviceView:
 
     def held(self, signal: str) -> int | None:
         """The same as `value`, but the last one that counted while a jump makes it unknown."""
-        reading = self.checked.get(signal)
+        integrity_of_power = self.checked.get(signal)
         return (
             self.settled(signal)
-            if reading is not None and reading.is_doubted
+            if integrity_of_power is not None and integrity_of_power.is_doubted
             else self.value(signal)
         )
 
@@ -123,15 +133,15 @@ class DeviceView:
 
     def look(self) -> int:
         """Update `known`. Returns the time at which the next signal becomes too old, ms."""
-        state, stale_ms, ends = self._state, self.settings["stale_ms"], [NEVER_MS]
+        state, stale_ms, ends_ms = self._state, self.settings["stale_ms"], [NEVER_MS]
         known = 0
         for place in range(len(self._places)):
             end_ms = state[self._first_time + place] + stale_ms
             if state[NOW] < end_ms:
                 known |= 1 << place
-                ends.append(end_ms)
+                ends_ms.append(end_ms)
         self.known = known & ~self._inp[self.refused_at]
-        return min(ends)
+        return min(ends_ms)
 
     def word(self, number: int) -> int:
         """A word of layout.STATE_WORDS."""
@@ -165,8 +175,9 @@ class Site:
             first_time += len(device.role.signals)
         feeds = [(view, view.device.role.feed) for view in self.devices]
         # the devices that feed power into the site: sources that depend on weather, and engines
-        self.suns = [view for view, feed in feeds if feed and not feed.is_engine]
+        self.inverters = [view for view, feed in feeds if feed and not feed.is_engine]
         self.engines = [view for view, feed in feeds if feed and feed.is_engine]
+        self._clocks = self.of_role(CLOCK.name)
         self._tick_ms = tick_ms
         self._refused_at = [view.refused_at for view in self.devices]
         self._refused: list[int] = []
@@ -197,6 +208,14 @@ class Site:
     def of_role(self, role: str) -> list[DeviceView]:
         """All devices of a role, in order."""
         return [device for device in self.devices if device.device.role.name == role]
+
+    def utc_time(self) -> UtcTime | None:
+        """The time by the clock of this box; None while any of its words is unknown."""
+        for clock in self._clocks:
+            day_d, time_s, error_ms = [clock.value(signal.name) for signal in CLOCK.signals]
+            if day_d is not None and time_s is not None and error_ms is not None:
+                return UtcTime(day_d * DAY_S + time_s, error_ms)
+        return None
 
     def step(self, fresh: bytes | bytearray, elapsed_ticks: int) -> None:
         """Step one tick. fresh: a byte for each signal, 1 if it was reported in this tick."""

@@ -109,9 +109,9 @@ class WriteGate:
         if form.function not in (REGISTERS, WRITE_AND_READ):
             return True
         registers = Struct(f">{form.places}H").unpack_from(frame, self._head_bytes() + 1)
-        last, behind = registers[form.words - 1], registers[form.words :]
-        complement = (0xFFFF - last,) if form.has_complement else ()
-        return behind == complement + form.tail
+        last_register, after_content = registers[form.words - 1], registers[form.words :]
+        complement = (0xFFFF - last_register,) if form.has_complement else ()
+        return after_content == complement + form.tail
 
     def _length(self) -> int:
         form = self._form

@@ -17,7 +17,7 @@ def site(set_W=100_000, runs=1, sun_W=50_000, rated_W=300_000, is_due=False, **m
     known |= {"battery_rated_W": 250_000, "connection_W": 500_000, "load_W": 150_000}
     known |= dict.fromkeys(("grid_W", "battery_W", "setpoint_W", "others_W"), 0)
     known["sets"] = (balance.Source(set_W, rated_W, runs, is_due),)
-    known["suns"] = (balance.Source(sun_W, 200_000),)
+    known["inverters"] = (balance.Source(sun_W, 200_000),)
     return Readings(**known | more)
 
 
@@ -93,8 +93,8 @@ def test_of_several_devices_each_signal_has_a_bit_of_its_own():
     }
     for (first, second, *sun_W), wrong in of.items():
         sets = tuple([balance.Source(power_W, 300_000, runs) for power_W, runs in (first, second)])
-        suns = tuple([balance.Source(each, 200_000) for each in sun_W])
-        assert balance.judge(site(load_W=200_000, sets=sets, suns=suns)).wrong == wrong
+        inverters = tuple([balance.Source(each, 200_000) for each in sun_W])
+        assert balance.judge(site(load_W=200_000, sets=sets, inverters=inverters)).wrong == wrong
 
 
 @cases("""

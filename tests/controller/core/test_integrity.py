@@ -25,7 +25,7 @@ def reported(*reports, one=None):
     for value, ms, verdict in reports:
         for _ in range(ms // TICK_MS):
             one.take(value, 0, TICK_MS)
-            one.pass_(TICK_MS, verdict)
+            one.advance(TICK_MS, verdict)
     return one
 
 
@@ -55,7 +55,7 @@ def test_a_contradicted_jump_makes_the_reading_unknown_and_keeps_the_value(ms, d
     integrity.DOUBT_MS - TICK_MS  True  1000 | integrity.DOUBT_MS  False  0""")
 def test_it_begins_anew_from_its_new_value(ms, doubted, counts):
     one = reported(FIRST, (0, CONTRADICTED_MS, CONTRADICTED))
-    moved = [one.pass_(TICK_MS, CONTRADICTED) for _ in range(ms // TICK_MS)]
+    moved = [one.advance(TICK_MS, CONTRADICTED) for _ in range(ms // TICK_MS)]
     assert (one.value, one.is_doubted) == (counts, doubted)
     assert sum(moved) == counts - 1000, "the caller learns of a change that nothing confirmed"
 
@@ -72,7 +72,7 @@ def test_a_value_that_flaps_is_unknown(flaps, apart_ms, doubted):
     for _ in range(flaps):
         reported((0, 40, ALONE), (1000, 40, ALONE), one=one)
         for _ in range(apart_ms // TICK_MS):
-            one.pass_(TICK_MS)
+            one.advance(TICK_MS)
     assert one.is_doubted == doubted and one.value == 1000
 
 
@@ -100,14 +100,14 @@ def test_the_first_report_after_a_silence_counts_at_once(silence_ms, counts):
     )
 )
 def test_contradicted_reports_move_nothing_but_by_small_steps(reports):
-    """A change that is neither small nor announced by `pass_` never reaches the value."""
+    """A change that is neither small nor announced by `advance` never reaches the value."""
     one = reported(FIRST)
     for value, ms, verdict in reports:
         for _ in range(ms // TICK_MS):
             before = one.value
             one.take(value, 0, TICK_MS)
             assert abs(one.value - before) <= STEP
-            before, moved = one.value, one.pass_(TICK_MS, verdict)
+            before, moved = one.value, one.advance(TICK_MS, verdict)
             assert one.value - before == moved
 
 
@@ -115,5 +115,5 @@ def test_contradicted_reports_move_nothing_but_by_small_steps(reports):
 def test_no_time_overflows(passed_ms):
     one = reported(FIRST, (0, 20, ALONE))
     for verdict in (ALONE, CONTRADICTED, CONFIRMED) * 2:
-        one.pass_(passed_ms, verdict)
+        one.advance(passed_ms, verdict)
         one.take(5000, 0, 0)

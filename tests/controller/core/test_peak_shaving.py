@@ -9,11 +9,13 @@ from views import Tick, both, device, setup, site_of
 
 from controller.core.base.answers import WIDE_W
 from controller.core.base.reasons import NO_CLOCK, PEAK_SHAVING
-from controller.core.policies.peak_shaving import DAY_MS, RANK, PeakShaving
+from controller.core.policies.peak_shaving import RANK, PeakShaving
+from controller.core.site_devices.signals_view import DAY_S
 from tests.tables import cases
 
 LIMIT_W, CONNECTION_W = 300_000, 500_000
 TICK_MS, INTERVAL_MS = 100, 300_000
+DAY_MS = DAY_S * 1000
 BEGIN_MS = 20_000 * DAY_MS + 13 * 3_600_000
 CLOCK = device("clock")
 

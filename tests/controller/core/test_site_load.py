@@ -197,7 +197,7 @@ class WithSun(Estimator):
         # two signals each: power_W, available_W
         self.site.step(bytes([each is not None for each in sun_W for _ in range(2)]), 1)
         for view_ in self.site.devices:
-            view_.checked["power_W"].pass_(20, CONFIRMED)
+            view_.checked["power_W"].advance(20, CONFIRMED)
         return self.step(load_W, connection_W, 0)
 
     def settled(self, load_W, connection_W, *sun_W):

@@ -175,7 +175,7 @@ def test_a_converter_that_was_silent_starts_again_by_itself(tmp_path, form):
     assert bench.reach_W == (0, 4000) and bench.slave.holding[211] == 1
     bench.slave.silent = True
     bench.run(4000, 3000)
-    assert None in bench.channel._gate._setpoint._may, "the gate knows nothing of it any more"
+    assert None in bench.channel._gate._setpoint._possible, "the gate knows nothing of it any more"
     bench.slave.holding.update({100: 0, 101: 0, 211: 0})  # another one, or one that has lost all
     bench.slave.silent = False
     bench.run(4000, 4000)

@@ -40,7 +40,7 @@ class Ramp(Bench):
         signals = len(self.site.devices[0].device.role.signals)
         self.site.step(bytes([one for each in fresh for one in [each] * signals]), ticks)
         for view in self.site.devices:
-            view.checked["power_W"].pass_(ticks * TICK_MS, self.verdict)
+            view.checked["power_W"].advance(ticks * TICK_MS, self.verdict)
             view.doubted = view.bits["power_W"] * view.checked["power_W"].is_doubted
         left_W = [end_W - self.bridge_W for end_W in room_W]
         more = {"left_low_W": left_W[0], "left_high_W": left_W[1], "bridge_W": self.bridge_W}
@@ -87,12 +87,12 @@ def test_a_sun_that_comes_charges_and_its_energy_comes_back():
     assert found.tick(RATED_W) == STEP_W - RATED_W
     for _ in range(RATED_W // STEP_W):
         found.tick(RATED_W)
-    stored = -found.function.state.given
+    stored = -found.function.state.energy
     assert stored == pytest.approx(1000 * RATED_W * (RATED_W // STEP_W) * TICK_MS / 2, rel=0.01)
     assert 0 < found.tick(RATED_W) <= stored // RETURN_MS // 1000 + 1
     for _ in range(40):
         found.tick(RATED_W, ticks=RETURN_MS // 10 // TICK_MS)
-    assert abs(found.function.state.given) < stored / 20
+    assert abs(found.function.state.energy) < stored / 20
 
 
 @given(st.lists(st.tuples(SUN_W, st.integers(1, 30_000)), min_size=1, max_size=80))
@@ -105,7 +105,7 @@ def test_its_energy_is_bounded_whatever_the_clouds_do(course):
     for sun_W, ticks in course:
         for _ in range(ticks // 250):
             found.tick(sun_W, ticks=250)
-            assert abs(found.function.state.given) <= most
+            assert abs(found.function.state.energy) <= most
 
 
 def test_a_silent_inverter_runs_out_at_the_ramp_and_its_return_is_no_step():
@@ -167,7 +167,7 @@ def test_load_tracking_and_its_request_leave_the_bridge_alone():
     for _ in range(500):
         found.tick(0)
     seen, bridge_W = found.seen, found.bridge_W
-    assert seen.bridged_permille == found.function.state.given // 3_600_000_000 > 100
+    assert seen.bridged_permille == found.function.state.energy // 3_600_000_000 > 100
     seen.setpoint_W, seen.low_W, seen.high_W = bridge_W + 7, -10 * RATED_W, 10 * RATED_W
     HintRequest(found.setup).step(seen, seen, 1)
     assert seen.left_setpoint_W == 7
