@@ -30,19 +30,18 @@ class Control:
             for device in setup.site.devices
             for actuator in device.device.role.actuators
         ]
-        self.functions = functions.built(setup)
-        self._judging: list[contract.Function] = []
-        self._bounding: list[contract.Function] = []
-        self._requesting: list[contract.Function] = []
-        for function in functions.in_turn(self.functions.values()):
-            if function.ROLES and not setup.actuators(function.ROLES):
-                continue  # the cabinet has none of the devices that this function controls
-            if function.STAGE == contract.BALANCE:
-                self._judging.append(function)
-            elif function.STAGE <= contract.BOUND:
-                self._bounding.append(function)
-            else:
-                self._requesting.append(function)
+        self.functions = setup.functions
+        for kind in functions.FUNCTIONS:
+            self.functions[kind.NAME] = kind(setup)
+        # A function is left out if the cabinet has none of the devices that it controls.
+        asked = [
+            function
+            for function in functions.in_turn(self.functions.values())
+            if not function.ROLES or setup.actuators(function.ROLES)
+        ]
+        self._judging = [function for function in asked if function.STAGE == contract.BALANCE]
+        self._requesting = [function for function in asked if function.STAGE > contract.BOUND]
+        self._bounding = asked[len(self._judging) : len(asked) - len(self._requesting)]
 
     def step(self, known: Known, elapsed_ticks: int) -> int:
         """Step all functions and chains. Returns the set-point of the battery, W."""

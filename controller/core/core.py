@@ -3,8 +3,9 @@ Its inputs and outputs are integers.
 
 The core reads no clock and does no I/O. Replay relies on this: the same images and inputs give the
 same outputs. `out` holds the kernel's outputs, the trace of the battery's chain, the words that
-functions publish, the traces of the actuators' chains, one set-point per unit, and a bit for each
-stage instance that is active or latched. From these bits a reader of the journal names every alarm.
+functions publish, the traces of the actuators' chains, and one set-point per unit. Behind them is a
+bit for each stage instance that is active or latched; from these bits a reader of the journal names
+every alarm.
 """
 
 from array import array
@@ -13,7 +14,6 @@ from itertools import accumulate
 from typing import Any, TypeAlias
 
 from controller.core import image, parameters
-from controller.core.base.setpoint import CHAIN_OUTPUTS
 from controller.core.decision import Decision
 from controller.core.kernel_facts import KernelFacts
 from controller.core.kernel_readings import KernelReadings
@@ -30,7 +30,9 @@ Image: TypeAlias = "array[int]"
 
 
 class Core:
-    """`inp`, `fresh` are filled by the caller before `tick`; `out` is valid after it."""
+    """The caller fills `inp` and `fresh` before `tick`; `out` is valid after it. out_at: place in
+    `out` of the first word that each function publishes.
+    """
 
     def __init__(
         self, safety_image: Image, control_image: Image, source_image: Image, site_image: Image
@@ -56,24 +58,19 @@ class Core:
         self.chain, self.found = self.control.chain, self.control.found
         self.functions = self.control.functions
         self.actuators = self.control.actuators
-        self.chain_at, place = layout.outputs, layout.outputs + len(CHAIN_OUTPUTS)
-        self.out_at = {}  # place in `out` of the first word that each function publishes
-        for name, function in self.functions.items():
-            self.out_at[name], place = place, place + len(function.out)
-        self.actuators_at = place
-        self.setpoint_at = place + len(self.actuators) * len(CHAIN_OUTPUTS)
-        self.standing_at = self.setpoint_at + layout.units
-        standing_words = -(-kernel.evaluator.count // STANDING_BITS)
-        self.out = array("i", [0] * (self.standing_at + standing_words))
         of_functions = [function.out for function in self.functions.values()]
         of_actuators = [actuator.chain.out for actuator in self.actuators]
         blocks = [kernel.out, self.chain.out, *of_functions, *of_actuators, self.units.out]
+        ends = [*accumulate(map(len, blocks))]  # in `out`, where the next block begins
         # each array whose words go to `out`, with its place there
         self._published = [
-            (block, slice(end - len(block), end))
-            for block, end in zip(blocks, accumulate(map(len, blocks)))
-            if block
+            (block, slice(end - len(block), end)) for block, end in zip(blocks, ends) if block
         ]
+        self.chain_at, self.out_at = ends[0], dict(zip(self.functions, ends[1:]))
+        self.actuators_at = ends[1 + len(of_functions)]
+        self.setpoint_at, self.standing_at = ends[-2:]
+        standing_words = -(-kernel.evaluator.count // STANDING_BITS)
+        self.out = array("i", [0] * (self.standing_at + standing_words))
         self._cause_mask = 0
 
     @property

@@ -7,12 +7,9 @@ from array import array
 from typing import Any
 
 from controller.core.control import Control
-from controller.core.health import Health
 from controller.core.look import Look
 from controller.core.policies.contract import Setup
 from controller.core.readings import Source
-from controller.core.temperatures import ModuleTemperatures
-from controller.core.units import Units
 from safety.kernel import Kernel
 
 
@@ -25,11 +22,8 @@ class Decision:
         """kernel: only its units and racks are read; inp: inputs, at the places of image.places."""
         self._source, self._tick_ms, self.site = source, setup.tick_ms, setup.site
         self.control = Control(setup)
-        self.temperatures = ModuleTemperatures(kernel.layout.racks)
-        self.health = Health(kernel, setup.settings["energy_Wh"], rated_W, setup.tick_ms)
-        self.units = Units(rated_W, kernel.features.rack_unit, setup.settings)
-        estimators = self.temperatures, self.health, self.units
-        self._look = Look(source, setup, inp, kernel.layout, estimators)
+        self._look = look = Look(source, kernel, rated_W, setup, inp)
+        self.temperatures, self.health, self.units = look.temperatures, look.health, look.units
 
     def step(self, elapsed_ticks: int) -> None:
         """Decide the power of each unit for one tick. The caller steps the site devices first."""

@@ -1,8 +1,7 @@
 """The table of control functions, in the order of their state in the journal (append only).
 
 A row says what the function does while an input that it needs is unknown, and what it does off the
-grid. The control image has the parameters in the same order, except that those of the reserve come
-first.
+grid. The control image has the parameters in the same order, but those of the reserve come first.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +22,6 @@ from controller.core.policies.contract import (
     WAIT,
     Function,
     ParameterRow,
-    Setup,
 )
 from controller.core.policies.droop import Droop
 from controller.core.policies.fan_boost import FanBoost
@@ -129,12 +127,3 @@ BEFORE = tuple(sorted({name for function in FUNCTIONS for name in function.BEFOR
 def output_names(source_count: int) -> list[str]:
     """Names of all words that the functions publish. source_count: number of hint sources."""
     return [name for function in FUNCTIONS for name in function.output_names(source_count)]
-
-
-def built(setup: Setup) -> dict[str, Any]:
-    """Build all functions for a contract.Setup. Returns {name: function} in the order
-    of FUNCTIONS.
-    """
-    for function in FUNCTIONS:
-        setup.functions[function.NAME] = function(setup)
-    return setup.functions

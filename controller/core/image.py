@@ -20,7 +20,6 @@ from controller.core.base.integers import within
 from controller.core.site_devices.layout import SiteDevice, signals, words
 from safety import signals as s
 
-SENT = ("sent_code",)
 LOCKED_OUT = tuple([f"locked_out_{word}" for word in range(4)])
 NAME_CHARACTERS_MAX = 4 * len(LOCKED_OUT)  # name of a person, in ASCII, four characters to a word
 LAMP_TEST = "lamp_test_ms"
@@ -45,7 +44,7 @@ def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict[str, Sequence[
     """{block: names of its words}, in the order of the blocks behind the kernel's inputs."""
     return {
         "hints": [f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in HintSlot._fields],
-        "sent": [f"unit_{unit}.{word}" for unit in range(units) for word in SENT],
+        "sent": [f"unit_{unit}.sent_code" for unit in range(units)],
         "lamp_test": [LAMP_TEST],
         "locked_out": LOCKED_OUT,
         "rest": REST,
@@ -99,11 +98,11 @@ class ProcessImage:
         self._hints = self.places["hints"]
         self.inp = array("i", [0] * self.places["site"].stop)
         self.put("peer", PEER_EMPTY)
-        self.hints = 0  # slots filled since the last freeze
-        # parts of a table of slots still to write, last first
+        self.hint_count = 0  # since the last freeze
+        # parts of a schedule that are not yet written, the last part first
         self._schedule: list[array[int]] = []
         self.fresh = bytearray(layout.groups + signals(devices))
-        self._none = bytes(len(self.fresh))
+        self._no_fresh = bytes(len(self.fresh))
 
     def _slot(self, number: int) -> slice:
         """Place of a slot of hints, from 0."""
@@ -111,8 +110,8 @@ class ProcessImage:
         return slice(start, start + SLOT_WORDS)
 
     def _delay_hints(self, late_ms: int) -> None:
-        """Shorten the hints that have waited for a late tick. Their times began when they came."""
-        for place in map(self._slot, range(self.hints)):
+        """Shorten the hints that have waited for a late tick, because their times began before."""
+        for place in map(self._slot, range(self.hint_count)):
             hint = HintSlot._make(self.inp[place])
             begins_ms = max(0, hint.start_ms - late_ms)
             ends_ms = hint.start_ms + hint.valid_ms - late_ms
@@ -129,22 +128,20 @@ class ProcessImage:
             self.put("schedule", self._schedule.pop())
         inp[:] = self.inp
         fresh[:] = self.fresh
-        self.fresh[:] = self._none
+        self.fresh[:] = self._no_fresh
         self.inp[s.RESET_KIND] = 0
         self.inp[self.places["schedule"].start] = schedule_table.NO_STEP
-        if self.hints:
+        if self.hint_count:
             self.inp[self._hints] = array("i", [0] * HINT_WORDS)
-            self.hints = 0
+            self.hint_count = 0
 
     @property
     def is_schedule_entering(self) -> bool:
-        """True while parts of a table of slots are still to be written into the image."""
+        """True while parts of a schedule are still to be written into the image."""
         return bool(self._schedule)
 
     def add_schedule(self, table: schedule_table.Table) -> None:
-        """Write a table of slots into the image, one part each tick. It replaces an unfinished
-        table.
-        """
+        """Write a schedule into the image, one part each tick. It replaces an unfinished one."""
         self._schedule = schedule_table.steps_of(table)[::-1]
 
     def site_place(self, role: str, number: int) -> tuple[int, int]:
@@ -163,7 +160,7 @@ class ProcessImage:
 
     def add_hint(self, hint: HintSlot) -> int | None:
         """Add a hint. Returns the number of its slot, None when all are taken."""
-        number, most = self.hints, s.INT_MAX
+        number, most = self.hint_count, s.INT_MAX
         if number == HINT_SLOTS:
             return None
         bounded = hint._replace(
@@ -172,5 +169,5 @@ class ProcessImage:
             start_ms=within(hint.start_ms, 0, most),
         )
         self.inp[self._slot(number)] = array("i", bounded)
-        self.hints = number + 1
+        self.hint_count = number + 1
         return number

@@ -26,8 +26,8 @@ S_LEFT_MS, S_PEAK_W, S_CARRIES_W, S_MASK = range(4)
 
 
 class InUse:
-    """`state`: time to the next choice, peak since the last choice, power above which units are
-    taken into use again, mask of the units in use.
+    """`state`: time to the next choice, peak since the last choice, power above which more units
+    are taken into use at once, mask of the units in use.
     """
 
     def __init__(self, rated_W: list[int], least_permille: int, turns: Sequence[int] = ()):
@@ -69,9 +69,8 @@ class InUse:
             together_W += rated_W[unit]
             least_W = together_W * self._least_permille // PERMILLE
             back_W = min(carried_W, least_W * BACK_PERMILLE // PERMILLE)
-            if number and state[S_PEAK_W] <= (
-                back_W if number >= count else min(carried_W, least_W)
-            ):
+            enough_W = back_W if number >= count else min(carried_W, least_W)
+            if number and state[S_PEAK_W] <= enough_W:
                 carries_W = back_W
                 break
             chosen |= 1 << unit

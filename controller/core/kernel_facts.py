@@ -14,7 +14,7 @@ _TESTED_TICKS = 1  # place in permit.tried: how long TEST mode has run
 
 
 class KernelFacts:
-    """Units, racks, modules and instances count from 0; `group` is a signal group of the layout."""
+    """Units, racks, modules and instances count from 0; group: a signal group of the layout."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel, self._map = kernel, kernel.bounds.map
@@ -88,9 +88,7 @@ class KernelFacts:
         return self._kernel.bounds.racks.tapers[way]
 
     def oldest_reading_ddegC(self, rack: int, module: int) -> int:
-        """Oldest temperature in the history of a module; heating.NO_HISTORY_DDEGC without a
-        history.
-        """
+        """Oldest temperature in the history of a module, or heating.NO_HISTORY_DDEGC."""
         heating_history = self._kernel.features.racks.heating
         first = (rack * self._kernel.layout.modules + module) * heating.HISTORY_S
         return heating_history.history[first + heating_history.place[rack * 2]]

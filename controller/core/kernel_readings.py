@@ -21,7 +21,7 @@ class KernelReadings:
     """The readings after `kernel.step`."""
 
     def __init__(self, kernel: Kernel, rated_W: list[int]) -> None:
-        """rated_W: rated power of each unit."""
+        """rated_W: of each unit."""
         self._kernel, self._rated_W = kernel, rated_W
         self._inp, self._out, self._ages = kernel.inp, kernel.out, kernel.features.ages
         layout = kernel.layout
@@ -44,10 +44,8 @@ class KernelReadings:
         """See readings.Source. A frozen meter counts as silent, also off the grid."""
         kernel, known, inp = self._kernel, self._ages.known, self._inp
         active, value = kernel.evaluator.active, kernel.features.value
-        is_soh_known, is_heat_known = (
-            known(self._charge_groups[rack]),
-            known(self._heat_groups[rack]),
-        )
+        is_soh_known = known(self._charge_groups[rack])
+        is_heat_known = known(self._heat_groups[rack])
         heat_at, frozen_ms = self._heat_at[rack], kernel.frozen_ms
         ends_ddegC = value[heat_at + COLDEST], value[heat_at + HOTTEST]
         is_load_frozen = value[matrix.F_METER_FROZEN_MS] >= frozen_ms

@@ -14,28 +14,26 @@ from controller.core.policies.known import Known
 from controller.core.readings import Readings, Source
 from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units
-from safety.signals import Layout
+from safety.kernel import Kernel
 
 LIVE_PERMILLE = 500  # of the nominal voltage; a live bus has more on each phase (assumed)
 
 
 class Look:
-    """Call it once a tick. It also updates the weights of the units by the racks' readings."""
+    """Call it once a tick. It also updates temperatures, health and the weights of the units."""
 
     def __init__(
-        self,
-        source: Source,
-        setup: Setup,
-        inp: "array[int]",
-        layout: Layout,
-        estimators: tuple[ModuleTemperatures, Health, Units],
+        self, source: Source, kernel: Kernel, rated_W: list[int], setup: Setup, inp: "array[int]"
     ) -> None:
-        """inp: inputs, at the places of image.places."""
-        places = image.places(layout, [device.device for device in setup.site.devices])
+        """See Decision."""
+        devices = [view.device for view in setup.site.devices]
+        places = image.places(kernel.layout, devices)
         self._source, self._inp = source, inp
-        self._settings = setup.settings
-        self._temperatures, self._health, self._units = estimators
-        self._has_actuators = any(device.device.role.actuators for device in setup.site.devices)
+        self._settings = settings = setup.settings
+        self.temperatures = ModuleTemperatures(kernel.layout.racks)
+        self.health = Health(kernel, settings["energy_Wh"], rated_W, setup.tick_ms)
+        self.units = Units(rated_W, kernel.features.rack_unit, settings)
+        self._has_actuators = any(device.role.actuators for device in devices)
         self._rest_at, self._delay_at = places["rest"].start, places["path_delay"].start
         self._peak_at = places["peak"].start
         self._step_test_at = places["step_test"].start
@@ -47,19 +45,19 @@ class Look:
 
     def _read(self) -> Readings:
         """The readings of this tick. Module temperatures and health are those of one rack."""
-        rack = self._temperatures.rack
+        rack = self.temperatures.rack
         readings = self._source.read(rack)
-        self._temperatures.step(readings.temperatures_ddegC)
-        self._health.step(rack, readings.soh_permille)
+        self.temperatures.step(readings.temperatures_ddegC)
+        self.health.step(rack, readings.soh_permille)
         return readings
 
     def __call__(self, elapsed_ms: int) -> Known:
         """Known of this tick."""
         readings, inp = self._read(), self._inp
-        hottest = self._temperatures.hottest()
-        self._units.weights.update(readings.soc_permille, hottest, self._health.lowest())
+        hottest = self.temperatures.hottest()
+        self.units.weights.update(readings.soc_permille, hottest, self.health.lowest())
         limits_W = self._source.charge_W, self._source.discharge_W
-        forming_setpoint_W = self._units.watch(readings.forming_W, *limits_W, elapsed_ms)
+        forming_setpoint_W = self.units.watch(readings.forming_W, *limits_W, elapsed_ms)
         grid_W, soc = readings.proven_grid_W, readings.soc_permille
         return Known(
             is_running=readings.is_running,
@@ -78,11 +76,11 @@ class Look:
             grid_W=None if grid_W is None else grid_W * self._settings[parameters.SHARE] // 1000,
             battery_W=None if readings.unit_powers_W is None else sum(readings.unit_powers_W),
             soc_permille=None if soc is None else (min(soc), sum(soc) // len(soc)),
-            module_temperature_ddegC=self._temperatures.ends(),
-            unit_temperature_ddegC=None if hottest is None else self._units.weights.held,
+            module_temperature_ddegC=self.temperatures.ends(),
+            unit_temperature_ddegC=None if hottest is None else self.units.weights.held,
             air_temperature_ddegC=readings.air_ddegC if self._has_actuators else None,
-            full_Wh=self._health.energy_Wh,
-            healthy_W=self._health.power_W,
+            full_Wh=self.health.energy_Wh,
+            healthy_W=self.health.power_W,
             stored_path_delay_ms=inp[self._delay_at],
             stored_peak=(inp[self._peak_at], inp[self._peak_at + 1]),
             hints=self._hints,

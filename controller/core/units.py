@@ -3,8 +3,8 @@
 A unit that forms the voltage of an island gets its own measured power as its set-point
 (policies/formed.py). But a converter may report that it forms the voltage although it follows its
 set-point. It would then keep its present power for ever. So a unit must first give power at a
-set-point of 0. Afterwards its set-point is smaller than its power by 1/LESS_PARTS of its rating.
-If the unit follows its set-point all the same, its power falls.
+set-point of 0. Afterwards its set-point is smaller than its power by 1/LESS_PARTS of its rating, so
+the power of a unit that still follows its set-point falls.
 """
 
 from array import array

@@ -50,7 +50,7 @@ class Weights:
 
     def forget(self) -> None:
         """Make the next update compute all weights, because `held` has been restored."""
-        self._seen: tuple[object, ...] = ()
+        self._inputs: tuple[object, ...] = ()
 
     def update(
         self,
@@ -61,9 +61,10 @@ class Weights:
         """Compute the weights from the values of each rack, None if any is unknown. soh_permille: 0
         is unknown; if it is empty, all racks count as new.
         """
-        if (soc_permille, hottest_ddegC, soh_permille) == self._seen:
+        inputs = soc_permille, hottest_ddegC, soh_permille
+        if inputs == self._inputs:
             return
-        self._seen = soc_permille, hottest_ddegC, soh_permille
+        self._inputs = inputs
         discharge_permille = charge_permille = [PERMILLE] * len(self._rated_kW)
         if soc_permille is not None:
             soc_means = [self._mean(soc_permille, racks) for racks in self._racks]

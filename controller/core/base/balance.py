@@ -157,12 +157,10 @@ def _out_of_range(site: Readings) -> tuple[int, Readings]:
             wrong |= 1 << _power_of(site, place)
             source = source._replace(power_W=None)
         trusted.append(source)
-    set_count = len(site.sets)
     if not wrong:
         return 0, site
-    return wrong, site._replace(
-        sets=tuple(trusted[:set_count]), inverters=tuple(trusted[set_count:])
-    )
+    sets, inverters = trusted[: len(site.sets)], trusted[len(site.sets) :]
+    return wrong, site._replace(sets=tuple(sets), inverters=tuple(inverters))
 
 
 def _is_confirmed(site: Readings, source: Source) -> bool:
@@ -181,8 +179,8 @@ def _power_of(site: Readings, place: int) -> int:
 
 def _contact(site: Readings) -> Verdict:
     """Verdict on a contact that reports "off the grid" while the grid meter shows power. A small
-    power does not end an island while the load moves, or if the sum closes both with and without
-    this power.
+    power does not end an island while the load moves, or if the sum closes with and without this
+    power, or in neither case.
     """
     if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
         return NOTHING
@@ -246,8 +244,7 @@ def _is_idle(site: Readings, source: Source) -> bool:
     been asked to run for long enough.
     """
     gives_nothing = source.power_W is not None and not gives(source)
-    is_island = site.is_off_grid and site.is_forming
-    is_carried = is_island and (site.battery_W or 0) >= NOISE_W_MIN
+    is_carried = site.is_off_grid and site.is_forming and (site.battery_W or 0) >= NOISE_W_MIN
     return source.is_due and gives_nothing and is_carried and closes(site)
 
 

@@ -2,11 +2,11 @@
 does not use decodes each frame again before it is sent.
 
 If a set-point takes several frames, the converter holds a mixture of old and new values in between.
-A frame without an answer may have been taken or not. So the gate keeps every content that each
-frame's registers may hold, and judges the worst mixture. A frame passes if its own values are
-within the limits, and if it makes the worst mixture no worse or leaves it within the limits. A
-frame that sets a direction makes all values in the converter effective, so the worst mixture must
-then be within the limits.
+A frame without an answer may have been taken or not. So the gate keeps every content that the
+registers of each frame may hold, and judges the worst mixture. A frame passes if its own values are
+within the limits, and if the worst mixture is within the limits or no worse than before. A frame
+that sets a direction makes all values in the converter effective, so the worst mixture must then be
+within the limits.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -70,23 +70,15 @@ class FormGate:
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
-        if len(frame) < HEAD.size:
-            return reasons.GATE_LENGTH
-        number = self._number(frame)
-        code = reasons.GATE_ADDRESS if number is None else self._code(self._forms[number], frame)
-        if code or number is None:
-            return code
-        content = self._content(self._forms[number], frame)
-        if content is None:
-            return reasons.GATE_RANGE
-        return self._within(number, content, charge_W_max, discharge_W_max)
+        code, number, content = self._parsed(frame)
+        return code or self._within(number, content, charge_W_max, discharge_W_max)
 
     def sent(self, frame: bytes) -> int | None:
         """Note that a frame is being sent. Returns the power that is now asked for, W; None while
         it is unknown.
         """
-        number, content = self._known(frame)
-        if number is None or content is None:
+        code, number, content = self._parsed(frame)
+        if code:
             return None
         possible = self._possible[number]
         if possible is not None:
@@ -97,8 +89,8 @@ class FormGate:
 
     def acknowledged(self, frame: bytes) -> None:
         """Note that the converter has taken this frame."""
-        number, content = self._known(frame)
-        if number is not None and content is not None:
+        code, number, content = self._parsed(frame)
+        if not code:
             self._possible[number] = {content}
 
     # -- the worst mixture
@@ -133,41 +125,45 @@ class FormGate:
 
     # -- one frame
 
-    def _known(self, frame: bytes) -> tuple[int | None, Content | None]:
-        number = self._number(frame)
-        if number is None or self._code(self._forms[number], frame):
-            return None, None
-        return number, self._content(self._forms[number], frame)
-
-    def _number(self, frame: bytes) -> int | None:
-        """Number of the form that has the address of this frame."""
+    def _parsed(self, frame: bytes) -> tuple[int, int, Content]:
+        """(reasons.NONE, number of its form, its values); (reason, 0, ()) for a wrong frame."""
+        if len(frame) < HEAD.size:
+            return reasons.GATE_LENGTH, 0, ()
         address = int.from_bytes(frame[2:4], "big")
         places = [self._place(form.address) for form in self._forms]
-        return places.index(address) if address in places else None
+        if address not in places:
+            return reasons.GATE_ADDRESS, 0, ()
+        number = places.index(address)
+        form = self._forms[number]
+        code = _code(form, frame)
+        content = None if code else _content(form, frame)
+        if content is None:
+            return code or reasons.GATE_RANGE, 0, ()
+        return reasons.NONE, number, content
 
-    @staticmethod
-    def _code(form: FrameForm, frame: bytes) -> int:
-        registers = sum([value_form.words for value_form in form.values])
-        size = HEAD.size + 2 if form.function == REGISTER else COUNTED_HEAD.size + 2 * registers + 2
-        if len(frame) != size:
-            return reasons.GATE_LENGTH
-        _, function, _, count = HEAD.unpack_from(frame)
-        is_counted = form.function == REGISTER or (count, frame[6]) == (registers, 2 * registers)
-        is_same = function == form.function, reasons.GATE_FUNCTION
-        return first_wrong(frame, form.unit_id, is_same, (is_counted, reasons.GATE_COUNT))
 
-    @staticmethod
-    def _content(form: FrameForm, frame: bytes) -> Content | None:
-        """The values of a frame of the right form, None if a value has no meaning."""
-        start = HEAD.size - 2 if form.function == REGISTER else COUNTED_HEAD.size
-        numbers: list[Number] = []
-        for value_form in form.values:
-            value = _value(value_form, frame[start : start + 2 * value_form.words])
-            if value is None:
-                return None
-            numbers.append(value)
-            start += 2 * value_form.words
-        return tuple(numbers)
+def _code(form: FrameForm, frame: bytes) -> int:
+    registers = sum([value_form.words for value_form in form.values])
+    size = HEAD.size + 2 if form.function == REGISTER else COUNTED_HEAD.size + 2 * registers + 2
+    if len(frame) != size:
+        return reasons.GATE_LENGTH
+    _, function, _, count = HEAD.unpack_from(frame)
+    is_counted = form.function == REGISTER or (count, frame[6]) == (registers, 2 * registers)
+    is_same = function == form.function, reasons.GATE_FUNCTION
+    return first_wrong(frame, form.unit_id, is_same, (is_counted, reasons.GATE_COUNT))
+
+
+def _content(form: FrameForm, frame: bytes) -> Content | None:
+    """The values of a frame of the right form, None if a value has no meaning."""
+    start = HEAD.size - 2 if form.function == REGISTER else COUNTED_HEAD.size
+    numbers: list[Number] = []
+    for value_form in form.values:
+        value = _value(value_form, frame[start : start + 2 * value_form.words])
+        if value is None:
+            return None
+        numbers.append(value)
+        start += 2 * value_form.words
+    return tuple(numbers)
 
 
 def _value(form: ValueForm, data: bytes) -> Number | None:

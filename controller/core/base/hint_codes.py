@@ -2,7 +2,7 @@
 
 New numbers are only appended. A number never changes its meaning, because senders and records keep
 it. The sentence and the remedy are for people, the name and the label (H31) also for programs.
-../hints/wire.py has the layout of the datagrams.
+controller/hints/wire.py has the layout of the datagrams.
 """
 
 from collections.abc import Iterator, Sequence

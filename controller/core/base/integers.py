@@ -29,7 +29,7 @@ def decay(tick_ms: int, time_ms: int) -> int:
     return part >> 16
 
 
-def lasting(
+def step_timer(
     timer_ms: int, counts: int, is_present: bool, passed_ms: int, times: tuple[int, int, int]
 ) -> tuple[int, int]:
     """Step the timer of a cause. A cause counts when it has been present for a time, and no longer

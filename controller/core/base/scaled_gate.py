@@ -1,8 +1,8 @@
 """The last check of a SunSpec converter's set-point before the frame is sent.
 
-Only one form of frame passes: Modbus RTU function 16 to this converter, two registers at WSet, one
-signed 32-bit power within the limits that the kernel published in this tick. Any other frame is
-recorded as an event, and the stop frame is sent instead.
+Only one form of frame passes: function 16 of Modbus RTU to this converter, two registers at WSet.
+They hold a signed 32-bit power within the limits that the kernel published in this tick. Any other
+frame is recorded as an event, and the stop frame is sent instead.
 """
 
 from fractions import Fraction
@@ -32,24 +32,23 @@ class HasSetpoint(Protocol):
 
 
 class ScaledGate:
-    """The gate of a converter's set-point at its present address and scale. Both may change at run
-    time.
+    """The gate of a set-point at its present address and scale. Both may change at run time.
 
-    A frame may wait for its bus while the converter is lost and its address is forgotten. The frame
-    is then decoded with the last known address and exponent.
+    A frame may wait for its bus while the converter is lost and its address is forgotten. `sent`
+    then decodes the frame with the last known address and exponent.
     """
 
     def __init__(self, unit_id: int, pcs: HasSetpoint):
         self._unit_id, self._pcs = unit_id, pcs
         self._last = -1, 0  # (address, exponent) as last known
-        self._made: dict[tuple[int, int], FormGate] = {}
+        self._gates: dict[tuple[int, int], FormGate] = {}  # the gate at the present place alone
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
         address, exponent = self._pcs.setpoint_address, self._pcs.setpoint_exponent
         if address is None or exponent is None or exponent not in EXPONENTS:
             return reasons.GATE_ADDRESS
-        gate = self._made.get((address, exponent))
+        gate = self._gates.get((address, exponent))
         if gate is None:
             power_form = ValueForm(
                 role="power",
@@ -62,7 +61,7 @@ class ScaledGate:
                 raws={},
             )
             gate = FormGate([FrameForm(self._unit_id, REGISTERS, address, (power_form,))])
-            self._made = {(address, exponent): gate}
+            self._gates = {(address, exponent): gate}
         return gate.check(frame, charge_W_max, discharge_W_max)
 
     def sent(self, frame: bytes) -> int | None:

@@ -58,11 +58,11 @@ def crc_of(head: Sequence[int], slot_words: Iterable[int]) -> int:
 def steps_of(table: Table) -> list["array[int]"]:
     """The contents of the block, one for each tick: the parts, then the commit."""
     slot_words = [word for slot in table.slots for word in slot]
-    blocks = []
-    for place in range(0, len(slot_words), PART_WORDS):
-        part = slot_words[place : place + PART_WORDS]
-        blocks.append(array("i", [PART, place, *part, *[0] * (PART_WORDS - len(part))]))
+    places = range(0, len(slot_words), PART_WORDS)
+    parts = [(PART, place, slot_words[place : place + PART_WORDS]) for place in places]
     head = table.source + 1, table.start_min, table.slot_min, len(table.slots)
-    ends = *head, crc_of(head, slot_words)
-    blocks.append(array("i", [COMMIT, 0, *ends, *[0] * (PART_WORDS - len(ends))]))
-    return blocks
+    parts.append((COMMIT, 0, [*head, crc_of(head, slot_words)]))
+    return [
+        array("i", [step, place, *part, *[0] * (PART_WORDS - len(part))])
+        for step, place, part in parts
+    ]

@@ -7,28 +7,28 @@ refusal of the gate. The gate decodes the frame, and it shares nothing with the 
 
 from array import array
 from collections.abc import Callable
+from typing import NamedTuple
 
 # Codes beside pcs_sent_W. From 600 on: why a frame was not sent or not followed (reasons.py).
 NOTHING, SENT = 0, 1
 
 
-class Sent:
-    """Follows the frames to one converter; `inp[sent_at]` is the last set-point sent, W,
-    `inp[code_at]` its code.
+class Sent(NamedTuple):
+    """Follows the frames to one converter. `inp[sent_at]` in the process image is the last
+    set-point sent, W, and `inp[code_at]` its code.
     """
 
-    def __init__(
-        self, power_W: Callable[[bytes], int | None], inp: "array[int]", sent_at: int, code_at: int
-    ):
-        """power_W: the method `sent` of the converter's gate; inp: inputs of the process image."""
-        self._power_W, self._inp, self._sent_at, self._code_at = power_W, inp, sent_at, code_at
+    power_W: Callable[[bytes], int | None]  # the method `sent` of the converter's gate
+    inp: "array[int]"
+    sent_at: int
+    code_at: int
 
     def see(self, frame: bytes) -> None:
         """Note a whole frame that is being sent to this converter."""
-        power_W = self._power_W(frame)
+        power_W = self.power_W(frame)
         if power_W is not None:
-            self._inp[self._sent_at], self._inp[self._code_at] = power_W, SENT
+            self.inp[self.sent_at], self.inp[self.code_at] = power_W, SENT
 
     def refuse(self, code: int) -> None:
         """Note the reason of a refused frame. `inp[sent_at]` keeps the set-point sent before."""
-        self._inp[self._code_at] = code
+        self.inp[self.code_at] = code

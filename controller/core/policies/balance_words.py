@@ -62,7 +62,7 @@ class State(Words):
     is_open: int  # a timer of any signal runs
 
 
-class Lasting(Words):
+class Timer(Words):
     """How long a signal has been contradicted, or doubtful."""
 
     ms: int  # while counts is 0: how long it has lasted; later: time until it no longer counts
@@ -99,15 +99,15 @@ def contradicted(
     return found
 
 
-def power_of(device: DeviceView) -> tuple[int | None, int]:
+def power_and_rating(device: DeviceView) -> tuple[int | None, int]:
     """(power, rating) of a source, W."""
     return device.reported("power_W"), device.settings["rated_W"]
 
 
-def set_of(engine: Engine, device: DeviceView) -> Source:
+def genset_source(engine: Engine, device: DeviceView) -> Source:
     """A generator set as the balance sees it."""
     settings = device.settings
     accept_ms = settings["accept_after_s"] * 1000
     is_due = engine.asked_ms >= settings["start_s_max"] * 1000 + accept_ms
     is_warming = 0 < engine.warm_ms <= accept_ms
-    return Source(*power_of(device), device.reported("is_running"), is_due, is_warming)
+    return Source(*power_and_rating(device), device.reported("is_running"), is_due, is_warming)

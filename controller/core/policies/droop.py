@@ -4,10 +4,10 @@ power while it is high, by a droop.
     power = rated power x (distance from nominal - dead band) / (nominal x droop), at most the limit
 
 A request cannot do this: load tracking and a schedule would use the same power, and a cap would
-withhold it. So the response is added behind the ramp. A band below it keeps the limit's power free
-of requests and peak shaving in both directions, and energy for droop_reserve_s at the limit. The
-limits of the grid connection come later, so they win. The used energy comes back by load tracking
-(track.py) while the frequency is in the dead band, or by the next plan.
+withhold it. So the response is added behind the ramp. A band for all other powers, peak shaving
+too, keeps droop_W_max free in both directions, and energy for droop_reserve_s. The limits of the
+grid connection come later, so they win. The used energy comes back by load tracking (track.py)
+while the frequency is in the dead band, or by the next plan.
 
 A phase jump looks like a step of the frequency until the meter measures again, so a step counts
 when it has lasted for STEP_MS (../base/integrity.py). Without readings the response stays for
@@ -30,7 +30,7 @@ from controller.core.policies.contract import BOUND, Found, Function, Known, Set
 
 RANK = (35, "frequency_response")  # below the limits of the connection
 FREQUENCY_RESPONSE, FREQUENCY_UNKNOWN, FREQUENCY_KEPT = 326, 327, 430  # reason codes
-# Farther from nominal it is no frequency of this grid: power plants leave it at 47.5 and 51.5 Hz.
+# A frequency farther from nominal is wrong: power plants leave the grid at 47.5 and 51.5 Hz.
 FAR_MHZ = 3000
 # A phase jump of 20 degrees moves a mean of 200 ms by 280 mHz. A grid that moves by 1 Hz/s is
 # within JUMP_MHZ at a meter of 100 ms. A larger step counts after STEP_MS: the slowest meter for a
@@ -39,7 +39,7 @@ JUMP_MHZ, STEP_MS, SLOWEST_MS = 150, 300, 200
 # least time of the largest response whose energy bounds a frequency beside the dead band
 SPENT_S_MIN = 900
 HOLD_MS, FALL_MS = 2000, 10_000  # FALL_MS: from the limit to 0 while the frequency is unknown
-# The energy band opens over so many permille of charge, and at most so fast.
+# The power for others opens over TAPER_PERMILLE of charge, and takes TAPER_MS at least.
 TAPER_PERMILLE, TAPER_MS, WHOLE = 10, 60_000, 1_000_000
 LOSS_PERMILLE = 900  # energy at the terminals, of the energy in the cells
 _TEXTS = """
@@ -123,7 +123,7 @@ class Droop(Function):
         self._tick_ms = setup.tick_ms
         spent_s = max(settings["droop_reserve_s"], SPENT_S_MIN)
         self._most_mJ = self._limit_W * spent_s * 1000
-        self.state, self.more = State("q", BEGIN), [array("q", [0] * WORDS)]
+        self.state, self.more = State.zero(), [array("q", [0] * WORDS)]
         self._begin()
         self.out = array("i", [0])
 
@@ -139,7 +139,7 @@ class Droop(Function):
     def step(
         self, known: Known, findings: Found, elapsed_ticks: int
     ) -> tuple[Cap | Obligation, ...]:
-        """The response, and the band within which the power without it stays."""
+        """The response, and the band that keeps its power and energy."""
         if not self._limit_W:
             return ()
         state, passed_ms = self.state, elapsed_ticks * self._tick_ms
@@ -154,10 +154,10 @@ class Droop(Function):
             asked_W, state.response_W - step_W, state.response_W + step_W
         )
         charge_W, discharge_W = self._band_W(known, passed_ms)
-        cap_code = FREQUENCY_KEPT
         code = FREQUENCY_RESPONSE if is_known else FREQUENCY_UNKNOWN
         bounds = now_W - charge_W, code, now_W + discharge_W, code
-        return Cap(charge_W, cap_code, discharge_W, cap_code), Obligation(RANK, *bounds, now_W)
+        cap = Cap(charge_W, FREQUENCY_KEPT, discharge_W, FREQUENCY_KEPT)
+        return cap, Obligation(RANK, *bounds, now_W)
 
     def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Forget the frequency off the grid."""
@@ -198,7 +198,7 @@ class Droop(Function):
             state.age_ms = 0
 
     def _band_W(self, known: Known, passed_ms: int) -> tuple[int, int]:
-        """(charge, discharge) that are left to others, W."""
+        """(charge, discharge) that the response leaves to others, W."""
         state, soc = self.state, known.soc_permille
         left, room = (soc[0] - self._low, self._high - soc[1]) if soc else (0, 0)
         step_max = passed_ms * WHOLE // TAPER_MS
@@ -221,6 +221,6 @@ class Droop(Function):
 
 
 def _moved(share: int, room_permille: int, step_max: int) -> int:
-    """The share of the band after a step towards the room that the state of charge leaves."""
+    """The share after a step towards the part that the state of charge allows, millionths."""
     wanted = within(room_permille, 0, TAPER_PERMILLE) * WHOLE // TAPER_PERMILLE
     return within(wanted, share - step_max, share + step_max)

@@ -26,7 +26,7 @@ OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
 # Pause between further starts after starts_max while an island needs the set. Further starts do no
 # harm at a dark site (project).
 FAILED_MS = 300_000
-# If the engine runs when the controller starts, it keeps running until the contact of the transfer
+# An engine that runs at the controller's start is kept running until the contact of the transfer
 # switch is certain, which takes 0.5 s.
 FOUND_MS = 5000
 
@@ -60,9 +60,11 @@ class EngineStart:
         state = self.state
         if is_running is None and state.run_ms and gives(self.device):
             is_running = 1
-        if is_running is not None:
-            state.run_ms = min(state.run_ms + passed_ms, MS_MAX) if is_running > 0 else 0
-            state.found_ms = max(0, state.found_ms - passed_ms) if is_running > 0 else 0
+        if is_running:
+            state.run_ms = min(state.run_ms + passed_ms, MS_MAX)
+            state.found_ms = max(0, state.found_ms - passed_ms)
+        elif is_running is not None:
+            state.run_ms = state.found_ms = 0
 
     def adopt(self, is_running: int | None, passed_ms: int) -> None:
         """Keep a set running that already runs or gives power at the controller's start. The report
@@ -174,10 +176,9 @@ class EngineStart:
     def accepted_W(self, is_forming: bool) -> int:
         """Power with which this set may be loaded, W.
 
-        If a converter forms the voltage, a set that the controller does not want may keep its
-        present power. Without such a converter the set may carry the bus alone. Its present power
-        must not be its limit then, because the battery would reduce it further with each fall of
-        the load.
+        If a converter forms the voltage, a set that is not wanted may keep its present power.
+        Without such a converter the set may carry the bus alone. Its present power must not be its
+        limit then, because the battery would reduce it further with each fall of the load.
         """
         settings, state = self.device.settings, self.state
         after_ms = state.run_ms - settings["accept_after_s"] * 1000

@@ -6,7 +6,7 @@ becomes warmer than the coolest unit before any cell is warm.
 
 from controller.core.base import reasons
 from controller.core.policies.contract import Found, Known
-from controller.core.policies.pre_cool import warm
+from controller.core.policies.pre_cool import warm_causes
 from controller.core.policies.two_point import TwoPoints
 
 
@@ -25,8 +25,8 @@ class FanBoost(TwoPoints):
           shows the temperatures.
     """)
 
-    def signs(
+    def present_causes(
         self, known: Known, findings: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
         """See TwoPoints."""
-        return warm(known.unit_temperature_ddegC, settings, settings["fan_unit"])
+        return warm_causes(known.unit_temperature_ddegC, settings, settings["fan_unit"])

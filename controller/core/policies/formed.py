@@ -60,8 +60,7 @@ class Formed(Function):
             state.left_W = power_W = findings.formed_W
             state.sign = (power_W > 0) - (power_W < 0)
             state.show_ms = SHOW_MS * (power_W < 0)
-            obligation = Obligation(ONLY, power_W, code, power_W, code)
-            return (BaseRequest(power_W, code), obligation)
+            return BaseRequest(power_W, code), Obligation(ONLY, power_W, code, power_W, code)
         is_over = state.sign * state.left_W < min(1, state.sign * findings.setpoint_W)
         fall_W = self._fall_W * elapsed_ticks
         state.left_W -= fall_W if state.show_ms > 0 else state.sign * fall_W

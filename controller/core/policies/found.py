@@ -52,7 +52,7 @@ class Found:
         load_W, load_source     power of the load, and where it comes from
         is_load_new             load_W comes from a reply of this tick
         connection_W            import with the battery at 0
-        part_W                  the same as far as hints limit it: the share of the load alone
+        part_W                  the import that hints limit: from this cabinet's load alone
         meter_off_W             grid meter less the prediction from connection_W and set-point
     notices:
         is_price_negative       energy has a negative price
@@ -68,8 +68,8 @@ class Found:
         left_setpoint_W, left_low_W, left_high_W    set-point and available power without the
                                 request and bridge_W, for load tracking
     pv_ramp:
-        bridge_W                power that bridges a fast change of the sun
-        bridged_permille        state of charge that it has taken so far
+        bridge_W                power that bridges a fast change of PV
+        bridged_permille        state of charge that the bridge has taken so far
     shed:
         is_shed                 a stage of the load has been open since an outage
         is_set_needed           an island needs a generator set

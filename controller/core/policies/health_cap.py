@@ -10,9 +10,7 @@ from controller.core.policies.contract import BOUND, Found, Function, Known, Set
 
 
 class HealthCap(Function):
-    """Caps the power of worn racks. health.py remembers their state of health, so the cap
-    stays when a BMS falls silent.
-    """
+    """Caps the power of worn racks. The cap stays when a BMS falls silent (health.py)."""
 
     NAME, STAGE = "health_cap", BOUND
     READS = ("healthy_W",)
@@ -29,5 +27,5 @@ class HealthCap(Function):
         """The cap while a rack is worn, otherwise nothing."""
         if known.healthy_W >= self._rated_W:
             return ()
-        reason = reasons.HEALTH_CAP
-        return (Cap(known.healthy_W, reason, known.healthy_W, reason),)
+        most_W, reason = known.healthy_W, reasons.HEALTH_CAP
+        return (Cap(most_W, reason, most_W, reason),)

@@ -75,11 +75,11 @@ class HintRequest(Function):
         self._order = [
             index for *_, index in sorted(order) if sources[index].rank >= hint_sources.REQUEST
         ]
-        self._entry = list(hints.entries[_PLACE :: len(hint_sources.QUANTITIES)])
-        self._reason = [reasons.OPERATOR if is_chief else reasons.HINT for is_chief in is_operator]
-        self._ramp_W = [source.request_ramp_W_per_s for source in sources]
-        self._leak_W = [source.energy_Wh_per_h_max // 2 for source in sources]
-        self._size = [-(-source.energy_Wh_per_h_max // 2) * MS_PER_H for source in sources]
+        self._entries = list(hints.entries[_PLACE :: len(hint_sources.QUANTITIES)])
+        self._reasons = [reasons.OPERATOR if is_chief else reasons.HINT for is_chief in is_operator]
+        self._ramps_W_per_s = [source.request_ramp_W_per_s for source in sources]
+        self._leaks_W = [source.energy_Wh_per_h_max // 2 for source in sources]
+        self._bucket_sizes = [-(-source.energy_Wh_per_h_max // 2) * MS_PER_H for source in sources]
         self.state = State.zero(len(sources))
         self.state.is_idle = 1
 
@@ -92,7 +92,7 @@ class HintRequest(Function):
         findings.left_setpoint_W = findings.setpoint_W - findings.added_W - findings.bridge_W
         findings.left_low_W = findings.low_W - findings.bridge_W
         findings.left_high_W = findings.high_W - findings.bridge_W
-        if state.is_idle and not findings.scheduled_W and not self._asked():
+        if state.is_idle and not findings.scheduled_W and not self._wake_up():
             return ()
         findings.left_setpoint_W -= state.effective_W
         request = self._request(findings, elapsed_ticks * self._tick_ms)
@@ -111,15 +111,15 @@ class HintRequest(Function):
     def _request(self, findings: Found, elapsed_ms: int) -> BaseRequest:
         state = self.state
         self._count_energy(elapsed_ms)
-        best, rests = self._best(elapsed_ms)
+        best, rests = self._choose_source(elapsed_ms)
         asked_W, reason = 0, reasons.NONE
         if best >= 0:
-            reason = self._reason[best]
-            asked_W = self._table.state[self._entry[best] + table.E_VALUE_W]
-            findings.is_exact = self._table.state[self._entry[best] + table.E_EXACT] > 0
+            reason = self._reasons[best]
+            asked_W = self._table.state[self._entries[best] + table.E_VALUE_W]
+            findings.is_exact = self._table.state[self._entries[best] + table.E_EXACT] > 0
         elif findings.scheduled_W:
             asked_W, reason = findings.scheduled_W, reasons.SCHEDULE
-            best, rests = self._scheduled(findings, rests, elapsed_ms)
+            best, rests = self._choose_schedule(findings, rests, elapsed_ms)
         state.control = best + 1
         self._table.set_control(best + 1)
         if best >= 0:
@@ -128,15 +128,15 @@ class HintRequest(Function):
         base_W = self._ramped(asked_W if best >= 0 else 0, *ends_W, elapsed_ms)
         if best >= 0:
             return BaseRequest(base_W, reason)
-        state.is_idle = 0 if base_W or rests or any(state[LEVEL:]) else 1
+        state.is_idle = not (base_W or rests or any(state[LEVEL:]))
         ended = reasons.REQUEST_ENDED if base_W else reasons.NONE
         return BaseRequest(base_W, reasons.REQUEST_RESTS if rests else ended)
 
-    def _asked(self) -> bool:
+    def _wake_up(self) -> bool:
         """True if a request has come. The function is no longer idle then."""
         table_state = self._table.state
         for index in self._order:
-            if table_state[self._entry[index]]:
+            if table_state[self._entries[index]]:
                 self.state.is_idle = 0
                 return True
         return False
@@ -145,36 +145,36 @@ class HintRequest(Function):
         state = self.state
         for index in self._order:
             power_W = abs(state.effective_W) if state.owner == index + 1 else 0
-            level = state[LEVEL + index] + (power_W - self._leak_W[index]) * elapsed_ms
+            level = state[LEVEL + index] + (power_W - self._leaks_W[index]) * elapsed_ms
             state[LEVEL + index] = within(level, 0, LEVEL_MAX)
 
-    def _best(self, elapsed_ms: int) -> tuple[int, bool]:
+    def _choose_source(self, elapsed_ms: int) -> tuple[int, bool]:
         """(index of the source in control or -1, True if a request rests)."""
         table_state, best, rests = self._table.state, -1, False
         for index in self._order:
-            place = self._entry[index] + table.E_STATE
+            place = self._entries[index] + table.E_STATE
             if table_state[place] == outputs.NONE:
                 continue
-            asked_W = table_state[self._entry[index] + table.E_VALUE_W]
+            asked_W = table_state[self._entries[index] + table.E_VALUE_W]
             was_resting = table_state[place] == outputs.RESTING
             is_resting = self._is_resting(index, was_resting, asked_W, elapsed_ms)
-            self._table.let_rest(self._entry[index], is_resting)
+            self._table.let_rest(self._entries[index], is_resting)
             if is_resting:
                 rests = True
             elif best < 0:
                 best = index
         return best, rests
 
-    def _scheduled(self, findings: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
-        """Decide whether the schedule's request acts or rests. Returns the same as _best."""
+    def _choose_schedule(self, findings: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
+        """Decide whether the schedule's request acts or rests. Returns as _choose_source does."""
         index, state = findings.scheduled_source - 1, self.state
         is_resting = self._is_resting(index, state.rests > 0, findings.scheduled_W, elapsed_ms)
-        state.rests = 1 if is_resting else 0
+        state.rests = is_resting
         return (-1, True) if is_resting else (index, rests)
 
     def _is_resting(self, index: int, was_resting: bool, asked_W: int, elapsed_ms: int) -> bool:
         """True if this tick and a ramp down would overfill the bucket of the source."""
-        level, size = self.state[LEVEL + index], self._size[index]
+        level, size = self.state[LEVEL + index], self._bucket_sizes[index]
         if was_resting and 4 * level >= RESUME_QUARTERS * size:
             return True
         moving_W = abs(self.state.effective_W) if self.state.owner == index + 1 else 0
@@ -184,7 +184,7 @@ class HintRequest(Function):
         return level + energy_ahead >= size
 
     def _step_W(self, index: int, elapsed_ms: int) -> int:
-        return max(1, self._ramp_W[index] * elapsed_ms // 1000)
+        return max(1, self._ramps_W_per_s[index] * elapsed_ms // 1000)
 
     def _ramped(self, asked_W: int, low_W: int, high_W: int, elapsed_ms: int) -> int:
         """Base request after one more step of the ramp, W. If limits hold the ramp back, it is the

@@ -1,8 +1,8 @@
 """The hints in force: newest value, validity and fallback of each quantity of each source.
 
 A hint comes from a system that may fail, restart or send late. The naive way keeps the newest value
-until the next one. The import limit of a dead sender would then hold for ever. To drop a limit when
-it expires is no better, because a silent sender would then allow more power.
+until the next one. The import limit of a dead sender would then hold for ever. A limit that ends
+when it expires is no better, because a silent sender would then allow more power.
 
     no hint yet, or expired --> fallback of the source (none configured: no limit)
     fresh hint beside it    --> the narrower of hint and fallback
@@ -73,29 +73,29 @@ class HintTable(Function):
         sources = setup.sources
         self.count = count = len(sources)
         self._tick_ms, self._settings = setup.tick_ms, setup.settings
-        self._rank = [source.rank for source in sources]
+        self._ranks = [source.rank for source in sources]
         self._valid_ms_max = [source.valid_s_max * 1000 for source in sources]
         self.fallback_W = [watts for source in sources for watts in source.fallback_W]
-        self.group = [g.group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
+        self.group = [g.group_of(rank, quantity) for rank in self._ranks for quantity in QUANTITIES]
         first = len(State.__annotations__)
         self.entries = range(first, first + count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
-        self._heard = self.entries.stop  # place of the first source
+        self._heartbeats_at = self.entries.stop  # place of the first source
         self.state = State.zero(count * _COUNT * ENTRY_WORDS + count)
         self._tightest = g.Tightest()
         self.more = (self._tightest.words,)
         self.out = array("i", [0] * hint_outputs.output_count(count))
-        for entry, place in enumerate(self.entries):
-            self.state[place + E_STATE] = FALLBACK if self.fallback_W[entry] >= 0 else NONE
+        for place, fallback_W in zip(self.entries, self.fallback_W):
+            self.state[place + E_STATE] = FALLBACK if fallback_W >= 0 else NONE
 
     output_names = staticmethod(hint_outputs.output_names)
 
     def alive(self, source_index: int, ticks: int = 0) -> bool:
         """True if the source's last heartbeat will still count after `ticks` more ticks."""
-        return self.state[self._heard + source_index] > self.state.since + ticks
+        return self.state[self._heartbeats_at + source_index] > self.state.since + ticks
 
     def heard_ms(self, source_index: int) -> int:
         """Time for which the source's last heartbeat still counts."""
-        ticks = self.state[self._heard + source_index] - self.state.since
+        ticks = self.state[self._heartbeats_at + source_index] - self.state.since
         return max(0, ticks) * self._tick_ms
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> Sequence[Answer]:
@@ -139,7 +139,7 @@ class HintTable(Function):
 
     def _age(self, ticks: int) -> None:
         state = self.state
-        for place in range(self._heard, self._heard + self.count):
+        for place in range(self._heartbeats_at, self._heartbeats_at + self.count):
             state[place] = max(0, state[place] - ticks)
         for entry, place in enumerate(self.entries):
             left_ticks = state[place + E_LEFT_TICKS]
@@ -155,7 +155,7 @@ class HintTable(Function):
             state[place + E_STATE] = NONE
             return
         state[place + E_STATE], state[place + E_LAPSED] = FALLBACK, 1
-        state[self._heard + entry // _COUNT] = 0  # an earlier heartbeat does not count
+        state[self._heartbeats_at + entry // _COUNT] = 0  # an earlier heartbeat does not count
 
     def _take(self, hint: hint_codes.HintSlot) -> None:
         """Take one hint. Ignore a value that no accepted hint can have: no input widens a limit."""
@@ -168,25 +168,22 @@ class HintTable(Function):
             self._hear(source, ticks)
             return
         is_request = hint.quantity == hint_codes.POWER_W
-        if is_request and self._rank[source] < hint_sources.REQUEST:
+        if is_request and self._ranks[source] < hint_sources.REQUEST:
             return
         low_W = -WIDE_W if is_request else 0
         entry = source * _COUNT + QUANTITIES.index(hint.quantity)
         place = self.entries[entry]
         state = self.state
-        state[place + E_VALUE_W], state[place + E_LEFT_TICKS] = (
-            within(hint.value_W, low_W, WIDE_W),
-            ticks,
-        )
-        state[place + E_EXACT] = 1 if hint.kind == hint_codes.EXACT else 0
-        if state[self._heard + source] or not state[place + E_LAPSED]:
+        state[place + E_VALUE_W] = within(hint.value_W, low_W, WIDE_W)
+        state[place + E_LEFT_TICKS] = ticks
+        state[place + E_EXACT] = hint.kind == hint_codes.EXACT
+        if state[self._heartbeats_at + source] or not state[place + E_LAPSED]:
             self._lift(place)
 
     def _hear(self, source: int, ticks: int) -> None:
         """Take a heartbeat. It lifts each fallback for which a valid hint has come already."""
-        self.state[self._heard + source] = ticks
-        for entry in range(source * _COUNT, (source + 1) * _COUNT):
-            place = self.entries[entry]
+        self.state[self._heartbeats_at + source] = ticks
+        for place in self.entries[source * _COUNT : (source + 1) * _COUNT]:
             if self.state[place + E_LEFT_TICKS]:
                 self._lift(place)
 
@@ -206,17 +203,13 @@ class HintTable(Function):
 
     def in_force_W(self, entry: int) -> int:
         """Value of the cap of an entry, W; below 0: none is in force."""
-        place = self.entries[entry]
-        state = self.state
-        if state[place + E_STATE] == FALLBACK:
-            fallback_W = self.fallback_W[entry]
-            left_ticks = state[place + E_LEFT_TICKS]
-            if not left_ticks and state.lifted >> entry & 1:
-                return hint_sources.ABSENT_W
-            return min(fallback_W, state[place + E_VALUE_W]) if left_ticks else fallback_W
-        return (
-            state[place + E_VALUE_W] if state[place + E_STATE] == VALID else hint_sources.ABSENT_W
-        )
+        place, fallback_W = self.entries[entry], self.fallback_W[entry]
+        state, value_W, left_ticks = self.state[place : place + E_LAPSED]
+        if state == FALLBACK:
+            if left_ticks:
+                return min(fallback_W, value_W)
+            return hint_sources.ABSENT_W if self.state.lifted >> entry & 1 else fallback_W
+        return value_W if state == VALID else hint_sources.ABSENT_W
 
     def _find_tightest(self) -> None:
         self._tightest.begin()
@@ -238,24 +231,23 @@ class HintTable(Function):
 
     def _publish(self) -> None:
         """Fill the words of `out` that only an event changes."""
-        out, state = self.out, self.state
+        out = self.out
         for group in (g.CHARGE, g.DISCHARGE, g.IMPORT, g.EXPORT):
             # _cap replaces the first two if a grid maximum is tighter
             out[_SOURCES + group] = self._tightest.source(group)
-        place_in_out = len(hint_outputs.HINT_OUTPUTS)
+        first = len(hint_outputs.HINT_OUTPUTS)
         for entry, place in enumerate(self.entries):
-            is_request = self.group[entry] < 0
-            value_W = state[place + E_VALUE_W] if is_request else max(0, self.in_force_W(entry))
-            shown_state = state[place + E_STATE]
-            is_tighter = state[place + E_VALUE_W] < self.fallback_W[entry]
-            if shown_state == FALLBACK and state[place + E_LEFT_TICKS] and is_tighter:
-                shown_state = VALID  # no heartbeat yet, but the hint's tighter value is in force
-            elif shown_state == FALLBACK and self.in_force_W(entry) < 0:
-                shown_state = NONE
-            out[place_in_out], out[place_in_out + hint_outputs.F_STATE] = value_W, shown_state
-            left_ms = state[place + E_LEFT_TICKS] * self._tick_ms if shown_state != FALLBACK else 0
-            out[place_in_out + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
-            place_in_out += len(hint_outputs.OUTPUT_FIELDS)
+            state, value_W, left_ticks = self.state[place : place + E_LAPSED]
+            in_force_W = self.in_force_W(entry)
+            if state == FALLBACK and left_ticks and value_W < self.fallback_W[entry]:
+                state = VALID  # no heartbeat yet, but the hint's tighter value is in force
+            elif state == FALLBACK and in_force_W < 0:
+                state = NONE
+            out[first] = value_W if self.group[entry] < 0 else max(0, in_force_W)
+            left_ms = left_ticks * self._tick_ms if state != FALLBACK else 0
+            out[first + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
+            out[first + hint_outputs.F_STATE] = state
+            first += len(hint_outputs.OUTPUT_FIELDS)
 
     def _answers(self, part_W: int | None) -> Sequence[Answer]:
         """Cap and obligation. part_W: import of this cabinet with its battery at 0; None if

@@ -49,5 +49,5 @@ class Known(NamedTuple):
     step_test: tuple[int, int] = (0, 0)
     site: Site = without_devices()  # the site devices and their signals
     grid_voltage_permille: int = 0  # of nominal; 0: the grid meter does not read it, or is silent
-    grid_frequency_mHz: int = 0  # 0: as the voltage
+    grid_frequency_mHz: int = 0  # 0: as for the voltage
     is_load_low: bool = False  # a phase of the load meter has too little voltage for a live bus

@@ -12,8 +12,8 @@ gets time to follow:
 
 Only the grid meter shows that the load is lower. A promise of the scheduler does not count: the
 battery keeps the limits as if there were no request. Off the grid, or while the power of the
-connection is unknown, the requests stay, because the load must not rise then. No request raises a
-load, because the smallest request is 0.
+connection is unknown, the requests stay, because the load must not rise then. The smallest request
+is 0, so no request raises a load.
 """
 
 from controller.core.base import reasons
@@ -70,7 +70,7 @@ class LoadCap(Function):
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[ForDevice]:
         """The request for each device."""
-        self._find()
+        self._adopt_reported()
         if findings.connection_W is not None and not findings.is_off_grid:
             self._decide(known, findings, elapsed_ticks * self._tick_ms)
         code = LOAD_LOWERED_LOW if self.state.is_low else LOAD_LOWERED
@@ -80,7 +80,7 @@ class LoadCap(Function):
             answers.append(ForDevice(number, BaseRequest(asked.lower_W, reason)))
         return answers
 
-    def _find(self) -> None:
+    def _adopt_reported(self) -> None:
         """Keep the request of a device that has lowered its load before the controller's start."""
         for asked, (device, _) in zip(self.asked, self._devices):
             reported_W = device.value("lowered_W")
@@ -105,7 +105,7 @@ class LoadCap(Function):
             self._ask(wanted_W)
         elif state.room_ms >= RETURN_MS:
             state.room_ms = 0
-            last = next(asked for asked in reversed(self.asked) if asked.lower_W)
+            last = [asked for asked in self.asked if asked.lower_W][-1]
             last.lower_W = 0
 
     def _ask(self, wanted_W: int) -> None:

@@ -57,8 +57,8 @@ class State(Words):
     code: int  # shift register
     is_up: int  # the first chip of this symbol is up
     is_void: int  # a tick of this symbol is missing
-    right: int  # change of the meter if it is right
-    wrong: int  # change of the meter if it is reversed
+    right: int  # change of the grid meter if it is right
+    wrong: int  # change of the grid meter if it is reversed
     own: int  # change of the converter's power, summed over a window
     is_long: int  # the long chips are in use
     chip_own: int  # power of the converter, summed over this chip's window

@@ -21,7 +21,7 @@ load meter the watch asks for at most one test in BELIEVED_S, and raises no doub
 from controller.core.base.words import Words
 from controller.core.policies.contract import Setup
 
-WATCHED = 32  # time constant of the leaky sums, s
+WATCHED_S = 32  # time constant of the leaky sums, s
 # The sums are used only after as much movement as 8 changes by 5 % of the rating give.
 MOVES, MOVE_PERMILLE = 8, 50
 BELIEVED_S = 3600  # without a load meter: time for which a meter is believed after a new test
@@ -79,8 +79,8 @@ class MeterWatch:
         self.state.doubt = max(0, self.state.doubt - 1)
 
     def is_reversed(self, expected_W: int | None, shown_W: int | None, elapsed_ticks: int) -> bool:
-        """True if the meter (shown_W) moves against expected_W, which is load less battery. Both
-        are None if unknown.
+        """True if the meter (shown_W) moves against expected_W, which is load less battery. None:
+        unknown.
         """
         state = self.state
         state.believed_ticks = max(0, state.believed_ticks - elapsed_ticks)
@@ -103,8 +103,8 @@ class MeterWatch:
             dx_W, dy_W = expected_W - state.before_expected_W, shown_W - state.before_shown_W
             scale_W = max(abs(dx_W), abs(dy_W), self._most_W)
             dx_W, dy_W = dx_W * self._most_W // scale_W, dy_W * self._most_W // scale_W
-            state.xx += dx_W * dx_W - state.xx // WATCHED
-            state.xy += dx_W * dy_W - state.xy // WATCHED
+            state.xx += dx_W * dx_W - state.xx // WATCHED_S
+            state.xy += dx_W * dy_W - state.xy // WATCHED_S
         state.is_before, state.before_expected_W = 1, expected_W
         state.before_shown_W = shown_W
         is_opposite = 2 * state.xy < -state.xx and state.xx >= self._moved

@@ -11,8 +11,8 @@ only after this state has lasted for some time:
 
 The site is off the grid in hand-over, island and black start. An unknown contact of the transfer
 switch counts as grid, as in row 56 of the matrix. A contact that other measurements contradict also
-counts as grid (site_balance.py). But a return does not end while the contact is unknown. Stages of
-the load stay shed, and a generator set keeps running, until the grid is certain.
+counts as grid (site_balance.py). But a return does not end while the contact is unknown, so stages
+of the load stay shed, and a generator set keeps running, until the grid is certain.
 """
 
 from array import array
@@ -48,7 +48,7 @@ class State(Words):
 
     mode: int
     next: int  # mode that the state of the bus asks for
-    ms: int  # time for which it has asked for this mode
+    asked_ms: int  # time for which it has asked for this mode
 
 
 class Modes(Function):
@@ -92,10 +92,10 @@ class Modes(Function):
             bus = ON_GRID if is_on_grid else self._off_grid_bus(known, findings)
             is_certain = findings.source is not None or state.mode != RETURN
             following = NEXT[state.mode][bus]
-            ms = state.ms + elapsed_ticks * self._tick_ms * is_certain
-            state.ms = min(ms, MS_MAX) if following == state.next else 0
+            ms = state.asked_ms + elapsed_ticks * self._tick_ms * is_certain
+            state.asked_ms = min(ms, MS_MAX) if following == state.next else 0
             state.next = following
-            if state.ms >= self._after_ms[following]:
+            if state.asked_ms >= self._after_ms[following]:
                 state.mode = following
         self.out[0] = reasons.MODE + state.mode
         findings.mode, findings.is_off_grid = state.mode, state.mode in OFF_GRID

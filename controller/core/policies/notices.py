@@ -50,8 +50,8 @@ class Notices(Function):
         self._valid_ms_max = [source.valid_s_max * 1000 for source in setup.sources]
         self.state = State.zero()
         self.rows = [[Row.zero(code="i") for _ in range(1 + STEPS)] for _ in range(self.count)]
-        self._every = [row for rows in self.rows for row in rows]
-        self.more = self._every
+        self._all_rows = [row for rows in self.rows for row in rows]
+        self.more = self._all_rows
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[()]:
         """Write the notices into Found. There is no answer."""
@@ -78,19 +78,20 @@ class Notices(Function):
         """The coming steps of all sources."""
         to_come, tick_ms = [], self._tick_ms
         for source, (_, *steps) in enumerate(self.rows):
-            for row in [row for row in steps if row.left_ticks]:
-                times_ms = row.start_ticks * tick_ms, row.left_ticks * tick_ms
-                to_come.append(Notice(source, row.value, *times_ms))
+            for row in steps:
+                if row.left_ticks:
+                    times_ms = row.start_ticks * tick_ms, row.left_ticks * tick_ms
+                    to_come.append(Notice(source, row.value, *times_ms))
         return tuple(to_come)
 
     def _age(self, ticks: int) -> None:
-        for row in self._every:
+        for row in self._all_rows:
             row.start_ticks = max(0, row.start_ticks - ticks)
             row.left_ticks = max(0, row.left_ticks - ticks)
         self._count_rows()
 
     def _count_rows(self) -> None:
-        self.state.is_any = 1 if any([row.left_ticks for row in self._every]) else 0
+        self.state.is_any = any([row.left_ticks for row in self._all_rows])
 
     def _take(self, hint: hint_codes.HintSlot) -> None:
         """Take one notice. A value that no accepted notice can have is ignored."""

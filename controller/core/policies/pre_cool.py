@@ -29,18 +29,18 @@ class PreCool(TwoPoints):
           shows the temperatures.
     """)
 
-    def signs(
+    def present_causes(
         self, known: Known, findings: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
         """See TwoPoints."""
         air_ddegC = known.air_temperature_ddegC
         return (
             above(air_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),
-            *warm(known.unit_temperature_ddegC, settings),
+            *warm_causes(known.unit_temperature_ddegC, settings),
         )
 
 
-def warm(
+def warm_causes(
     units_ddegC: Sequence[int] | None, settings: dict[str, int], unit: int = 0
 ) -> tuple[bool | None, bool | None]:
     """(cells are warm, the unit is warmer than the coolest unit). unit: from 1; 0: the warmest."""

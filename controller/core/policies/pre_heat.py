@@ -1,7 +1,7 @@
 """Heater: warms cold cells from the grid before they are charged. LFP cells must not be charged
-below 0 degC: the kernel's temperature taper allows no charge there, and more as the cells get warm.
+below 0 degC. The kernel's temperature taper allows no charge there, and more as the cells get warm.
 
-The naive way heats when a charge begins. But the cells need time, and the charge waits. So the
+The naive way heats when a charge begins, and the charge waits until the cells are warm. So the
 heater also looks ahead, to a slot of the schedule or a notice:
 
     coldest cell < start_ddegC                                --> heat, to stop_ddegC
@@ -48,7 +48,7 @@ class PreHeat(TwoPoints):
         super().__init__(setup)
         self._schedule: Schedule = setup.functions[Schedule.NAME]
 
-    def signs(
+    def present_causes(
         self, known: Known, findings: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
         """See TwoPoints."""

@@ -56,19 +56,17 @@ class PvLimit(Function):
         self._sources = setup.site.engines + setup.site.inverters
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[ForDevice]:
-        """Request and cap of each inverter. The request is the largest power that it
-        may feed in.
-        """
+        """Request (the largest power that it may feed in) and cap of each inverter."""
         room_W = max(0, self._room_W(known, findings))
-        is_price_negative = findings.is_price_negative
-        reason = reasons.PV_PRICE_NEGATIVE if is_price_negative else reasons.PV_CURTAILED
+        is_negative = findings.is_price_negative
+        reason = reasons.PV_PRICE_NEGATIVE if is_negative else reasons.PV_CURTAILED
         answers = []
         for inverter, number in self._inverters:
             rated_W = inverter.settings["rated_W"]
             share_W = room_W * rated_W // self._rated_W
+            request = BaseRequest(inverter.settings["limit_W_max"], reasons.PV_WANTED)
             cap = Cap(0, reason, share_W, reason)
-            most_W = inverter.settings["limit_W_max"]
-            answers.append(ForDevice(number, BaseRequest(most_W, reasons.PV_WANTED)))
+            answers.append(ForDevice(number, request))
             answers.append(ForDevice(number, cap))
         return answers
 

@@ -2,8 +2,8 @@
 
 One battery serves an outage, the peaks of the load and everything else. Without a reserve, the
 first use leaves nothing for the others. The naive way is one threshold. The power then jumps when
-the state of charge crosses the threshold, and switches on and off around it. Such a threshold also
-opened when a BMS was silent: a floor of 10 % was crossed to 6 % (victronenergy/venus issue 1194).
+the state of charge crosses the threshold, and switches on and off around it. A threshold of 10 %
+once opened while a BMS was silent, and the charge fell to 6 % (victronenergy/venus issue 1194).
 
     charge     backup level        peaks level
     |-- nothing --|-- peaks, connection --|-- arbitrage: everything --|
@@ -13,9 +13,9 @@ Both levels have hysteresis, and count as reached while the state of charge is u
 the schedule may raise the peaks level. Off the grid both levels open at once, and the kernel's
 limits alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`. The limit closes
 within 2 s, after an outage within 30 s. Other cabinets on the connection need seconds to follow. So
-the limit begins to fall above its level, early enough for a ramp (rated power in a minute) that
-reaches 0 at the level. A reserve neither forces nor narrows a charge (victronenergy/venus issue
-904).
+the limit begins to fall above its level, early enough for a ramp that reaches 0 at the level and
+would take a minute from the rated power. A reserve neither forces nor narrows a charge
+(victronenergy/venus issue 904).
 
 The energy that the UPS of the load can give now (../site_devices/bridging.py) lowers the backup
 level. Without a fresh reading the level is not lowered.
@@ -104,15 +104,15 @@ class Reserve(Function):
         if findings.is_off_grid:
             self._open()
             return []
-        soc = known.soc_permille
+        soc_permille = known.soc_permille[0] if known.soc_permille else None
         self.state.peaks_permille = max(self._peaks_permille, findings.scheduled_reserve_permille)
         self.state.backup_permille = self._backup_permille
         if ups_Wh := self._upses and bridging.total_Wh(self._upses):
             ups_permille = ups_Wh * self._share_permille // self._energy_Wh
             self.state.backup_permille = max(0, self._backup_permille - ups_permille)
         close_W = self._close_W[findings.mode == RETURN] * elapsed_ticks
-        most_W = 0 if soc is None else self._most_W(soc[0])
-        self._move(None if soc is None else soc[0], elapsed_ticks, close_W, most_W)
+        most_W = 0 if soc_permille is None else self._most_W(soc_permille)
+        self._move(soc_permille, elapsed_ticks, close_W, most_W)
         answers = []
         for level, answer in ((self.peaks, Cap), (self.backup, Limit)):
             if level.discharge_W_max < self.rated_W:
@@ -183,5 +183,5 @@ class Reserve(Function):
 
     def _reached(self, soc_permille: int | None, end_permille: int, was_reached: int) -> int:
         if soc_permille is None or soc_permille <= end_permille:
-            return 1
-        return 1 if was_reached and soc_permille < end_permille + self._hysteresis else 0
+            return True
+        return was_reached and soc_permille < end_permille + self._hysteresis

@@ -27,10 +27,9 @@ class Rest:
         self._inverters, sets = site.inverters, site.engines
         self._sources = sets + self._inverters
         self._first_bit = 1 << FIRST + 2 * len(sets)
+        self.is_load_fitted = bool(settings["load_meter_fitted"])
         # Several cabinets do not see each other's batteries, so they do not know the sum.
-        self._is_whole = settings["share_permille"] == 1000
-        self._is_load_fitted = bool(settings["load_meter_fitted"])
-        self.are_meters_compared = self._is_load_fitted and self._is_whole
+        self.are_meters_compared = self.is_load_fitted and settings["share_permille"] == 1000
 
     @property
     def unseen_W(self) -> int:
@@ -39,7 +38,7 @@ class Rest:
 
     def now_W(self, known: Known) -> int | None:
         """The rest at this moment. None while a meter is unknown, or in a deep sag."""
-        load_W = known.load_meter_W if self._is_load_fitted else 0
+        load_W = known.load_meter_W if self.is_load_fitted else 0
         if load_W is None or known.grid_meter_W is None or known.battery_W is None:
             return None
         sum_W = known.grid_meter_W + known.battery_W - load_W

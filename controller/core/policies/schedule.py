@@ -1,9 +1,9 @@
 """Applies the schedule of a source: grid cap, band of power and reserve of the present slot.
 
-A system upstream plans ahead. The naive way sends a hint at the start of each slot. If the
-connection is down at that moment, the fallbacks act instead of the plan. So the cabinet keeps the
-whole table and finds the present slot by its own clock. But the table must not act by a wrong
-clock, or for a sender that is gone:
+A system upstream plans ahead. The naive way sends a hint at the start of each slot. If the network
+is down at that moment, the fallbacks act instead of the plan. So the cabinet keeps the whole table
+and finds the present slot by its own clock. But the table must not act by a wrong clock, or for a
+sender that is gone:
 
     slot = (minute of the clock - start) / minutes of a slot
     clock trusted, heartbeat of the source valid  ->  grid cap, band, reserve of this slot
@@ -83,13 +83,13 @@ class Schedule(Function):
         self._quantum_W = settings["setpoint_quantum_W"]
         self._ramp_W_per_s = settings["setpoint_ramp_W_per_s"]
         self._export_W = settings["grid_export_W_max"]
-        self._rank = [source.rank for source in setup.sources]
+        self._ranks = [source.rank for source in setup.sources]
         self.state = State.zero(2 * t.TABLE_WORDS, "i")
         self.out = array("i", [0] * len(OUTPUTS))
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the present slot. The other values of the slot go to Found."""
-        self._enter(known, findings)
+        self._begin_tick(known, findings)
         if not self.state.source:
             return ()
         state, slot, left_s = self._now(elapsed_ticks)
@@ -98,11 +98,11 @@ class Schedule(Function):
 
     def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Pause the schedule off the grid. A new table is still taken."""
-        self._enter(known, findings)
+        self._begin_tick(known, findings)
         if self.state.source:
             self.out[O_STATE], self.out[O_SLOT] = OFF_GRID, 0
 
-    def _enter(self, known: Known, findings: Found) -> None:
+    def _begin_tick(self, known: Known, findings: Found) -> None:
         if findings.scheduled_source:
             findings.scheduled_source = findings.scheduled_W = findings.lifted = 0
             findings.scheduled_reserve_permille = 0
@@ -121,8 +121,8 @@ class Schedule(Function):
             return
         *head, crc = block[: t.HEAD_WORDS + 1]
         source, _, slot_min, count = head
-        is_known = 0 < source <= len(self._rank) and 0 <= count <= t.SLOTS_MAX and slot_min > 0
-        if not is_known or self._rank[source - 1] < hint_sources.REQUEST:
+        is_known = 0 < source <= len(self._ranks) and 0 <= count <= t.SLOTS_MAX and slot_min > 0
+        if not is_known or self._ranks[source - 1] < hint_sources.REQUEST:
             return
         staged = state[STAGED_AT : STAGED_AT + t.SLOT_WORDS * count]
         if crc != t.crc_of(head, staged):
@@ -190,7 +190,7 @@ class Schedule(Function):
         high_W = WIDE_W if slot.battery_high_W == t.OPEN_W else slot.battery_high_W
         findings.scheduled_source = source + 1
         findings.scheduled_W = within(max(low_W, 0) or min(high_W, 0), -WIDE_W, WIDE_W)
-        has_grid_cap = cap_W < WIDE_W and self._rank[source] >= hint_sources.GRID_CAP
+        has_grid_cap = cap_W < WIDE_W and self._ranks[source] >= hint_sources.GRID_CAP
         is_own = has_grid_cap and slot.grid_cap_W >= 0
         findings.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, is_own)
         findings.scheduled_reserve_permille = slot.reserve_permille

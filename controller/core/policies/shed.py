@@ -26,7 +26,7 @@ start.
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest, ForDevice
-from controller.core.base.integers import lasting, within
+from controller.core.base.integers import step_timer, within
 from controller.core.base.words import Words
 from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
@@ -34,7 +34,7 @@ from controller.core.policies.source_reports import given_W, metered_W
 
 SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
-NEED = NEED_MS, SPARE_MS, 10  # `times` of integers.lasting
+NEED = NEED_MS, SPARE_MS, 10  # `times` of integers.step_timer
 ROOM_TENTHS = 11  # room for the return of a stage, relative to its power
 HYSTERESIS_PERMILLE, PARTS_BESIDE_SET = 50, 3
 
@@ -103,7 +103,7 @@ class Shed(Function):
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[ForDevice]:
         """Number of stages that each device sheds."""
         missing_W = self._missing_W(known, findings)
-        self._find()
+        self._adopt_reported()
         if missing_W is not None:
             self._decide(known, findings, missing_W, elapsed_ticks * self._tick_ms)
         if not findings.is_off_grid:
@@ -117,11 +117,10 @@ class Shed(Function):
             answers.append(ForDevice(number, BaseRequest(stages.open, reason)))
         findings.is_set_needed = self.state.is_set_needed != 0
         if findings.is_off_grid or self.state.is_outage:
-            findings.is_shed = any([stages.open for stages in self.stages])
-            self.state.is_outage = findings.is_shed
+            findings.is_shed = self.state.is_outage = any([stages.open for stages in self.stages])
         return answers
 
-    def _find(self) -> None:
+    def _adopt_reported(self) -> None:
         """Keep the stages open that a device reports at the start of the controller."""
         for stages, (device, _) in zip(self.stages, self._devices):
             reported = device.value("stages")
@@ -176,7 +175,7 @@ class Shed(Function):
             next_W = self._needed_W(last) if last >= 0 else 0
             is_short = missing_W + findings.genset_W + next_W > 0
             need = state.need_ms, state.is_set_needed
-            state.need_ms, state.is_set_needed = lasting(*need, is_short, passed_ms, NEED)
+            state.need_ms, state.is_set_needed = step_timer(*need, is_short, passed_ms, NEED)
         state.short_ms = min(state.short_ms + passed_ms, SHED_MS) if missing_W > 0 else 0
         state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) if is_room else 0
         if state.short_ms >= SHED_MS:
@@ -212,7 +211,7 @@ class Shed(Function):
         """Place of the device whose stage comes back next; -1 if no stage may come back."""
         if findings.mode not in (GRID, ISLAND):
             return -1
-        for place in range(len(self._devices) - 1, -1, -1):
+        for place in reversed(range(len(self._devices))):
             settings, stages = self._devices[place][0].settings, self.stages[place].open
             if stages > 0:
                 least = self._least_stages(known, findings, settings, HYSTERESIS_PERMILLE)

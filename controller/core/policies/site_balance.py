@@ -23,15 +23,15 @@ from array import array
 
 from controller.core.base import balance
 from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
-from controller.core.base.integers import lasting
+from controller.core.base.integers import step_timer
 from controller.core.policies.balance_words import (
     TEXTS,
     Engine,
-    Lasting,
     State,
+    Timer,
     contradicted,
-    power_of,
-    set_of,
+    genset_source,
+    power_and_rating,
     signals,
 )
 from controller.core.policies.contract import BALANCE, DeviceView, Found, Function, Known, Setup
@@ -92,11 +92,9 @@ class SiteBalance(Function):
         self.rest = Rest(setup, self.state)
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
         self._connection_W = settings["grid_import_W_max"]
-        self._is_load_fitted = bool(settings["load_meter_fitted"])
-        self._are_meters_compared = self.rest.are_meters_compared
         self._engines = [Engine.zero() for _ in self._sets]
         # timers of each signal: it is wrong, it is doubtful
-        self._timers = [(Lasting.zero(), Lasting.zero()) for _ in self.signals()]
+        self._timers = [(Timer.zero(), Timer.zero()) for _ in self.signals()]
         self.more = *self._engines, *[timer for pair in self._timers for timer in pair]
         self.out = array("i", [0, 0])
         self._applied = 0
@@ -114,7 +112,7 @@ class SiteBalance(Function):
         findings.source, findings.is_forming = known.contact, known.is_reported_forming
         findings.forming_W = known.reported_forming_W
         is_off_grid, state = known.contact == ISLAND, self.state
-        if not (self._sources or self._are_meters_compared or is_off_grid or state.is_open):
+        if not (self._sources or self.rest.are_meters_compared or is_off_grid or state.is_open):
             return ()
         passed_ms = elapsed_ticks * self._tick_ms
         doubted = self.rest.judge_jumps(known, is_off_grid, passed_ms)
@@ -149,7 +147,7 @@ class SiteBalance(Function):
         report "running" or the grid meter shows no power.
         """
         state = self.state
-        if known.grid_W is None or not state.is_learnt or not self._are_meters_compared:
+        if known.grid_W is None or not state.is_learnt or not self.rest.are_meters_compared:
             others_W = None
         if others_W is not None and abs(others_W - (state.others >> 16)) > self._connection_W:
             return True
@@ -173,14 +171,14 @@ class SiteBalance(Function):
             engine.warm_ms = min(warm_ms + passed_ms, MS_MAX) if is_warming else 0
 
     def _readings(self, known: Known, findings: Found, is_off_grid: bool) -> Readings:
-        state, is_fitted = self.state, self._is_load_fitted
+        state = self.state
         is_seen = state.grid_ms < STILL_MS if is_off_grid else state.quiet_ms < QUIET_MS
         # a meter also answers in a deep sag
-        is_load_shown = self._are_meters_compared and not known.is_load_low
+        is_load_shown = self.rest.are_meters_compared and not known.is_load_low
         return Readings(
             is_off_grid=is_off_grid,
             is_forming=known.is_reported_forming,
-            is_dead=is_fitted and (known.load_meter_W is None or known.is_load_low),
+            is_dead=self.rest.is_load_fitted and (known.load_meter_W is None or known.is_load_low),
             is_calm=state.calm_ms >= CALM_MS,
             # a meter without current keeps its last value
             grid_W=known.grid_meter_W if is_seen else None,
@@ -190,8 +188,8 @@ class SiteBalance(Function):
             battery_rated_W=self._rated_W,
             connection_W=self._connection_W,
             others_W=self.rest.unseen_W,
-            sets=tuple([set_of(*pair) for pair in zip(self._engines, self._sets)]),
-            inverters=tuple([Source(*power_of(pv)) for pv in self._inverters]),
+            sets=tuple([genset_source(*pair) for pair in zip(self._engines, self._sets)]),
+            inverters=tuple([Source(*power_and_rating(pv)) for pv in self._inverters]),
             is_contact_doubted=(state.wrong | state.doubtful) >> SOURCE & 1 != 0,
         )
 
@@ -229,7 +227,7 @@ class SiteBalance(Function):
             set_ms, bit = URGENT_SET_MS if number in urgent_signals else SET_MS, 1 << number
             for timer, mask in zip(timers, verdict):
                 now = timer.ms, timer.counts, mask & bit != 0
-                timer.ms, timer.counts = lasting(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
+                timer.ms, timer.counts = step_timer(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
                 is_open |= timer.ms != 0
             wrong |= bit * timers[0].counts
             doubtful |= bit * timers[1].counts

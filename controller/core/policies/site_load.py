@@ -50,7 +50,7 @@ class State(Words):
     connection_W: int
     others: int  # power that the load meter does not see
     meter_off: int  # grid meter less the prediction from connection and set-point
-    pv_W: int  # PV power as reported last
+    sun_W: int  # PV power as reported last
     reporting: int  # a bit for each inverter that reports now
     is_seen: int  # grid and battery have been known together
     kept: int  # last `others` with a load meter
@@ -100,12 +100,12 @@ class SiteLoad(Function):
         findings.connection_W = findings.part_W = None
         findings.meter_off_W = 0
         if not state.is_connection_known or known.grid_W is None:
-            return (self._blind(),)
+            return (self._obligation_without_grid(),)
         findings.connection_W = findings.part_W = state.connection_W
         if is_measured and not self._is_whole:
-            findings.part_W = state.load_W - state.pv_W
+            findings.part_W = state.load_W - state.sun_W
         off_W = known.grid_W + findings.setpoint_W - findings.connection_W
-        findings.meter_off_W = self._compared(off_W, elapsed_ticks)
+        findings.meter_off_W = self._lasting_W(off_W, elapsed_ticks)
         imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
         exported = settings["grid_export_W_max"], reasons.GRID_EXPORT
         maxima, quantum_W = (imported, exported), settings["setpoint_quantum_W"]
@@ -117,21 +117,21 @@ class SiteLoad(Function):
         findings.connection_W = findings.part_W = findings.load_W = None
         findings.meter_off_W = findings.load_source = 0
 
-    def _blind(self) -> Obligation:
+    def _obligation_without_grid(self) -> Obligation:
         """Obligation without the grid meter. The import is estimated from the load meter, the last
         known other loads, and the PV power that is reported now. Other generation may be gone, so
         it does not count in the import. It does count in the largest discharge: load less all
         generation, plus the export limit. Without a load meter too, the load counts as 0.
         """
         state, export_W = self.state, self._settings["grid_export_W_max"]
-        seen_W = state.load_W - state.pv_W + min(0, state.others >> 16)
+        seen_W = state.load_W - state.sun_W + min(0, state.others >> 16)
         load_W = seen_W if state.source else 0
         high_W = max(0, load_W) + export_W
         low_W = -WIDE_W
         if state.source == MEASURED:
             known = [pv for pv in self._inverters if pv.value("power_W") is not None]
             fresh_W = self._pv_W(known)
-            others_W = (state.others >> 16) - (state.pv_W - fresh_W)
+            others_W = (state.others >> 16) - (state.sun_W - fresh_W)
             most_W = state.load_W - fresh_W + max(0, others_W)
             low_W = min(high_W, most_W - self._settings["grid_import_W_max"])
         return Obligation(GRID_CONNECTION, low_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT)
@@ -145,7 +145,7 @@ class SiteLoad(Function):
             "grid_export_W_max": self._settings["grid_export_W_max"],
         }
 
-    def _compared(self, off_W: int, elapsed_ticks: int) -> int:
+    def _lasting_W(self, off_W: int, elapsed_ticks: int) -> int:
         """The lasting part of off_W; 0 if off_W is noise."""
         state = self.state
         off = state.meter_off
@@ -165,7 +165,7 @@ class SiteLoad(Function):
             self._take_pv_reports()
         if load_W is not None and self._settings["load_meter_fitted"]:
             source, base_W = MEASURED, load_W * self._settings["share_permille"] // 1000
-            fast_W = base_W - state.pv_W
+            fast_W = base_W - state.sun_W
         if source != state.source:
             self._begin(source, fast_W, sum_W)
         elif sum_W is not None and source and not is_disputed:
@@ -177,7 +177,7 @@ class SiteLoad(Function):
         state.is_seen |= sum_W is not None
         if source == MEASURED:
             state.kept = state.others
-        state.is_connection_known = 1 if grid_W is not None and source else 0
+        state.is_connection_known = grid_W is not None and source != UNKNOWN
         if source:
             state.connection_W = fast_W + (state.others >> 16)
             state.load_W = base_W if source == MEASURED or sum_W is None else sum_W
@@ -196,10 +196,10 @@ class SiteLoad(Function):
         reports = [pv.value("power_W") is not None for pv in inverters]
         reporting = sum([is_known << place for place, is_known in enumerate(reports)])
         if reporting & ~state.reporting and state.is_seen:
-            change = pv_W - state.pv_W << 16
+            change = pv_W - state.sun_W << 16
             state.kept += change
             state.others += change if state.source == MEASURED else 0
-        state.pv_W, state.reporting = pv_W, reporting
+        state.sun_W, state.reporting = pv_W, reporting
 
     def _begin(self, source: int, fast_W: int, sum_W: int | None) -> None:
         """Change the source without a jump of connection_W. If there was no source before, and grid

@@ -1,6 +1,4 @@
-"""Reports of PV inverters, generator sets and load meter that other measurements do not
-contradict.
-"""
+"""Reports of PV inverters, generator sets and load meter, unless others contradict them."""
 
 from controller.core.base import balance
 from controller.core.base.integers import within
@@ -49,6 +47,10 @@ def is_loaded(device: DeviceView) -> bool:
 
 def given_W(known: Known, sources: list[DeviceView]) -> int | None:
     """Power of the battery and of these sources together; None while any of them is unknown."""
-    powers_W = [known.battery_W, *[source.value("power_W") for source in sources]]
-    known_W = [power_W for power_W in powers_W if power_W is not None]
-    return sum(known_W) if len(known_W) == len(powers_W) else None
+    sum_W = known.battery_W
+    for source in sources:
+        power_W = source.value("power_W")
+        if sum_W is None or power_W is None:
+            return None
+        sum_W += power_W
+    return sum_W

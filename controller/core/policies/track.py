@@ -40,7 +40,7 @@ class State(Words):
     source: int  # of the load's power: site_load.UNKNOWN, CALCULATED or MEASURED
     out_W: int  # power that it asked for
     lost_ms: int  # time for which the load has been unknown
-    held_from: int  # 1 + charge of the last tick, permille; 0: the charge is not held
+    before_plus_1: int  # 1 + charge of the last tick, permille; 0: no charge is held
     held_permille: int  # charge that is held
 
 
@@ -118,10 +118,10 @@ class Track(Function):
         sample_ms, lag_ms = settings["track_sample_ms"], settings["track_lag_ms"]
         bounds_W = Bounds(setup.rated_W, settings["range_5s_W_max"])
         self.guess = Guess(tick_ms, sample_ms, delay_ms_max, lag_ms, bounds_W)
-        energy_Wh, share = settings["energy_Wh"], settings["track_energy_share_permille"]
-        self.reference = Reference(tick_ms, energy_Wh, share, setup.rated_W)
+        energy_Wh, energy_share = settings["energy_Wh"], settings["track_energy_share_permille"]
+        self.reference = Reference(tick_ms, energy_Wh, energy_share, setup.rated_W)
         sources, share = len(setup.sources), settings["share_permille"]
-        self.announced = Announced(tick_ms, settings["track_sample_ms"], sources, share)
+        self.announced = Announced(tick_ms, sample_ms, sources, share)
         self.sag = Sag(tick_ms)
         self._soc_target = settings["soc_target_permille"]
         self._dead_band_W = settings["track_dead_band_W"]
@@ -140,7 +140,7 @@ class Track(Function):
         is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not findings.is_exact
         if is_sag and findings.load_W is not None and self.state.lost_ms == 0:
             self.state.source = UNKNOWN  # the guess begins anew afterwards, the reference does not
-            held_W = self._settle(self.state.out_W - self.announced.begin())
+            held_W = self._quantized(self.state.out_W - self.announced.begin())
             return (FastRequest(held_W, reasons.LOAD_TRACKING),)
         if findings.is_exact:
             if findings.load_W is not None:  # the guess continues; tracking later begins at 0
@@ -148,7 +148,7 @@ class Track(Function):
             self.state.out_W = 0
             return (FastRequest(0, reasons.TRACKING_PAUSED),)
         if findings.load_W is None:
-            power_W = self._let_go(findings.left_setpoint_W, elapsed_ticks)
+            power_W = self._ramp_down(findings.left_setpoint_W, elapsed_ticks)
             return (FastRequest(power_W, reasons.LOAD_UNKNOWN),)
         power_W = self._tracked_W(findings.load_W, known, findings, elapsed_ticks)
         return (FastRequest(power_W, reasons.LOAD_TRACKING),)
@@ -180,7 +180,7 @@ class Track(Function):
         is_uncertain = findings.mode == RETURN and findings.source is None
         if findings.is_meter_tested or findings.is_exact or findings.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
-            return self._settle(guess_W - load_W)
+            return self._quantized(guess_W - load_W)
         stores_pv, is_surplus = _stores_pv(findings), _is_surplus(findings)
         soc_and_power = self._soc_error(known, findings), findings.left_setpoint_W, elapsed_ticks
         reference.step(*soc_and_power, findings.is_requested, not stores_pv, findings.added_W != 0)
@@ -190,7 +190,7 @@ class Track(Function):
         is_clouded = findings.is_low_obliged and load_W > (findings.connection_W or load_W)
         leaves_trace = not (is_surplus or is_clouded)
         reference.hold(low_W, high_W, fast, elapsed_ticks, leaves_trace, stores_pv)
-        return self._settle(self._request_W(ahead_W, findings))
+        return self._quantized(self._request_W(ahead_W, findings))
 
     def _grid_range_W(self, load_W: int, findings: Found) -> tuple[int, int]:
         """The range in which the available power can hold the grid. The reference keeps a distance
@@ -214,19 +214,19 @@ class Track(Function):
         """
         state = self.state
         if known.soc_permille is None or findings.is_requested:
-            state.held_from = 0
+            state.before_plus_1 = 0
             return None
         mean_permille = known.soc_permille[1] + findings.bridged_permille
         if not findings.scheduled_source:
-            state.held_from = 0
+            state.before_plus_1 = 0
             return self._soc_target - mean_permille
         # a cap of the import obliges the battery to give
         is_capped = findings.is_low_obliged and findings.left_low_W > 0
-        if state.held_from and _stores_pv(findings):
-            state.held_permille += mean_permille - (state.held_from - 1)
-        elif not state.held_from or _is_surplus(findings) or is_capped:
+        if state.before_plus_1 and _stores_pv(findings):
+            state.held_permille += mean_permille - (state.before_plus_1 - 1)
+        elif not state.before_plus_1 or _is_surplus(findings) or is_capped:
             state.held_permille = mean_permille
-        state.held_from = mean_permille + 1
+        state.before_plus_1 = mean_permille + 1
         return state.held_permille - mean_permille
 
     def _request_W(self, guess_W: int, findings: Found) -> int:
@@ -242,7 +242,7 @@ class Track(Function):
             return min(wanted_W, free_W)
         return wanted_W
 
-    def _let_go(self, previous_W: int, elapsed_ticks: int) -> int:
+    def _ramp_down(self, previous_W: int, elapsed_ticks: int) -> int:
         state = self.state
         step_W = self._fall_W * elapsed_ticks
         lost_ms = state.lost_ms + elapsed_ticks * self._tick_ms
@@ -250,7 +250,7 @@ class Track(Function):
         state.out_W = previous_W - within(previous_W, -step_W, step_W)
         return state.out_W
 
-    def _settle(self, wanted_W: int) -> int:
+    def _quantized(self, wanted_W: int) -> int:
         """Round to whole quanta. A change below the dead band is ignored, because the battery must
         not follow noise.
         """

@@ -13,8 +13,8 @@ from controller.core.policies.contract import BASE, DeviceView, Found, Function,
 
 
 class TwoPoints(Function):
-    """A subclass defines CAUSES and `signs`. `state`: bits of the causes; the lowest
-    bit gives the reason.
+    """A subclass defines CAUSES and `present_causes`. `state`: bits of the present causes; the
+    lowest bit gives the reason.
     """
 
     STAGE = BASE
@@ -24,11 +24,11 @@ class TwoPoints(Function):
         self._devices = setup.actuators(self.ROLES)
         self.state = array("i", [0] * len(self._devices))
 
-    def signs(
+    def present_causes(
         self, known: Known, findings: Found, settings: dict[str, int]
     ) -> Sequence[bool | None]:
-        """Each cause is True if present, False if absent, None to keep it. settings: of
-        one device.
+        """True for each present cause, False for an absent one, None to keep it. settings: of one
+        device.
         """
         raise NotImplementedError
 
@@ -37,7 +37,7 @@ class TwoPoints(Function):
         answers = []
         for place, (device, number) in enumerate(self._devices):
             present = self.state[place]
-            for bit, is_present in enumerate(self.signs(known, findings, device.settings)):
+            for bit, is_present in enumerate(self.present_causes(known, findings, device.settings)):
                 if is_present is not None:
                     present = present & ~(1 << bit) | is_present << bit
             self.state[place] = present

@@ -1,8 +1,8 @@
 """The chain from request to value for one actuator of a site device.
 
 The rules are those of the battery (../base/setpoint.py): caps contain the rest value 0, obligations
-have a rank, and limits are applied last. Least on and off times are obligations. An emergency stop
-or a silent device beats them: a limit asks for 0, or an obligation of the highest rank holds the
+have a rank, and limits are applied last. Least on and off times are obligations. In an emergency
+stop, or while the device is silent, a limit asks for 0, or an obligation of a higher rank holds the
 value.
 """
 
@@ -26,7 +26,6 @@ class ActuatorChain:
     """`chain` has the trace; `state` is in the journal."""
 
     def __init__(self, view: DeviceView, actuator: Actuator, tick_ms: int):
-        """tick_ms: length of a tick."""
         self.view, self.actuator = view, actuator
         self._feedback = view.bits[actuator.feedback]
         self._high = view.device.setting(actuator.high)

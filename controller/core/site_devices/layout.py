@@ -1,7 +1,7 @@
 """The site devices of a cabinet as integers (the site image), and the places of their words.
 
-The site image has for each device: number of its role, its number within the role, mask of the
-signals that it reports, then the role's parameters in the order of the record.
+The site image has these words for each device: the number of its role, its own number within the
+role, a mask of the signals that it reports, and its parameters in the order of the role's record.
 """
 
 from array import array

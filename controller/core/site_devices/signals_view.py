@@ -51,11 +51,9 @@ class DeviceView:
         signals, actuators = device.role.signals, device.role.actuators
         names = [signal.name for signal in signals]
         self._places = {name: place for place, name in enumerate(names)}
-        self.debounced: dict[str, Debounce] = {}
+        # the signals that do not count at once; `checked`: powers that may jump
+        self.receivers: dict[str, Debounce | Integrity] = {}
         self.checked: dict[str, Integrity] = {}
-        self.judged = {
-            signal.name for signal in signals if signal.settle_ms or signal.jump_permille
-        }
         self._at = {name: first + place for place, name in enumerate(names)}
         self.bits = {name: device.mask & 1 << place for place, name in enumerate(names)}
         first += len(signals)
@@ -71,28 +69,26 @@ class DeviceView:
         """
         if not self.known & ~self.doubted & self.bits[signal]:
             return None
-        return self._counted(signal) if signal in self.judged else self._inp[self._at[signal]]
+        return self._counted(signal) if signal in self.receivers else self._inp[self._at[signal]]
 
     def settled(self, signal: str) -> int | None:
         """The same as `value`, but also for a signal that other measurements contradict."""
         reported = self.reported(signal)
-        if reported is None or signal not in self.judged:
+        if reported is None or signal not in self.receivers:
             return reported
         return self._counted(signal)
 
     def _counted(self, signal: str) -> int | None:
-        if signal in self.checked:
-            return self.checked[signal].value
-        return self.debounced[signal].value(self._inp[self._at[signal]])
+        receiver = self.receivers[signal]
+        if isinstance(receiver, Integrity):
+            return receiver.value
+        return receiver.value(self._inp[self._at[signal]])
 
     def held(self, signal: str) -> int | None:
-        """The same as `value`, but the last one that counted while a jump makes it unknown."""
-        integrity_of_power = self.checked.get(signal)
-        return (
-            self.settled(signal)
-            if integrity_of_power is not None and integrity_of_power.is_doubted
-            else self.value(signal)
-        )
+        """The same as `value`, but the value before a jump while the jump makes it unknown."""
+        if signal in self.checked and self.checked[signal].is_doubted:
+            return self.settled(signal)
+        return self.value(signal)
 
     def reported(self, signal: str) -> int | None:
         """Last report of a signal, contradicted or not. None if it is too old or refused."""
@@ -131,7 +127,7 @@ class DeviceView:
         """True if at least one signal is known."""
         return self.known != 0
 
-    def look(self) -> int:
+    def update_known(self) -> int:
         """Update `known`. Returns the time at which the next signal becomes too old, ms."""
         state, stale_ms, ends_ms = self._state, self.settings["stale_ms"], [NEVER_MS]
         known = 0
@@ -163,8 +159,8 @@ class Site:
         # 64 bits, so that the time never overflows
         count = layout.signals(devices)
         self.state = array("q", [0, *[-AGE_MS_MAX] * count])
-        # by the place of its byte in `fresh`: (place of its word in `inp`, what takes its report)
-        self._taken: dict[int, tuple[int, Debounce | Integrity]] = {}
+        # {place of the signal in `fresh`: (place of its word in `inp`, what takes its report)}
+        self._receivers: dict[int, tuple[int, Debounce | Integrity]] = {}
         self.devices: list[DeviceView] = []
         first_time = NOW + 1
         for device in devices:
@@ -184,8 +180,8 @@ class Site:
         self._due_ms = NEVER_MS
 
     def _check(self, view: DeviceView, first: int, fresh_at: int) -> None:
-        """Give the states of a device a debounce, and its powers that may jump their integrity.
-        fresh_at: place of its first signal in `fresh`.
+        """Make what takes the reports of states and of powers that may jump. fresh_at: place of the
+        first signal of the device in `fresh`.
         """
         settings, state = view.settings, self.state
         stale_ms = settings["stale_ms"]
@@ -195,7 +191,6 @@ class Site:
             if signal.settle_ms:
                 state.extend([0] * debounce.WORDS)
                 receiver = Debounce(state, start, signal.settle_ms, stale_ms)
-                view.debounced[signal.name] = receiver
             elif signal.jump_permille:
                 state.extend([0] * integrity.WORDS)
                 step = settings[signal.rating] * signal.jump_permille // 1000
@@ -203,7 +198,8 @@ class Site:
                 view.checked[signal.name] = receiver
             else:
                 continue
-            self._taken[fresh_at + place] = first + place, receiver
+            view.receivers[signal.name] = receiver
+            self._receivers[fresh_at + place] = first + place, receiver
 
     def of_role(self, role: str) -> list[DeviceView]:
         """All devices of a role, in order."""
@@ -225,8 +221,8 @@ class Site:
         refused = [inp[refused_at] for refused_at in self._refused_at]
         is_due = place >= 0 or state[NOW] >= self._due_ms or refused != self._refused
         while place >= 0:
-            if place in self._taken:
-                word_at, receiver = self._taken[place]
+            if place in self._receivers:
+                word_at, receiver = self._receivers[place]
                 receiver.take(inp[word_at], state[NOW], state[NOW] - state[NOW + 1 + place])
             state[NOW + 1 + place] = state[NOW]
             place = fresh.find(1, place + 1)
@@ -236,7 +232,7 @@ class Site:
 
     def look(self) -> None:
         """Update `known` of all devices after a change of `state`."""
-        self._due_ms = min([NEVER_MS, *[view.look() for view in self.devices]])
+        self._due_ms = min([NEVER_MS, *[view.update_known() for view in self.devices]])
 
 
 def without_devices() -> Site:

@@ -115,10 +115,10 @@ class WriteGate:
 
     def _length(self) -> int:
         form = self._form
-        registers = 1 + 2 * form.places
-        content = {COILS: 1 + (form.words + 7) // 8}
-        content |= dict.fromkeys((REGISTERS, WRITE_AND_READ), registers)
-        return self._head_bytes() + content.get(form.function, 0) + CRC_BYTES
+        # the byte count, and the coils or registers behind it
+        content = {COIL: 0, REGISTER: 0, COILS: 1 + (form.words + 7) // 8}
+        size = content.get(form.function, 1 + 2 * form.places)
+        return self._head_bytes() + size + CRC_BYTES
 
     def _head_bytes(self) -> int:
         return HEAD_BYTES + (READ_BYTES if self._form.function == WRITE_AND_READ else 0)

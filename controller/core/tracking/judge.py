@@ -1,11 +1,11 @@
 """Judges how much of the load's movement the battery may follow without harm to the grid.
 
 The guess of the load (guess.py) has three parts: still (the mean of the last 30 s), slow (a
-low-pass of three path delays) and fast (the rest). If the path delays a part too much, following it
-moves the grid more than the load does. The naive way compares errors of the guess with the load,
-and ignores the converter. A choice is the share of slow and the share of fast that the battery
-follows. The judge sends each part through a model of the path, and computes how much energy each
-choice would have removed from the grid:
+low-pass of three path delays) and fast (the rest). If the path delays a part too much, a battery
+that follows this part moves the grid more than the load does. The naive way compares errors of the
+guess with the load, and ignores the converter. A choice is the share of slow and the share of fast
+that the battery follows. The judge sends each part through a model of the path, and computes how
+much energy each choice would have removed from the grid:
 
     load s ---------------------------------(-)--> residual r of each choice
     part -> dead time -> lag -> meter's mean -^    won = mean of (s^2 - r^2) over 10 s

@@ -81,7 +81,7 @@ def reports(bench, *states):
 
 def test_a_state_counts_after_all_reports_of_3_s():
     assert reports(Bench(), 0, 1, 0, 0, 1, 0, 0, 0, 0, 0) == [1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
-    assert Bench().view.debounced.keys() == {"is_running", "is_ready_ok"}
+    assert Bench().view.receivers.keys() == {"is_running", "is_ready_ok"}
 
 
 def test_a_state_that_bounces_once_in_5_s_counts_on_and_one_that_flaps_is_unknown():
