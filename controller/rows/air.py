@@ -1,6 +1,6 @@
 """Rows 15 to 17 and 42 of the cause-and-effect matrix: ventilation, cooling and water.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 from controller.rows.shapes import OPEN_WIRE

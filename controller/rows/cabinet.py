@@ -1,6 +1,6 @@
 """Rows 43 and 46 to 48 of the cause-and-effect matrix: supply, remote link, key and door.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 FEATURES = """

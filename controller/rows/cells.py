@@ -1,6 +1,6 @@
 """Rows 24, 27 to 34 and 45 of the cause-and-effect matrix: cell voltages, sensors of a module.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 from controller.rows.shapes import EMPTY, FULL, MAKERS_TOOL

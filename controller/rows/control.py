@@ -1,6 +1,6 @@
 """Rows 44, 51 and 58 of the cause-and-effect matrix: controller, its processor, channel B.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 from controller.rows.shapes import ON_RIG

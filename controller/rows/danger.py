@@ -24,9 +24,9 @@ _SIGN_ROWS = {row for gate in _SIGN_GATES for row in _SIGNS[gate]}
 
 
 def level(stage: MatrixStage) -> int:
-    """The level of a stage, WARNING .. KEEP_AWAY. Signs of fire or gas are: rows that the matrix
-    counts as gas, smoke or heating alert; stages that such a row gates; stages that pre-alarm the
-    fire panel.
+    """The level of a stage, WARNING .. KEEP_AWAY. A stage is a sign of fire or gas in three cases:
+    the matrix counts its row as gas, smoke or heating alert; such an alert gates the stage; or the
+    stage pre-alarms the fire panel.
     """
     demand = stage[m.S_DEMAND]
     is_gated = stage[m.S_SCOPE] == CABINET and stage[m.S_GATE] in _SIGN_GATES

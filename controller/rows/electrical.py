@@ -1,6 +1,6 @@
 """Rows 35 to 39 of the cause-and-effect matrix: current, insulation, pre-charge, contactors.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 from controller.rows.shapes import MAKERS_TOOL

@@ -193,13 +193,12 @@ def weakest(basis: str) -> str:
 
 
 def sources(basis: str) -> str:
-    """Sources of a basis, without repeats of a source and clause. (?) marks an unconfirmed
-    source.
-    """
-    cited = [FACTS[key] for key in keys(basis)]
-    are_unsure = [fact.confidence == "G" and "(?)" not in fact.source for fact in cited]
-    named = [fact.source + " (?)" * is_unsure for fact, is_unsure in zip(cited, are_unsure)]
-    return "; ".join(dict.fromkeys(named)) or "the project's design"
+    """Sources of a basis, each once. (?) marks an unconfirmed source."""
+    cited: dict[str, None] = {}
+    for fact in map(FACTS.__getitem__, keys(basis)):
+        is_unsure = fact.confidence == "G" and "(?)" not in fact.source
+        cited[f"{fact.source} (?)" if is_unsure else fact.source] = None
+    return "; ".join(cited) or "the project's design"
 
 
 FACTS = dict(_fact(*cells) for cells in table(TEXT))

@@ -1,6 +1,6 @@
 """Rows 1 to 6 of the cause-and-effect matrix: emergency stop, fire panel, smoke, suppression.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 from controller.rows.shapes import FIRE, OPEN_WIRE

@@ -1,6 +1,6 @@
 """Rows 7 to 14 of the cause-and-effect matrix: gas and vapour.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 from controller.rows.shapes import CHECK_RTU, TEST_GAS

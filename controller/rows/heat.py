@@ -1,6 +1,6 @@
 """Rows 18 to 23, 25, 26 and 53 of the cause-and-effect matrix: cell temperatures, runaway.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 from controller.rows.shapes import COLD, HOT

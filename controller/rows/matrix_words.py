@@ -132,11 +132,11 @@ def demands(stage: MatrixStage) -> list[str]:
 
 def confidence(row: int) -> tuple[str, str]:
     """(code, its meaning) of a row's basis; the meaning names an unconfirmed clause."""
-    code = ROWS[row].confidence
-    meaning = CONFIDENCE[code]
-    return code, meaning if code == "G" or "(?)" not in ROWS[row].basis else meaning + (
-        ", its clause unconfirmed (?)"
-    )
+    record = ROWS[row]
+    meaning = CONFIDENCE[record.confidence]
+    if record.confidence != "G" and "(?)" in record.basis:
+        meaning += ", its clause unconfirmed (?)"
+    return record.confidence, meaning
 
 
 def plain(number: float) -> str:

@@ -16,14 +16,14 @@ NUMBERS = ("trips_at", "after", "clears_at")
 
 
 class Source(NamedTuple):
-    """The source of a number. words: source and clause, or the reason of the project. key and
-    stands: key of the fact in FACTS and the number as the fact writes it; "" for a reason.
-    confidence: code of facts.py.
+    """The source of a number. words: source and clause, or the reason of the project. key: of the
+    fact in FACTS; quoted: the number as the fact writes it; both "" for a reason. confidence: code
+    of facts.py.
     """
 
     words: str
     key: str
-    stands: str
+    quoted: str
     confidence: str
 
 
@@ -194,11 +194,11 @@ def of(stage: str) -> dict[str, Source]:
 
 def _source(cell: str) -> Source:
     """The Source of one cell of LINES."""
-    key, _, stands = cell.partition(" ")
+    key, _, quoted = cell.partition(" ")
     fact = FACTS.get(key)
     if fact is None:
         return Source(f"{CHOSEN} {_WHY[cell]}", "", "", "D")
-    return Source(fact.source, key, stands, fact.confidence)
+    return Source(fact.source, key, quoted, fact.confidence)
 
 
 def short(stage: str) -> str:

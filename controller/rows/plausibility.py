@@ -1,6 +1,6 @@
 """Rows 54 to 57 of the cause-and-effect matrix: measurements that are frozen or contradictory.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 from controller.rows.shapes import ON_RIG

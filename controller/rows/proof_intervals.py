@@ -5,9 +5,8 @@ project proposes the intervals unless the confidence says otherwise. A site may 
 Tests of detectors follow their calibration, tests of contacts the yearly inspection of the fire
 panel.
 
-One test usually proves a whole row. Some parts have their own tests: a stage that is much quicker
-or slower than its row, a stage with its own contact, and the hard wiring (with the controller
-switched off).
+One test usually proves a whole row. A stage has its own test if it is much quicker or slower than
+its row, or has its own contact. The test of the hard wiring needs a controller that is off.
 """
 
 from collections.abc import Callable

@@ -32,7 +32,7 @@ def _whole(name: str) -> str:
 
 def _rows(texts: str, stages: str) -> dict[int, Row]:
     """{number: Row}, rising. texts: a line "number basis | what | name | sentence | remedy" for
-    each row, and "stage | sentence | remedy" for each stage whose words differ. stages: "stages |
+    each row, and "stage | sentence | remedy" for each stage whose texts differ. stages: "stages |
     field | value".
     """
     rows: dict[int, Row] = {}
@@ -84,8 +84,7 @@ def _fact(blank: Shape, field: str, value: str) -> dict[str, Any]:
 
 
 ROWS = _rows(_whole("TEXTS"), _whole("STAGES"))
-_IDS: list[str] = [str(stage[matrix.S_ID]) for stage in matrix.STAGES]
-STAGES = {name: Stage(name) for name in _IDS} | {
+STAGES = {name: Stage(name) for name in BY_ID} | {
     stage.id: stage for row in ROWS.values() for stage in row.stages
 }
 FEATURES = _records(Feature("", ""), _whole("FEATURES"), _records(Feature("", ""), MODELS))

@@ -1,6 +1,6 @@
 """Rows 40, 41, 49, 50, 52 and 59 of the cause-and-effect matrix: silent or failed devices.
 
-records.py reads these tables, and says what their columns are.
+records.py says what the columns of these tables are.
 """
 
 from controller.rows.shapes import CHECK_RTU, MAKERS_TOOL, ON_RIG, OPEN_WIRE

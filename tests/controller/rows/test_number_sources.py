@@ -27,7 +27,7 @@ def test_every_number_has_a_source_and_nothing_else_has_one(name):
         if source.key:
             fact = facts.FACTS[source.key]
             assert (source.words, source.confidence) == (fact.source, fact.confidence)
-            assert source.stands in fact.fact and source.confidence != "D"
+            assert source.quoted in fact.fact and source.confidence != "D"
         else:
             assert source.words.startswith(number_sources.CHOSEN) and source.confidence == "D"
 
@@ -69,7 +69,7 @@ def test_a_number_with_a_source_is_the_number_of_its_source(name):
         elif (name, number) in IN_STEPS:
             assert float(shown) == IN_STEPS[name, number]
         else:
-            numbers = [part for part in source.stands.split() if part[0] in "0123456789"]
+            numbers = [part for part in source.quoted.split() if part[0] in "0123456789"]
             assert float(shown) in map(float, numbers)
 
 
