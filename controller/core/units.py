@@ -63,7 +63,7 @@ class Units:
                 self.formed_W[unit] = within(less_W, -charge_W[unit], discharge_W[unit])
             else:
                 gives_at_0 = self.out[unit] == 0 and size_W > tolerance_W(rated_W)
-                shown_ms[unit] = gives_at_0 and min(SHOWN_MS, shown_ms[unit] + elapsed_ms)
+                shown_ms[unit] = min(SHOWN_MS, shown_ms[unit] + elapsed_ms) if gives_at_0 else 0
         return sum(self.formed_W) if max(shown_ms) >= SHOWN_MS else None
 
     def step(

@@ -119,7 +119,7 @@ def judge(site: Readings) -> Verdict:
     if reports or not (site.is_off_grid and site.is_calm) or site.is_dead:
         return Verdict(wrong | reports, 0)
     suspects = _suspects(site)
-    if suspects & suspects - 1:
+    if suspects.bit_count() > 1:
         return Verdict(wrong, suspects)
     return Verdict(wrong | suspects, 0)
 
@@ -129,7 +129,7 @@ def meters(site: Readings) -> int:
     low_W, high_W = _sum_W(_terms(site))
     if high_W < -site.connection_W:
         return 1 << GRID
-    return (low_W > site.connection_W) << LOAD
+    return 1 << LOAD if low_W > site.connection_W else 0
 
 
 def carries(site: Readings) -> bool:
@@ -285,7 +285,7 @@ def _terms(site: Readings) -> list[Term]:
     terms.append(_term(GRID, site.grid_W, ANY_W, -ANY_W, True, tolerance_W(site.connection_W)))
     for place, source in enumerate(site.sets + site.inverters):
         is_set = place < len(site.sets)
-        is_sure = is_set and source.runs == 0 and not gives(source) or not is_set and is_alone
+        is_sure = source.runs == 0 and not gives(source) if is_set else is_alone
         terms.append(_term(_power_of(site, place), source.power_W, source.rated_W, 0, is_sure))
     return terms
 

@@ -59,7 +59,7 @@ class Formed(Function):
         if findings.formed_W is not None:
             state.left_W = power_W = findings.formed_W
             state.sign = (power_W > 0) - (power_W < 0)
-            state.show_ms = SHOW_MS * (power_W < 0)
+            state.show_ms = SHOW_MS if power_W < 0 else 0
             return BaseRequest(power_W, code), Obligation(ONLY, power_W, code, power_W, code)
         is_over = state.sign * state.left_W < min(1, state.sign * findings.setpoint_W)
         fall_W = self._fall_W * elapsed_ticks

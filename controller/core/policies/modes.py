@@ -92,8 +92,9 @@ class Modes(Function):
             bus = ON_GRID if is_on_grid else self._off_grid_bus(known, findings)
             is_certain = findings.source is not None or state.mode != RETURN
             following = NEXT[state.mode][bus]
-            ms = state.asked_ms + elapsed_ticks * self._tick_ms * is_certain
-            state.asked_ms = min(ms, MS_MAX) if following == state.next else 0
+            passed_ms = elapsed_ticks * self._tick_ms if is_certain else 0
+            is_same = following == state.next
+            state.asked_ms = min(state.asked_ms + passed_ms, MS_MAX) if is_same else 0
             state.next = following
             if state.asked_ms >= self._after_ms[following]:
                 state.mode = following

@@ -70,7 +70,8 @@ class Rest:
                 verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, power)
                 if power.advance(passed_ms, verdict):
                     self._state.is_learnt = 0  # either the rest or the report was wrong before
-                doubted |= bit * power.is_doubted
+                if power.is_doubted:
+                    doubted |= bit
             bit <<= 1
         return doubted & (1 << SIGNALS_MAX) - 1
 

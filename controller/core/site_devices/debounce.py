@@ -44,8 +44,9 @@ class Debounce:
         if counted == NONE or silence_ms >= self._stale_ms:
             counted, since_ms = reported, NONE
         elif reported == counted:
-            is_flap, since_ms = since_ms != NONE, NONE
-            flaps_ms = min(flaps_ms + FLAP_MS * is_flap, 2 * FLAPS_MS_MAX)
+            if since_ms != NONE:
+                flaps_ms = min(flaps_ms + FLAP_MS, 2 * FLAPS_MS_MAX)
+            since_ms = NONE
         elif since_ms == NONE:
             since_ms = now_ms
         elif now_ms - since_ms >= self._settle_ms:

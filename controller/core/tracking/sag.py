@@ -39,7 +39,7 @@ class Sag:
         """True while load tracking keeps its power. voltage_permille: 0 if no meter reads it."""
         state, elapsed_ms = self.state, elapsed_ticks * self._tick_ms
         age_ms, left_ms = state
-        inward = HYSTERESIS_PERMILLE * (age_ms > 0)
+        inward = HYSTERESIS_PERMILLE if age_ms else 0
         is_normal = LOW_PERMILLE + inward <= voltage_permille <= HIGH_PERMILLE - inward
         if voltage_permille == 0 or is_normal:
             if age_ms or left_ms:
