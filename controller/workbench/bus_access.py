@@ -71,7 +71,7 @@ def line_options(baud: str) -> tuple[cli.Option, ...]:
 
 def find(arguments: Namespace) -> Bus:
     """The bus that a person means. Ends the command if there is none."""
-    target, names = arguments.bus, []
+    target = arguments.bus
     try:
         buses = configuration.load(arguments.site).buses
     except ConfigError as error:
@@ -81,8 +81,8 @@ def find(arguments: Namespace) -> Bus:
             raise cli.Ended(WRONG_INPUT, error) from error
         buses = ()
     for bus in buses:
-        names.append(bus.name)
-        if target == bus.name or _wire(target) == _wire(bus.port or bus.address or bus.channel):
+        wire = bus.port or bus.address or bus.channel
+        if target == bus.name or _wire_name(target) == _wire_name(wire):
             return bus
     if target.startswith("/"):
         return Bus(DIRECT, "rtu", port=target)
@@ -90,9 +90,11 @@ def find(arguments: Namespace) -> Bus:
         return Bus(DIRECT, "tcp", address=_address(target), baud_Bd=1_000_000)
     if _is_can(target):
         return Bus(DIRECT, "can", interface="socketcan", channel=target)
+    names = [bus.name for bus in buses]
     allowed = ", ".join([*names, "a path /dev/...", "tcp:ADDRESS:PORT", "a CAN interface"])
-    problem = NO_CAN if CAN_NAME.fullmatch(target) else "no such bus"
-    code = NO_START if problem == NO_CAN else WRONG_INPUT
+    code, problem = WRONG_INPUT, "no such bus"
+    if CAN_NAME.fullmatch(target):
+        code, problem = NO_START, NO_CAN
     raise cli.Ended(code, f"{quoted(target)}: {problem}; allowed {allowed}")
 
 
@@ -107,7 +109,7 @@ def _is_can(name: str) -> bool:
         return False
 
 
-def _wire(path: str) -> str:
+def _wire_name(path: str) -> str:
     return os.path.realpath(path) if path.startswith("/") else path.removeprefix("tcp:")
 
 
@@ -128,8 +130,8 @@ def is_running(run_directory: str) -> bool:
     try:
         operator_client.reach(os.path.join(run_directory, "command.sock"))
     except PermissionError as error:
-        line = f"only {OPERATORS} and the controller's user may: put sudo -u firebreak before it"
-        raise cli.Ended(NO_START, f"{run_directory}: {line}") from error
+        problem = f"only {OPERATORS} and the controller's user may: put sudo -u firebreak before it"
+        raise cli.Ended(NO_START, f"{run_directory}: {problem}") from error
     except OSError:
         return False
     return True
@@ -142,8 +144,8 @@ def lock(run_directory: str) -> None:
     if not os.path.isdir(run_directory):
         return  # no controller was ever installed here
     with cli.ends(NO_START, OSError, before="the lock of the controller: "):
-        held = loop.lock(run_directory)
-    if held is None:
+        lock_file = loop.lock(run_directory)
+    if lock_file is None:
         line = f"{run_directory}: a controller or another tool holds the ports; end it first"
         raise cli.Ended(NO_START, line)
 
@@ -154,8 +156,8 @@ def through_controller(bus: Bus, run_directory: str) -> Read:
 
     def read(unit_id: int, function: int, address: int, count: int) -> Answer:
         with cli.ends(NO_START, OSError, before=f"{no_answer.silent(run_directory)}: "):
-            where = unit_id, function, address, count
-            outcome, code, data = operator_client.read(path, bus.name, where)
+            place = unit_id, function, address, count
+            outcome, code, data = operator_client.read(path, bus.name, place)
         if outcome == tool_read.DATA:
             return data
         if outcome == tool_read.EXCEPTION:
@@ -175,7 +177,7 @@ def _pace_Bd(bus: Bus) -> int:
     return PTY_BD if is_pty else bus.baud_Bd
 
 
-class Opened:
+class OpenedBus:
     """A serial port or TCP connection that this process has opened."""
 
     def __init__(self, bus: Bus, timeout_us: int):
@@ -197,15 +199,15 @@ class Opened:
     def read(self, unit_id: int, function: int, address: int, count: int) -> Answer:
         """Send one read. Returns the data of the reply, or the reason why there is no reply."""
         self._answer = None
-        place, ends = (unit_id, function, address, count), (self._on_reply, self._on_failure)
-        request = rtu.read_request("tool", *place, *ends, rtu.SPARE)
+        place, callbacks = (unit_id, function, address, count), (self._on_reply, self._on_failure)
+        request = rtu.read_request("tool", *place, *callbacks, rtu.SPARE)
         self._port.offer(request, CONNECT_US, clock.now_us())
         while self._answer is None:
             now_us, descriptor = clock.now_us(), self._wire.serial.fileno()
             if descriptor < 0:
                 if self._wire.serial.service(now_us):
                     continue
-                self._raise_lost()
+                self._reconnect()
             self._wire.give(now_us)
             wait_us = max(0, self._port.wake_us - clock.now_us())
             if self._wire.serial.fileno() >= 0 and self._answer is None:
@@ -213,7 +215,7 @@ class Opened:
             self._wire.take(clock.now_us())
         return self._answer
 
-    def _raise_lost(self) -> None:
+    def _reconnect(self) -> None:
         error = self._wire.serial.error
         if error and not self._wire.serial.path.count(":"):
             raise cli.Ended(NO_START, error)
@@ -228,10 +230,10 @@ class Opened:
             self._answer = f"{EXCEPTION}{code}"
         elif kind == rtu.TIMEOUT:
             self._answer = answer_words.text(tool_read.SILENT)
+        elif unit.other_unit:
+            self._answer = f"a reply of unit {unit.answered_by}"
         else:
             self._answer = answer_words.text(tool_read.DAMAGED)
-            if unit.other_unit:
-                self._answer = f"a reply of unit {unit.answered_by}"
 
     def close(self) -> None:
         """Close the port."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.config import can_profile
 from controller.workbench import profile_bench
-from controller.workbench.can_fits import REFUSES, shown
+from controller.workbench.can_fits import REFUSAL_SENTENCES, shown
 from controller.workbench.findings import Changes, Found, Refusal, Value, of_misfit, unit_of
 from drivers import can_dialect
 from drivers.can_codec import Word, word
@@ -18,7 +18,7 @@ from drivers.rack_sources import ALLOWED, CELLS, TEMPERATURES
 from safety.signals import RACK_INPUTS
 
 OTHERS_MAX = 1000  # keeps at most so many foreign ids: a damaged capture may contain any id
-STATES = REFUSES | {
+STATE_SENTENCES = REFUSAL_SENTENCES | {
     can_dialect.WAITING: "two periods of the dialect have not gone by",
     can_dialect.FOREIGN: "the id {id} is of another dialect",
     can_dialect.REFUSED: "every frame of the id {id} is refused",
@@ -26,7 +26,7 @@ STATES = REFUSES | {
 }
 
 
-class Frames(Changes):
+class RackDecoder(Changes):
     """Decodes the frames of one rack by a profile."""
 
     def __init__(self, profile: Profile, node: int):
@@ -34,27 +34,27 @@ class Frames(Changes):
         self.profile = profile
         self.device, self._shelf = profile_bench.build(profile, node=node)
         self._before: dict[int, tuple[bytes, list[Found]]] = {}
-        self._own_frames = 0
+        self._own_frame_count = 0
         cells, modules = profile_bench.sizes_of(profile)
         self._messages = Messages(profile, node, {CELLS: cells, TEMPERATURES: modules})
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[Found]:
         """Take a frame of the bus. Returns the values and refusals that changed with this frame."""
-        bad, misfit = self.device.bad_frames, self.device.misfit
+        bad_before, misfit_before = self.device.bad_frames, self.device.misfit
         if not self.device.on_frame(can_id, data, time_us):
             if len(self.others) < OTHERS_MAX:
                 self.others.add(can_id)
             return []
-        self._own_frames += 1
+        self._own_frame_count += 1
         message = self._messages.by_id.get(can_id)
         findings = self._values(time_us, message, data) if message else []
-        if self.device.bad_frames > bad:
+        if self.device.bad_frames > bad_before:
             reason = _bad_frame(message, data)
             findings = [
                 *findings,
                 Refusal(time_us, message.name if message else "frame", reason, shown(can_id)),
             ]
-        if self.device.misfit is not misfit:
+        if self.device.misfit is not misfit_before:
             refusal = of_misfit(time_us, self.device.misfit, shown(can_id))
             findings = [*[finding for finding in findings if finding.name != refusal.name], refusal]
         return list(self.new(findings))
@@ -65,21 +65,22 @@ class Frames(Changes):
 
     def fault(self, time_us: int, has_stored: bool) -> str:
         """Why the driver stores no values at that time. "" if it stored values and still does."""
-        if not self._own_frames:
+        if not self._own_frame_count:
             return "none of its ids came"
         state, can_id = self.device.report(time_us)
         if has_stored and state == can_dialect.OK:
             return ""
-        return STATES.get(state, "no group of values is whole").format(id=shown(can_id))
+        return STATE_SENTENCES.get(state, "no group of values is whole").format(id=shown(can_id))
 
     def _values(self, time_us: int, message: Message, data: bytes) -> list[Found]:
         """The values and refusals of a frame. If the frame equals the last one, only refusals."""
-        before, refused = self._before.get(message.can_id, (b"", []))
-        if data == before:
+        data_before, refused = self._before.get(message.can_id, (b"", []))
+        if data == data_before:
             return refused
-        cases = list(self._decoded(time_us, message, data))
-        self._before[message.can_id] = data, [case for case in cases if isinstance(case, Refusal)]
-        return cases
+        findings = list(self._decoded(time_us, message, data))
+        refused = [finding for finding in findings if isinstance(finding, Refusal)]
+        self._before[message.can_id] = data, refused
+        return findings
 
     def _decoded(self, time_us: int, message: Message, data: bytes) -> Iterator[Found]:
         frame = word(data)
@@ -132,15 +133,17 @@ def notes(profile: Profile, last: Mapping[str, Found]) -> list[str]:
     """A line for each current limit that the rack does not report, with the value that a cabinet
     uses instead.
     """
-    lines = []
-    for allowed, index in ALLOWED.items():
+    if not can_profile.lacks_limits(profile):
+        return []
+    lines, provided = [], {*profile.signals, *profile.registers}
+    for limit_name, index in ALLOWED.items():
         name = RACK_INPUTS[index][0]
-        if not can_profile.lacks_limits(profile) or name in {*profile.signals, *profile.registers}:
+        if name in provided:
             continue
         line = f"{name}: not reported; the rated current of the rack (not_fitted.bms_limits)"
-        if allowed in {*profile.signals, *profile.registers}:
-            now = last.get(allowed)
-            is_now = f"it is {now.value:g}" if isinstance(now, Value) else "it did not come"
-            line += f", and 0 while {allowed} is 0: {is_now}"
+        if limit_name in provided:
+            reading = last.get(limit_name)
+            now = f"it is {reading.value:g}" if isinstance(reading, Value) else "it did not come"
+            line += f", and 0 while {limit_name} is 0: {now}"
         lines.append(line)
     return lines

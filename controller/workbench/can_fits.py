@@ -5,6 +5,7 @@ addition the driver of the profile must have accepted frames. The driver checks 
 ranges, and needs frames for two periods.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from drivers.can_codec import EXTENDED
 from drivers.profile import Profile
 
 Frame = tuple[int, int, bytes]  # time in us, id, data
-REFUSES = {
+REFUSAL_SENTENCES = {
     can_dialect.MISSING: "the required id {id} is missing",
     can_dialect.STOPPED: "the id {id} has stopped",
     can_dialect.REFUSED: "every frame of {id} is refused: a value is out of range or has none",
@@ -24,28 +25,14 @@ REFUSES = {
 
 
 class Heard(NamedTuple):
-    """The frames of one id. frames: their number. lengths: data bytes of its frames.
-
-    period_us: mean time between two frames, 0 if only one came.
+    """The frames of one id. frames: their number. period_us: mean time between two frames, 0 if
+    only one came. lengths: data bytes of its frames.
     """
 
     can_id: int
     frames: int
     period_us: int
     lengths: list[int]
-
-
-class _Id:
-    """The frames of one id so far."""
-
-    def __init__(self, first_us: int):
-        self.first_us, self.last_us, self.frames = first_us, first_us, 0
-        self.lengths: set[int] = set()
-
-    def heard(self, can_id: int) -> Heard:
-        """The id as `heard` reports it."""
-        period_us = (self.last_us - self.first_us) // max(1, self.frames - 1)
-        return Heard(can_id, self.frames, period_us, sorted(self.lengths))
 
 
 class CanFit(NamedTuple):
@@ -68,15 +55,22 @@ def shown(can_id: int) -> str:
 
 def heard(frames: Iterable[Frame]) -> list[Heard]:
     """The frames of every id on the bus, in the order of the ids."""
-    ids: dict[int, _Id] = {}
+    counts, lengths = Counter[int](), defaultdict[int, set[int]](set)
+    first_us, last_us = dict[int, int](), dict[int, int]()
     for time_us, can_id, data in frames:
-        known = ids.get(can_id)
-        if known is None:
-            known = ids[can_id] = _Id(time_us)
-        known.last_us = time_us
-        known.frames += 1
-        known.lengths.add(len(data))
-    return [ids[can_id].heard(can_id) for can_id in sorted(ids)]
+        counts[can_id] += 1
+        lengths[can_id].add(len(data))
+        first_us.setdefault(can_id, time_us)
+        last_us[can_id] = time_us
+    return [
+        Heard(
+            can_id,
+            count,
+            (last_us[can_id] - first_us[can_id]) // max(1, count - 1),
+            sorted(lengths[can_id]),
+        )
+        for can_id, count in sorted(counts.items())
+    ]
 
 
 def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
@@ -86,7 +80,8 @@ def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
     profile_fits: list[CanFit] = []
     ids = {heard_id.can_id: heard_id for heard_id in heard(frames)}
     for profile in profiles:
-        node_fits = [_judged(profile, node, frames, ids) for node in _nodes(profile)]
+        nodes = can_dialects.NODES if profile.settings["node_stride"] else (0,)
+        node_fits = [_judged(profile, node, frames, ids) for node in nodes]
         best = max(node_fits, key=lambda fit: len(fit.known))
         profile_fits += [fit for fit in node_fits if not fit.reason] or [best]
     return sorted(profile_fits, key=lambda fit: (bool(fit.reason), -len(fit.known), -fit.taken))
@@ -101,12 +96,6 @@ def best(profile_fits: Sequence[CanFit]) -> list[CanFit]:
         for fit in profile_fits
         if not fit.reason and len(fit.known) == len(profile_fits[0].known)
     ]
-
-
-def _nodes(profile: Profile) -> Iterable[int]:
-    if not profile.settings["node_stride"]:
-        return (0,)
-    return can_dialects.NODES
 
 
 def _judged(profile: Profile, node: int, frames: Iterable[Frame], ids: dict[int, Heard]) -> CanFit:
@@ -144,5 +133,5 @@ def _refusal(driver: CanBms, now_us: int) -> str:
     if driver.bad_frames:
         return "frames with a wrong length, check byte or counter"
     state, can_id = driver.report(now_us)
-    sentence = REFUSES.get(state, "two periods were not heard, or no value is in range")
+    sentence = REFUSAL_SENTENCES.get(state, "two periods were not heard, or no value is in range")
     return sentence.format(id=shown(can_id))

@@ -18,7 +18,16 @@ from typing import NamedTuple
 
 from controller.forms.refusal import ConfigError, shown
 from controller.system.regular_file import link_opener
-from controller.workbench.exchanges import ON_CAN, WRITES, Exchanges, Failure, Words, has_crc, hexed
+from controller.workbench.exchanges import (
+    ON_CAN,
+    WRITES,
+    Exchanges,
+    Failure,
+    ModbusEvent,
+    Words,
+    has_crc,
+    hexed,
+)
 from controller.workbench.rtu_stream import READS, Stream
 from drivers.can_codec import EXTENDED
 
@@ -47,7 +56,7 @@ class Frame(NamedTuple):
     data: bytes
 
 
-Event = Frame | Words | Failure
+Event = Frame | ModbusEvent
 
 
 class Capture:
@@ -61,30 +70,30 @@ class Capture:
 
     def __iter__(self) -> Iterator[Event]:
         """The events in the order of the file. Raises ConfigError."""
-        reader, number, whole = _Reader(), 0, ""
+        reader, line_number, raw_line = _Reader(), 0, ""
         try:
             with open(
                 self.path, encoding="utf-8-sig", errors="replace", opener=link_opener
             ) as file:
-                for whole in iter(partial(file.readline, LINE_MAX), ""):
-                    number += 1
-                    if frame := _FRAME.fullmatch(whole):
+                for raw_line in iter(partial(file.readline, LINE_MAX), ""):
+                    line_number += 1
+                    if frame := _FRAME.fullmatch(raw_line):
                         yield reader.frame(frame)
                         continue
-                    line = whole.partition(";;")[0].strip()
+                    line = raw_line.partition(";;")[0].strip()
                     if line and line[0] != "#" and not line.lower().startswith("address"):
                         yield from reader.take(line)
         except OSError as error:
             raise ConfigError(f"{self.path}: cannot be read: {error.strerror}") from error
         except (ValueError, OverflowError) as error:
-            is_cut = number > 1 and whole[-1:] != "\n" and len(whole) < LINE_MAX
+            is_cut = line_number > 1 and raw_line[-1:] != "\n" and len(raw_line) < LINE_MAX
             if not is_cut:
-                raise ConfigError(f"{self.path}: line {number}: {error}") from None
-            self.cut_line = number
+                raise ConfigError(f"{self.path}: line {line_number}: {error}") from None
+            self.cut_line = line_number
         yield from reader.end()
 
 
-class Frames:
+class CanFrames:
     """The CAN frames of a capture. Each iteration reads the file again."""
 
     def __init__(self, path: str):
@@ -135,11 +144,11 @@ class _Reader:
         return self._framed(at_us, can_id, data)
 
     def _framed(self, at_us: int, can_id: str, data: str) -> Frame | Failure:
-        number = int(can_id, 16)
-        if number & ERROR_FRAME:
+        plain_id = int(can_id, 16)
+        if plain_id & ERROR_FRAME:
             return Failure(at_us, ON_CAN, "an error frame: the bus is disturbed", can_id)
-        long = EXTENDED if len(can_id) > 3 else 0
-        return Frame(at_us, number | long, bytes.fromhex(data))
+        extended_bit = EXTENDED if len(can_id) > 3 else 0
+        return Frame(at_us, plain_id | extended_bit, bytes.fromhex(data))
 
     def _since(self, time: str | None) -> int:
         """Time since the first line with a time, us. 0 if the line has no time."""

@@ -18,7 +18,7 @@ from controller.system.paths import DONE, NOT_DONE
 from controller.workbench import can_decoding, can_fits, decode_fits
 from controller.workbench.captures import Capture, Frame
 from controller.workbench.decode_page import Json, Rest, Text
-from controller.workbench.decoding import Memory, Registers
+from controller.workbench.decoding import DeviceDecoder, Memory
 from controller.workbench.exchanges import ON_CAN, Failure, Words
 from controller.workbench.findings import Changes, Found, Refusal, Value
 from controller.workbench.profile_bench import RATED_W
@@ -47,34 +47,32 @@ POWER_W_MAX = 100_000_000
 )
 def _decode(arguments: Namespace) -> int:
     profile = checked(arguments.profile)
-    seen = survey(arguments.file)
-    decoder, changes, fitting = _decoding(profile, seen, arguments)
+    survey = surveyed(arguments.file)
+    decoder, changes, fitting = _decoding(profile, survey, arguments)
     page = Json() if arguments.json else Text()
     page.begin(arguments.file, profile.path.stem)
     for change in changes:
         if isinstance(change, Value):
             page.value(change)
-    rest = _rest(decoder, profile, seen.last_us, fitting)
-    if seen.cut_line:
-        rest["notes"] = [f"line {seen.cut_line}, the last, is cut off: left out", *rest["notes"]]
+    rest = _rest(decoder, profile, survey.last_us, fitting)
+    if survey.cut_line:
+        rest["notes"] = [f"line {survey.cut_line}, the last, is cut off: left out", *rest["notes"]]
     page.end(rest)
     return DONE if page.values or rest["stored"] else NOT_DONE
 
 
 class Survey(NamedTuple):
-    """Content of a capture. frames: number of CAN frames. events: number of Modbus events. units:
-    unit ids of the Modbus events.
-    """
+    """Content of a capture. unit_ids: of the Modbus events."""
 
     path: str
-    frames: int
-    events: int
-    units: set[int]
+    can_frame_count: int
+    modbus_event_count: int
+    unit_ids: set[int]
     last_us: int
     cut_line: int
 
 
-def survey(path: str) -> Survey:
+def surveyed(path: str) -> Survey:
     """Read a capture to its end. Raises ConfigError."""
     frames = events = last_us = 0
     units, capture = set[int](), Capture(path)
@@ -89,63 +87,63 @@ def survey(path: str) -> Survey:
 
 
 def _decoding(
-    profile: Profile, seen: Survey, arguments: Namespace
+    profile: Profile, survey: Survey, arguments: Namespace
 ) -> tuple[Changes, Iterator[Found], Callable[[], decode_fits.Fitting]]:
     """(decoder, the values that it finds, in the order of the capture, and a function that finds
     profiles that fit the capture).
     """
-    path = seen.path
+    path = survey.path
     if profile.family == CAN_BMS:
-        if not seen.frames:
+        if not survey.can_frame_count:
             raise ConfigError(f"{path}: has no frames of CAN, which {profile.path.stem} needs")
-        frames = can_decoding.Frames(profile, arguments.node)
-        return frames, _of_can(frames, path), partial(decode_fits.of_can, path, profile)
-    if not seen.events:
-        line = f"has no registers or frames of Modbus, which {profile.path.stem} needs"
-        instead = f"; {decode_fits.of_can(path).line}" if seen.frames else ""
-        raise ConfigError(f"{path}: {line}{instead}")
-    wanted = arguments.unit_id
-    if wanted is None and len(seen.units) > 1:
-        allowed = ", ".join(map(str, sorted(seen.units)))
+        rack = can_decoding.RackDecoder(profile, arguments.node)
+        return rack, _of_can(rack, path), partial(decode_fits.of_can, path, profile)
+    if not survey.modbus_event_count:
+        problem = f"has no registers or frames of Modbus, which {profile.path.stem} needs"
+        advice = f"; {decode_fits.of_can(path).line}" if survey.can_frame_count else ""
+        raise ConfigError(f"{path}: {problem}{advice}")
+    unit_id = arguments.unit_id
+    if unit_id is None and len(survey.unit_ids) > 1:
+        allowed = ", ".join(map(str, sorted(survey.unit_ids)))
         raise ConfigError(f"{path}: has several units; allowed --unit-id of {allowed}")
-    registers = Registers(_placed(profile, path, wanted), arguments.rated_W)
-    fitting = partial(decode_fits.of_registers, registers.memory)
-    return registers, _of_bus(registers, path, wanted), fitting
+    device = DeviceDecoder(_placed(profile, path, unit_id), arguments.rated_W)
+    fitting = partial(decode_fits.of_registers, device.memory)
+    return device, _of_bus(device, path, unit_id), fitting
 
 
-def _of_can(frames: can_decoding.Frames, path: str) -> Iterator[Found]:
+def _of_can(rack: can_decoding.RackDecoder, path: str) -> Iterator[Found]:
     for event in Capture(path):
         if isinstance(event, Frame):
-            yield from frames.take(*event)
+            yield from rack.take(*event)
         elif isinstance(event, Failure) and event.unit_id == ON_CAN:
-            frames.refused.add(Refusal(event.time_us, "frame", event.reason, event.place))
+            rack.refuse(Refusal(event.time_us, "frame", event.reason, event.place))
 
 
-def _of_bus(registers: Registers, path: str, wanted: int | None) -> Iterator[Found]:
-    for event in _events(path, wanted):
+def _of_bus(device: DeviceDecoder, path: str, unit_id: int | None) -> Iterator[Found]:
+    for event in _events(path, unit_id):
         if isinstance(event, Failure):
-            registers.refused.add(Refusal(event.time_us, "reply", event.reason, event.place))
+            device.refuse(Refusal(event.time_us, "reply", event.reason, event.place))
         else:
-            yield from registers.take(event.time_us, *event[2:])
+            yield from device.take(event.time_us, *event[2:])
 
 
-def _events(path: str, wanted: int | None) -> Iterator[Words | Failure]:
-    """The Modbus events of the unit `wanted`, or of all units if it is None."""
+def _events(path: str, unit_id: int | None) -> Iterator[Words | Failure]:
+    """The Modbus events of a unit, or of all units if unit_id is None."""
     for event in Capture(path):
         if isinstance(event, Frame) or event.unit_id == ON_CAN:
             continue
-        if wanted is None or event.unit_id in (-1, wanted):
+        if unit_id is None or event.unit_id in (-1, unit_id):
             yield event
 
 
-def _placed(profile: Profile, path: str, wanted: int | None) -> Profile:
+def _placed(profile: Profile, path: str, unit_id: int | None) -> Profile:
     """The profile. If it is a SunSpec profile, its register addresses come from the chain of models
     in the capture.
     """
     if not profile.models:
         return profile
     memory = Memory()
-    for event in _events(path, wanted):
+    for event in _events(path, unit_id):
         if isinstance(event, Words):
             memory.put(*event[2:])
     try:
@@ -161,13 +159,13 @@ def _rest(
     """The facts at the end of the capture."""
     stored = decoder.end(last_us)
     fault = decoder.fault(last_us, bool(stored))
-    fits = decode_fits.Fitting([], "") if stored else fitting()
+    fitting_profiles = decode_fits.Fitting([], "") if stored else fitting()
     return {
-        "refused": decoder.refused.every(stored),
+        "refused": decoder.refusals(stored),
         "stored": {name: {"value": value, "unit": unit} for name, (value, unit) in stored.items()},
         "fault": fault,
         "other_ids": [can_fits.shown(can_id) for can_id in sorted(decoder.others)],
         "notes": can_decoding.notes(profile, decoder.last),
-        "fits": fits.profiles,
-        "fitting": fits.line,
+        "fits": fitting_profiles.profiles,
+        "fitting": fitting_profiles.line,
     }

@@ -26,7 +26,7 @@ def of_can(path: str, *named: Profile) -> Fitting:
     """The profiles of a BMS on CAN that accept the frames of a capture. named: further profiles to
     try.
     """
-    frames = captures.Frames(path)
+    frames = captures.CanFrames(path)
     candidates = {
         profile.path: profile for profile in [*_shipped(), *named] if profile.family == CAN_BMS
     }
@@ -70,8 +70,8 @@ def _shipped() -> list[Profile]:
     return [profiles.load(name) for name in shipped()]
 
 
-def _named(match: Facts) -> str:
-    name, node = match["profile"], match["node"]
+def _named(profile_and_node: Facts) -> str:
+    name, node = profile_and_node["profile"], profile_and_node["node"]
     return f"{name} at node {node} (--node {node})" if node else name
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from controller.config import profile_evidence
 from controller.config.sunspec_places import placed, rescaled
 from controller.workbench import profile_bench
-from controller.workbench.findings import Changes, Found, Misfit, Refusal, Value, of_misfit, unit_of
+from controller.workbench.findings import Changes, Found, Refusal, Value, of_misfit, unit_of
+from controller.workbench.rtu_stream import READS
 from drivers.buses import rtu
 from drivers.meter_reads import limits_of
 from drivers.profile import Profile, Register
@@ -23,8 +24,9 @@ from drivers.setpoint_form import Frame
 from drivers.steps import StepError
 
 BITS = (1, 2)
-HOLDS = {5: 1, 15: 1, 6: 3, 16: 3}  # {function that writes: function that reads the same values}
-ANY = 0  # stands for the function of words if the function is not known
+# {function that writes: function that reads the same values}
+READ_OF_WRITE = {5: 1, 15: 1, 6: 3, 16: 3}
+ANY_FUNCTION = 0  # stands for the function of words if the function is not known
 MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # the driver runs on for 200 ticks after the end
 GAP_US = 60_000_000  # if the capture is silent for longer, the driver runs for the last minute only
 
@@ -36,8 +38,10 @@ class Memory:
         self._known: dict[int, dict[int, int]] = {}
 
     def put(self, function: int, address: int, registers: tuple[int, ...]) -> None:
-        """Keep words from an address on. function: the function that read them, or ANY."""
-        read_functions = (1, 2, 3, 4) if function == ANY else (HOLDS.get(function, function),)
+        """Keep words from an address on. function: the function that read them, or ANY_FUNCTION."""
+        read_functions = (
+            READS if function == ANY_FUNCTION else (READ_OF_WRITE.get(function, function),)
+        )
         for read_function in read_functions:
             table = self._known.setdefault(read_function, {})
             for word_address, word in enumerate(registers, address):
@@ -58,8 +62,12 @@ class Memory:
             return bytes(bool(word) for word in registers)
         return b"".join(word.to_bytes(2, "big") for word in registers if word is not None)
 
+    def of(self, register: Register) -> bytes | None:
+        """The bytes of a register of a profile. None if one of its words is not known."""
+        return self.data(register.function, register.address, extent(register))
 
-class Decoder:
+
+class RegisterDecoder:
     """Decodes each register of a Modbus device alone, as soon as its words are known. Registers of
     SunSpec models have to wait until the model chain is known, because it gives their addresses.
     """
@@ -74,40 +82,40 @@ class Decoder:
         self, time_us: int, function: int, address: int, registers: tuple[int, ...]
     ) -> Iterator[Found]:
         """Take words that the device holds from now on."""
-        function = HOLDS.get(function, function)
+        function = READ_OF_WRITE.get(function, function)
         self.memory.put(function, address, registers)
         if self.profile.models:
             with contextlib.suppress(StepError):
                 self.profile, _ = placed(self.profile, self.memory.data)
-        decodable = [] if self.profile.models else list(self.registers())
-        new = {
+        registers_to_decode = [] if self.profile.models else list(self.registers())
+        fresh_names = {
             register.name
-            for register in decodable
+            for register in registers_to_decode
             if _is_in(register, function, address, len(registers))
         }
-        for register in decodable:
-            if register.name in new or getattr(register, "scale_from", "") in new:
+        for register in registers_to_decode:
+            if register.name in fresh_names or getattr(register, "scale_from", "") in fresh_names:
                 yield from self._decode(time_us, register)
 
     def registers(self) -> Iterator[Register]:
         """The registers that a codec can decode alone. An array gives a register for each value."""
         for profile_register in (*self.profile.registers.values(), *self.profile.identity.values()):
             if hasattr(profile_register, "function") and hasattr(profile_register, "word_order"):
-                yield from _each(profile_register)
+                yield from _single_registers(profile_register)
         for number, frame in enumerate(self.profile.setpoint, 1):
             address = frame.address
             for register in Frame(frame, self._settings).registers:
-                own = {
+                fields = {
                     "name": f"setpoint.{number}.{register.role}",
                     "address": address,
                     "function": 3,
                 }
                 unit = {} if register.role in ("mode", "constant") else {"unit": "W"}
-                yield Register(**{**vars(register), **own, **unit})
+                yield Register(**{**vars(register), **fields, **unit})
                 address += register.words
 
     def _decode(self, time_us: int, register: Register) -> Iterator[Found]:
-        data = self.memory.data(register.function, register.address, extent(register))
+        data = self.memory.of(register)
         if data is None:
             return
         place = f"{register.function}:{register.address}"
@@ -124,11 +132,10 @@ class Decoder:
             return self._number(register, data)
         codec = Codec(register, self._settings)
         if codec.factor:
-            factor = self.profile.registers[codec.factor]
-            exponent = self.memory.data(factor.function, factor.address, factor.words)
+            exponent = self.memory.of(self.profile.registers[codec.factor])
             if exponent is None or not rescaled(codec, exponent):
-                problem = "is not in the capture" if exponent is None else "is none"
-                return 0, f"its scale factor {codec.factor} {problem}"
+                lack = "is not in the capture" if exponent is None else "is none"
+                return 0, f"its scale factor {codec.factor} {lack}"
         value, is_good = codec.read(data)
         raw = data.hex().upper()
         if value is None:
@@ -143,17 +150,14 @@ class Decoder:
 
     def _number(self, register: Register, data: bytes) -> tuple[float, str]:
         """The value of a register of a meter; its scale factor must be known."""
-        both = [register]
+        register_and_factor = [register]
         if register.scale_from:
-            both.append(self.profile.registers[register.scale_from])
-        if any(
-            self.memory.data(source.function, source.address, extent(source)) is None
-            for source in both
-        ):
+            register_and_factor.append(self.profile.registers[register.scale_from])
+        if any(self.memory.of(source) is None for source in register_and_factor):
             return 0, f"its scale factor {register.scale_from} is not in the capture"
         values = values_of(
-            both,
-            blocks(both, ONE_READ),
+            register_and_factor,
+            blocks(register_and_factor, ONE_READ),
             lambda part: self.memory.data(part.function, part.address, part.length, True) or b"",
         )
         if values is None:
@@ -165,14 +169,18 @@ class Decoder:
         return value, ""
 
 
-class Registers(Changes):
-    """Decodes a Modbus device by a profile, and lets its driver read the same words."""
+class DeviceDecoder(Changes):
+    """Decodes a Modbus device by a profile, and lets its driver read the same words. The driver's
+    writes get no answer.
+    """
 
     def __init__(self, profile: Profile, rated_W: int):
         super().__init__()
-        self._decoder, self._profile = Decoder(profile, rated_W), profile
+        self._decoder, self._profile = RegisterDecoder(profile, rated_W), profile
         self.memory = self._decoder.memory
-        self._bench = Bench(profile, rated_W, self.memory)
+        self._driver, self._shelf = profile_bench.build(profile, rated_W)
+        self._due_us = [(request, period_us, 0) for request, period_us in self._driver.periodic()]
+        self._now_us = 0
 
     def take(
         self, time_us: int, function: int, address: int, registers: tuple[int, ...]
@@ -184,18 +192,40 @@ class Registers(Changes):
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
         """{signal: (value, unit)}: the last value of each signal that the driver stored."""
         self._run_until(time_us + MORE_STEPS * STEP_US)
-        stored = self._bench.shelf.taken()
+        stored = self._shelf.taken()
         return {name: reading for name, reading in stored.items() if name[-5:] != "_hash"}
 
     def _run_until(self, time_us: int) -> None:
-        for misfit in self._bench.run_until(time_us):
-            self.refused.add(of_misfit(time_us, misfit, ""))
+        """Let the driver read until time_us. Count values of a rack that do not fit its limits."""
+        self._now_us = max(self._now_us, time_us - GAP_US)
+        service = getattr(self._driver, "service", lambda now_us: ())
+        while self._now_us <= time_us:
+            misfit_before = getattr(self._driver, "misfit", None)
+            for request in service(self._now_us):
+                self._answer(request)
+            for index, (request, period_us, due_us) in enumerate(self._due_us):
+                if self._now_us >= due_us:
+                    self._due_us[index] = request, period_us, self._now_us + period_us
+                    self._answer(request)
+            misfit = getattr(self._driver, "misfit", None)
+            if misfit is not None and misfit is not misfit_before:
+                self.refuse(of_misfit(time_us, misfit, ""))
+            self._now_us += STEP_US
+
+    def _answer(self, request: rtu.Request) -> None:
+        function = request.function
+        if function not in READS:
+            return
+        data = held(self._profile, self.memory, function, *rtu.place_of(request.frame))
+        if data is None:
+            request.on_failure(rtu.EXCEPTION, 2, self._now_us)
+        else:
+            request.on_reply(bytes((function, len(data))) + data, self._now_us)
 
     def fault(self, time_us: int, has_stored: bool) -> str:
         """Why the driver stores nothing; "" if it has stored values."""
         if has_stored:
             return ""
-        device = self._bench.device
         seldom = profile_evidence.seldom(self._profile)
         needed = [
             register for name, register in self._profile.registers.items() if name not in seldom
@@ -203,78 +233,37 @@ class Registers(Changes):
         missing = [
             f"{source.name} ({source.address})"
             for source in needed
-            if hasattr(source, "function") and "read" in source.direction and not self._has(source)
+            if hasattr(source, "function")
+            and "read" in source.direction
+            and self.memory.of(source) is None
         ]
         if missing:
             return f"not in the capture: {', '.join(missing)}"
-        reason = getattr(device, "fault", "")
+        reason = getattr(self._driver, "fault", "")
         if not reason and "heartbeat" in self._profile.registers:
             return "its heartbeat does not change in the capture"
         return reason or "the values do not fit each other, as drivers/README.md says of the family"
-
-    def _has(self, register: Register) -> bool:
-        place = register.function, register.address, extent(register)
-        return self.memory.data(*place) is not None
 
 
 def _is_in(register: Register, function: int, address: int, count: int) -> bool:
     end = register.address + extent(register)
     return (
-        function in (ANY, register.function)
+        function in (ANY_FUNCTION, register.function)
         and register.address < address + count
         and address < end
     )
 
 
-def _each(register: Register) -> Iterator[Register]:
+def _single_registers(register: Register) -> Iterator[Register]:
     """The register itself, or each value of an array as a register."""
     if register.words == 0 or getattr(register, "count", 1) == 1:
         yield register
         return
     for index in range(register.count):
-        own = {"name": f"{register.name}_{index + 1}", "count": 1}
+        fields = {"name": f"{register.name}_{index + 1}", "count": 1}
         yield Register(
-            **vars(register) | own | {"address": register.address + index * register.words}
+            **vars(register) | fields | {"address": register.address + index * register.words}
         )
-
-
-class Bench:
-    """Runs the driver of a profile. A Memory answers the driver's reads. Writes get no answer."""
-
-    def __init__(self, profile: Profile, rated_W: int, memory: Memory):
-        self.device, self.shelf = profile_bench.build(profile, rated_W)
-        self._memory, self._profile = memory, profile
-        self._due_us = [(request, period_us, 0) for request, period_us in self.device.periodic()]
-        self._now_us = 0
-
-    def run_until(self, time_us: int) -> Iterator[Misfit]:
-        """Let the driver read until time_us. Yields the values of a rack that do not fit its
-        limits.
-        """
-        self._now_us = max(self._now_us, time_us - GAP_US)
-        while self._now_us <= time_us:
-            before = getattr(self.device, "misfit", None)
-            service = getattr(self.device, "service", None)
-            for request in service(self._now_us) if service else ():
-                self._answer(request)
-            for index, (request, period_us, due_us) in enumerate(self._due_us):
-                if self._now_us >= due_us:
-                    self._due_us[index] = request, period_us, self._now_us + period_us
-                    self._answer(request)
-            misfit = getattr(self.device, "misfit", None)
-            if misfit is not None and misfit is not before:
-                yield misfit
-            self._now_us += STEP_US
-
-    def _answer(self, request: rtu.Request) -> None:
-        function = request.function
-        if function not in (1, 2, 3, 4):
-            return
-        data = held(self._profile, self._memory, function, *rtu.place_of(request.frame))
-        if data is None:
-            request.on_failure(rtu.EXCEPTION, 2, self._now_us)
-        else:
-            request.on_reply(bytes((function, len(data))) + data, self._now_us)
 
 
 def held(profile: Profile, memory: Memory, function: int, address: int, count: int) -> bytes | None:
@@ -286,7 +275,7 @@ def held(profile: Profile, memory: Memory, function: int, address: int, count: i
         return None
     for register in (*profile.registers.values(), *profile.identity.values()):
         is_asked = getattr(register, "function", 0) == function and register.address in addresses
-        if is_asked and memory.data(function, register.address, extent(register)) is None:
+        if is_asked and memory.of(register) is None:
             return None
     data = memory.data(function, address, count, True) or b""
     if function not in BITS:

@@ -38,7 +38,7 @@ class Failure(NamedTuple):
     place: str = ""
 
 
-Told = Words | Failure
+ModbusEvent = Words | Failure
 
 
 class Exchanges:
@@ -46,7 +46,7 @@ class Exchanges:
 
     _exchange: "Exchange | None" = None
 
-    def take(self, at_us: int, direction: str, data: bytes) -> Iterable[Told]:
+    def take(self, at_us: int, direction: str, data: bytes) -> Iterable[ModbusEvent]:
         """The values or failures that a frame completes. A request without a good reply becomes a
         failure when the next request comes.
         """
@@ -59,7 +59,7 @@ class Exchanges:
         problem = "a reply without its request" if direction == REPLY else "a frame of no function"
         return [Failure(at_us, -1, f"{hexed(data)}: {problem}")]
 
-    def end(self) -> Iterable[Told]:
+    def end(self) -> Iterable[ModbusEvent]:
         """Return the failures of the open request. Call this when no more of its reply can come."""
         exchange, self._exchange = self._exchange, None
         return exchange.end() if exchange else ()
@@ -94,30 +94,30 @@ class Exchange:
         return ""
 
     def _request(self, data: bytes) -> rtu.Request:
-        place = self.unit_id, self.address
-        if self.function in READS:
-            return rtu.read_request("capture", place[0], self.function, place[1], self.count)
-        if self.function in (rtu.WRITE_COIL, rtu.WRITE_REGISTER):
-            level = data[4] // 0xFF if self.function == rtu.WRITE_COIL else self.count
+        unit_id, function, address = self.unit_id, self.function, self.address
+        if function in READS:
+            return rtu.read_request("capture", unit_id, function, address, self.count)
+        if function in (rtu.WRITE_COIL, rtu.WRITE_REGISTER):
+            level = data[4] // 0xFF if function == rtu.WRITE_COIL else self.count
             self._written = (level,)
         else:
-            self._written = words_of(self.function, self.count, data[7:-2])
-        return rtu.write_request(self.function, "capture", *place, self._written)
+            self._written = words_of(function, self.count, data[7:-2])
+        return rtu.write_request(function, "capture", unit_id, address, self._written)
 
-    def take(self, at_us: int, data: bytes) -> Iterator[Told]:
+    def take(self, at_us: int, data: bytes) -> Iterator[ModbusEvent]:
         """Take the next piece of the reply. Yield its values or a failure when it is whole."""
-        pdu = self._receiver.feed(data) if self._is_open else None
-        if pdu is None:
+        reply_pdu = self._receiver.feed(data) if self._is_open else None
+        if reply_pdu is None:
             return
         self._is_open, self.is_answered = False, True
-        if pdu[0] & 0x80:
-            reason = f"the request is answered by exception {pdu[1]}"
+        if reply_pdu[0] & 0x80:
+            reason = f"the request is answered by exception {reply_pdu[1]}"
             yield Failure(at_us, self.unit_id, reason, self._place)
         else:
-            registers = self._written or words_of(self.function, self.count, pdu[2:])
+            registers = self._written or words_of(self.function, self.count, reply_pdu[2:])
             yield Words(at_us, self.unit_id, self.function, self.address, registers)
 
-    def end(self) -> Iterator[Told]:
+    def end(self) -> Iterator[ModbusEvent]:
         """Call this when no more of the reply can come. Yields a failure if it is not whole."""
         reason = self._problem
         if self._is_open:

@@ -37,41 +37,17 @@ Found = Value | Refusal
 Misfit = tuple[str, int, int, int]  # signal, value, lowest, highest
 
 
-class Refused:
-    """Counts refusals. Refusals of a signal are of one kind if their reasons differ only in
-    numbers. Each kind keeps the text of its first case.
+class Changes:
+    """Finds the changes of values in a capture, and counts refusals. last: the last value of each
+    name. others: ids of frames that belong to no message of the profile.
+
+    Refusals of a signal are of one kind if their reasons differ only in numbers. Each kind keeps
+    the text of its first case.
     """
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str, str], Refusal] = {}
-
-    def add(self, refusal: Refusal) -> None:
-        """Count a refusal."""
-        key = refusal.name, refusal.place, _NUMBER.sub("", refusal.reason)
-        if key in self._kinds:
-            known = self._kinds[key]
-            self._kinds[key] = known._replace(times=known.times + 1)
-        elif len(self._kinds) < KINDS_MAX:
-            self._kinds[key] = refusal
-
-    def every(self, stored: Container[str]) -> list[Refusal]:
-        """The refusals, in the order of their first cases. A voltage may come before the limits by
-        which it is judged. Its refusal is left out if the driver has stored this signal later.
-        """
-        return [
-            kind
-            for kind in self._kinds.values()
-            if not (kind.reason.endswith(NO_LIMITS) and kind.name in stored)
-        ]
-
-
-class Changes:
-    """Finds the changes of values in a capture. last: the last value of each name. others: ids of
-    frames that belong to no message of the profile.
-    """
-
-    def __init__(self) -> None:
-        self.refused, self.others = Refused(), set[int]()
+        self.others = set[int]()
         self.last: dict[str, Found] = {}
 
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
@@ -86,27 +62,46 @@ class Changes:
         """Yield each value that differs from the last value of its name. Count the refusals."""
         for finding in findings:
             if isinstance(finding, Refusal):
-                self.refused.add(finding)
+                self.refuse(finding)
             last, self.last[finding.name] = self.last.get(finding.name), finding
             if last is None or last[1:] != finding[1:]:
                 yield finding
 
+    def refuse(self, refusal: Refusal) -> None:
+        """Count a refusal."""
+        key = refusal.name, refusal.place, _NUMBER.sub("", refusal.reason)
+        if key in self._kinds:
+            known = self._kinds[key]
+            self._kinds[key] = known._replace(times=known.times + 1)
+        elif len(self._kinds) < KINDS_MAX:
+            self._kinds[key] = refusal
+
+    def refusals(self, stored: Container[str]) -> list[Refusal]:
+        """The refusals, in the order of their first cases. A voltage may come before the limits by
+        which it is judged. Its refusal is left out if the driver has stored this signal later.
+        """
+        return [
+            kind
+            for kind in self._kinds.values()
+            if not (kind.reason.endswith(NO_LIMITS) and kind.name in stored)
+        ]
+
 
 def unit_of(name: str) -> str:
     """The unit in a name such as cell_voltage_mV_12. "" if the name has none of these units."""
-    last = re.sub(r"(_min|_max|_\d+)+$", "", name).rpartition("_")[2]
-    return last if last in ("W", "mV", "mA", "permille", "ddegC", "s", "kohm") else ""
+    unit = re.sub(r"(_min|_max|_\d+)+$", "", name).rpartition("_")[2]
+    return unit if unit in ("W", "mV", "mA", "permille", "ddegC", "s", "kohm") else ""
 
 
 def of_misfit(time_us: int, misfit: Misfit, place: str) -> Refusal:
     """The refusal of a value of a rack that does not fit its limits."""
     name, value, low, high = misfit
     unit = unit_of(name)
-    shown = f"{value} {unit}".rstrip()
+    value_text = f"{value} {unit}".rstrip()
     if name == EXTREMES[0] and low < value:
-        reason = f"{shown} is above the highest cell, {high} mV"
+        reason = f"{value_text} is above the highest cell, {high} mV"
     elif high < low:
-        reason = f"{shown}: {NO_LIMITS}"
+        reason = f"{value_text}: {NO_LIMITS}"
     else:
-        reason = f"{shown} is outside its limits; allowed {low}..{high} {unit}".rstrip()
+        reason = f"{value_text} is outside its limits; allowed {low}..{high} {unit}".rstrip()
     return Refusal(time_us, name, reason, place)

@@ -120,8 +120,8 @@ def _meter(fit: Fit, read: Read) -> None:
     profile = fit.profile
     _identity(fit, read)
     shelf = SimpleNamespace(inp=[0, 0], fresh=bytearray(1))
-    plain = Profile(**{**vars(profile), "identity": {}})
-    meter = Meter(plain, 1, shelf, 0, 1, 0)
+    profile_without_identity = Profile(**{**vars(profile), "identity": {}})
+    meter = Meter(profile_without_identity, 1, shelf, 0, 1, 0)
     registers, settings = profile.registers, profile.settings
     for name, value in _numbers(fit, meter_reads.fast_names(registers, settings), read).items():
         _judge_number(fit, registers[name], value)
@@ -149,24 +149,24 @@ def _numbers(fit: Fit, names: Iterable[str], read: Read) -> dict[str, float]:
         label = f"registers.{registers[block.places[0][0]].name}"
         return answered(read, block.function, block.address, block.length, label)
 
-    reads = meter_reads.grouped(registers, ONE_READ | fit.profile.settings)
-    values = values_of(registers, reads, data)
+    read_blocks = meter_reads.grouped(registers, ONE_READ | fit.profile.settings)
+    values = values_of(registers, read_blocks, data)
     if values is None:
         raise Unfit("a register holds no value, or a scale factor that is none")
     return values
 
 
 def _judge_number(fit: Fit, register: Register, value: float) -> None:
-    name, shown = register.name, _in_range(register, value)
+    name, value_text = register.name, _in_range(register, value)
     is_voltage = name[:-2] == meter_reads.VOLTAGE
     least, most = limits_of(fit.profile, name)
     if not least <= value <= most:
         nominal_V = fit.profile.settings["nominal_voltage_V"]
         raise Unfit(f"{name} ({register.address}) reads {value:.5g} V, nominal {nominal_V:g} V")
     if is_voltage or name == meter_reads.FREQUENCY and not fit.signs:
-        fit.signs.append(shown)
+        fit.signs.append(value_text)
     elif value:
-        fit.values.append(shown)
+        fit.values.append(value_text)
 
 
 def _in_range(register: Register, value: float) -> str:
@@ -190,9 +190,9 @@ def _registers(fit: Fit, read: Read) -> None:
     for block in blocks(registers, profile.settings):
         label = f"registers.{registers[block.places[0][0]].name}"
         data = answered(read, block.function, block.address, block.length, label)
-        parts = {registers[index].name: part for index, part in block.parts(data)}
-        for name, part in parts.items():
-            _judge_part(fit, profile.registers[name], part, parts)
+        bytes_of = {registers[index].name: part for index, part in block.parts(data)}
+        for name, part in bytes_of.items():
+            _judge_part(fit, profile.registers[name], part, bytes_of)
 
 
 def _judge_part(fit: Fit, register: Register, part: bytes, parts: Mapping[str, bytes]) -> None:
@@ -209,8 +209,8 @@ def _judge_part(fit: Fit, register: Register, part: bytes, parts: Mapping[str, b
     if not is_good:
         raise Unfit(f"{place} reads {value}; allowed {register.low:g}..{register.high:g}")
     if value:
-        signs = fit.signs if register.name in VOLTAGES else fit.values
-        signs.append(f"{register.name} {value}")
+        evidence = fit.signs if register.name in VOLTAGES else fit.values
+        evidence.append(f"{register.name} {value}")
 
 
 # -- SunSpec
@@ -245,10 +245,8 @@ def nameplate(read: Read, models: list[sunspec.Found]) -> str:
     for _, offset, count in NAMEPLATE:
         answer = read(READ_HOLDING, address + offset, count) if offset + count <= length + 2 else ""
         text = answer.decode("ascii", "replace") if isinstance(answer, bytes) else ""
-        texts.append(
-            "".join(character if " " <= character <= "~" else "" for character in text).strip()
-        )
-    return ", ".join(part for part in texts if part)
+        texts.append("".join(character for character in text if " " <= character <= "~").strip())
+    return ", ".join(text for text in texts if text)
 
 
 def _sunspec_pcs(fit: Fit, read: Read) -> None:

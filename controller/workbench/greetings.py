@@ -28,8 +28,7 @@ def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
     """The first read of each profile, each only once. A read of many profiles comes first."""
     counts = Counter[fits.Place]()
 
-    def silent(*place: int) -> Answer:
-        function, address, count = place
+    def silent(function: int, address: int, count: int) -> Answer:
         counts[function, address, count] += 1
         return SILENT
 
@@ -49,8 +48,8 @@ def ask_silent(
     for asked, place in enumerate(places):
         for unit_id in list(silent):
             if clock.now_us() >= end_us:
-                line = f"{asked} of {len(places)} first reads of profiles"
-                return [f"{line} in {FIRST_READS_S} s: --units and --baud ask more of fewer"]
+                progress = f"{asked} of {len(places)} first reads of profiles"
+                return [f"{progress} in {FIRST_READS_S} s: --units and --baud ask more of fewer"]
             answers[unit_id] += [reads[unit_id](*place)]
             if answers[unit_id][-1] != SILENT:
                 silent.remove(unit_id)
@@ -66,7 +65,7 @@ def longest(units: int, bauds: int, timeout_ms: int, profiles: Iterable[Profile]
     return f"probe of {units} addresses{rate_text}: about {whole_s:.0f} s if nothing answers"
 
 
-def code(greeting: list[Answer]) -> int:
+def refusal_code(greeting: list[Answer]) -> int:
     """The exception code of a unit that sends only exceptions for other reasons than function,
     address or value, else 0. A gateway without its device, or a busy device, sends such a code.
     """

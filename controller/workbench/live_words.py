@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from controller.config.profile_form import CAN_BMS
 from controller.workbench import can_fits
-from controller.workbench.can_decoding import Frames
-from controller.workbench.decoding import Decoder
-from controller.workbench.exchanges import Exchanges, Failure, Told
+from controller.workbench.can_decoding import RackDecoder
+from controller.workbench.decoding import RegisterDecoder
+from controller.workbench.exchanges import Exchanges, Failure, ModbusEvent
 from controller.workbench.findings import Found, Value
 from controller.workbench.rtu_stream import REPLY, REQUEST, Piece
 from drivers.buses.rtu import place_of
@@ -21,7 +21,9 @@ class CanWords:
     def __init__(self, known: Iterable[tuple[int, Profile]]):
         """known: (node, profile) of each known rack."""
         self._racks = [
-            (node, Frames(profile, node)) for node, profile in known if profile.family == CAN_BMS
+            (node, RackDecoder(profile, node))
+            for node, profile in known
+            if profile.family == CAN_BMS
         ]
         self._last: dict[tuple[int, int], bytes] = {}
 
@@ -29,18 +31,18 @@ class CanWords:
         """Lines for one frame. [] if it has the same values as the last frame with this id."""
         is_same = self._last.get((can_id, len(data))) == data
         self._last[can_id, len(data)] = data
-        texts = []
-        for node, rack in self._racks:
-            texts += [
-                f"{_said(finding)} (node {node})" for finding in rack.take(time_us, can_id, data)
-            ]
+        texts = [
+            f"{_text(finding)} (node {node})"
+            for node, rack in self._racks
+            for finding in rack.take(time_us, can_id, data)
+        ]
         if is_same and not texts:
             return []
         text = ", ".join(texts) or data.hex(" ").upper()
         return [f"{_clock(time_us)} {can_fits.shown(can_id):>8} {text}"]
 
 
-def _said(finding: Found) -> str:
+def _text(finding: Found) -> str:
     if isinstance(finding, Value):
         return f"{finding.name} {finding.value:.6g} {finding.unit}".rstrip()
     return f"{finding.name} refused: {finding.reason}"
@@ -51,7 +53,7 @@ class ModbusWords:
 
     def __init__(self, known: dict[int, Profile] | Profile):
         self._known = known
-        self._decoders: dict[int, Decoder] = {}
+        self._decoders: dict[int, RegisterDecoder] = {}
         self._exchanges = Exchanges()
 
     def take(self, time_us: int, piece: Piece) -> list[str]:
@@ -67,7 +69,7 @@ class ModbusWords:
             lines.append(f"{clock} > unit {data[0]}: function {data[1]}, {address}, {count}")
         return lines
 
-    def _words(self, event: Told, data: bytes) -> str:
+    def _words(self, event: ModbusEvent, data: bytes) -> str:
         if isinstance(event, Failure):
             place = f" of {event.place}" if event.place else ""
             return f"unit {event.unit_id}{place}: {event.reason}" if place else event.reason
@@ -77,15 +79,15 @@ class ModbusWords:
             if decoder
             else ()
         )
-        text = ", ".join(map(_said, parts)) or f"{event.address}: {data[3:-2].hex(' ', 2).upper()}"
+        text = ", ".join(map(_text, parts)) or f"{event.address}: {data[3:-2].hex(' ', 2).upper()}"
         if decoder and decoder.profile.models:
             text += " (its SunSpec chain was not heard from its beginning)"
         return f"unit {event.unit_id}: {text}"
 
-    def _decoder(self, unit_id: int) -> Decoder | None:
+    def _decoder(self, unit_id: int) -> RegisterDecoder | None:
         profile = self._known if isinstance(self._known, Profile) else self._known.get(unit_id)
         if profile and unit_id not in self._decoders:
-            self._decoders[unit_id] = Decoder(profile)
+            self._decoders[unit_id] = RegisterDecoder(profile)
         return self._decoders.get(unit_id)
 
 

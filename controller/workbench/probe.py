@@ -30,15 +30,15 @@ UNITS, TCP_UNITS = "1-16,247", "0-16,247,255"
 REFUSED_SHOWN = 5
 
 
-def _numbers(text: str) -> list[int]:
+def _unit_ids(text: str) -> list[int]:
     """An argparse type: unit ids, such as 1-16,247."""
     unit_ids: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part, re.ASCII)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not first <= last <= 255:
-            line = f"{quoted(text)}: allowed are unit ids from 0 to 255, such as 1-16,247"
-            raise argparse.ArgumentTypeError(line)
+            problem = f"{quoted(text)}: allowed are unit ids from 0 to 255, such as 1-16,247"
+            raise argparse.ArgumentTypeError(problem)
         unit_ids += range(first, last + 1)
     return sorted(set(unit_ids))
 
@@ -47,7 +47,7 @@ def _numbers(text: str) -> list[int]:
     "bus probe",
     *bus_access.OPTIONS,
     cli.option(
-        "--units", type=_numbers, metavar="IDS", help=f"unit ids ({UNITS}; TCP {TCP_UNITS})"
+        "--units", type=_unit_ids, metavar="IDS", help=f"unit ids ({UNITS}; TCP {TCP_UNITS})"
     ),
     *bus_access.line_options("tried one after the other"),
     cli.option("--timeout-ms", type=cli.whole(20, 5000), default=150, help="(%(default)s)"),
@@ -80,10 +80,10 @@ def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
     """
     paths = {name: name for name in shipped()}
     if folder is not None:
-        own = profile_files.of_folder(folder)
-        if not own:
+        paths_in_folder = profile_files.of_folder(folder)
+        if not paths_in_folder:
             raise ConfigError(f"{folder}: has no profile; allowed is a folder with NAME.toml")
-        paths |= {pathlib.Path(path).stem: path for path in own}
+        paths |= {pathlib.Path(path).stem: path for path in paths_in_folder}
     usable, left_out = profile_files.usable(paths.values())
     return list(usable.values()), left_out
 
@@ -93,36 +93,34 @@ def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
 
 def _of_modbus(bus: Bus, profiles: list[Profile], arguments: Namespace) -> Facts:
     known = [profile for profile in profiles if profile.family in fits.FAMILIES]
-    units = arguments.units or _numbers(TCP_UNITS if bus.kind == "tcp" else UNITS)
+    units = arguments.units or _unit_ids(TCP_UNITS if bus.kind == "tcp" else UNITS)
     report = probe_words.head(bus)
     is_held = bus.name != bus_access.DIRECT and bus_access.is_running(arguments.run_dir)
     report["through"] = "the running controller" if is_held else "this process"
-    bauds_Bd = (bus.baud_Bd,) if is_held else _bauds(bus, arguments)
+    stated_Bd = bus.baud_Bd if is_held else arguments.baud_Bd or bus.baud_Bd
+    bauds_Bd = (stated_Bd,) if stated_Bd or is_held else BAUDS_TRIED_BD
     longest = greetings.longest(len(units), len(bauds_Bd), arguments.timeout_ms, known)
     if is_held:
         say(longest)
         read = bus_access.through_controller(bus, arguments.run_dir)
-        report["devices"], report["notes"] = _asked(bus, units, read, known)
+        report["devices"], report["notes"] = _answering_devices(bus, units, read, known)
         return report
     bus_access.lock(arguments.run_dir)
     for baud_Bd in bauds_Bd:
-        own = dataclasses.replace(bus, baud_Bd=baud_Bd, characters=arguments.characters)
-        with contextlib.closing(bus_access.Opened(own, arguments.timeout_ms * 1000)) as opened:
+        tried_bus = dataclasses.replace(bus, baud_Bd=baud_Bd, characters=arguments.characters)
+        with contextlib.closing(
+            bus_access.OpenedBus(tried_bus, arguments.timeout_ms * 1000)
+        ) as opened:
             if baud_Bd == bauds_Bd[0]:
                 say(longest)
-            devices, notes = _asked(own, units, opened.read, known)
+            devices, notes = _answering_devices(tried_bus, units, opened.read, known)
         report["notes"] += notes
         if devices:
             return report | {"baud_Bd": baud_Bd, "devices": devices}
     return report
 
 
-def _bauds(bus: Bus, arguments: Namespace) -> tuple[int, ...]:
-    baud_Bd = arguments.baud_Bd or bus.baud_Bd
-    return (baud_Bd,) if baud_Bd else BAUDS_TRIED_BD
-
-
-def _asked(
+def _answering_devices(
     bus: Bus, units: Iterable[int], read: bus_access.Read, profiles: list[Profile]
 ) -> tuple[list[Facts], list[str]]:
     """(devices, notes). Each unit that answers is compared with every profile."""
@@ -130,21 +128,22 @@ def _asked(
     damaged = dict[int, str]()
     reads = {unit_id: functools.cache(functools.partial(read, unit_id)) for unit_id in units}
     answers = {
-        unit_id: [own(*place) for place in greetings.GREETINGS] for unit_id, own in reads.items()
+        unit_id: [unit_read(*place) for place in greetings.GREETINGS]
+        for unit_id, unit_read in reads.items()
     }
     notes = greetings.ask_silent(reads, answers, greetings.first_reads(profiles))
     for unit_id, own in reads.items():
         greeting = answers[unit_id]
-        code = greetings.code(greeting)
+        code = greetings.refusal_code(greeting)
         if not any(map(greetings.is_answer, greeting)) and not code:
             if set(greeting) != {greetings.SILENT}:
                 damaged[unit_id] = next(
                     str(answer) for answer in greeting if answer != greetings.SILENT
                 )
             continue
-        same = [device for device in devices if answers[device["unit_id"]] == greeting]
-        if same and (code or bus.kind == "tcp" and any(map(greetings.is_telling, greeting))):
-            same[0]["also"].append(unit_id)
+        alike = [device for device in devices if answers[device["unit_id"]] == greeting]
+        if alike and (code or bus.kind == "tcp" and any(map(greetings.is_telling, greeting))):
+            alike[0]["also"].append(unit_id)
             continue
         devices.append(_device(unit_id, code, own, profiles))
     return devices, _trouble(bus, devices, damaged) + notes
@@ -155,16 +154,16 @@ def _trouble(bus: Bus, devices: list[Facts], damaged: dict[int, str]) -> list[st
     its answer is damaged}.
     """
     rate_text = f" at {bus.baud_Bd} Bd" if bus.kind == "rtu" else ""
-    notes = [f"unit {unit_id}{rate_text}: {reason}" for unit_id, reason in damaged.items()]
-    if len(set(damaged.values())) == 1 and len(damaged) > 1:
-        notes = [f"{len(damaged)} units{rate_text}: {next(iter(damaged.values()))}"]
-    if len(damaged) > 1 and not devices and bus.kind == "rtu":
-        notes = [
-            f"{len(damaged)} units{rate_text}: {next(iter(damaged.values()))}: a wrong baud rate?"
-        ]
     if not devices and not damaged:
-        notes = [f"nobody answers{rate_text}: another baud rate, unit id, or A and B swapped?"]
-    return notes
+        return [f"nobody answers{rate_text}: another baud rate, unit id, or A and B swapped?"]
+    if len(damaged) > 1:
+        reasons = list(damaged.values())
+        line = f"{len(damaged)} units{rate_text}: {reasons[0]}"
+        if not devices and bus.kind == "rtu":
+            return [f"{line}: a wrong baud rate?"]
+        if len(set(reasons)) == 1:
+            return [line]
+    return [f"unit {unit_id}{rate_text}: {reason}" for unit_id, reason in damaged.items()]
 
 
 def _device(unit_id: int, code: int, read: fits.Read, profiles: list[Profile]) -> Facts:
@@ -214,8 +213,7 @@ def of_frames(bus: Bus, profiles: list[Profile], frames: list[can_fits.Frame]) -
     report = probe_words.head(bus)
     heard = can_fits.heard(frames)
     report["ids"] = [
-        {**group._asdict(), "can_id": can_fits.shown(group.can_id), "lengths": group.lengths}
-        for group in heard
+        heard_id._asdict() | {"can_id": can_fits.shown(heard_id.can_id)} for heard_id in heard
     ]
     if not frames:
         report["notes"] = ["nothing comes: bit rate, termination, or a BMS that waits to be polled"]

@@ -54,8 +54,8 @@ def _role(family: str) -> str:
     return "pcs" if family.endswith("_pcs") else "bms" if family.endswith("_bms") else family
 
 
-def lines(report: Facts, refused: int | None) -> Iterator[str]:
-    """The report for a person. refused: how many unfitting profiles are shown, or None for all."""
+def lines(report: Facts, refused_max: int | None) -> Iterator[str]:
+    """The report for a person. refused_max: number of shown profiles that do not fit; None: all."""
     baud = f" at {report['baud_Bd']} Bd" if report["kind"] == "rtu" and report["baud_Bd"] else ""
     place = f"({report['port']}){baud}, read by {report['through']}"
     yield from wrapped(f"{report['bus']} ", place)
@@ -67,11 +67,11 @@ def lines(report: Facts, refused: int | None) -> Iterator[str]:
         yield f"  {heard_id['can_id']:>8}  {heard_id['frames']:5} frames, {period}, {lengths} bytes"
     roles = Counter[str]()
     for device in report["devices"]:
-        yield from _device(report, device, refused, roles)
+        yield from _device(report, device, refused_max, roles)
 
 
 def _device(
-    report: Facts, device: Facts, refused: int | None, roles: Counter[str]
+    report: Facts, device: Facts, refused_max: int | None, roles: Counter[str]
 ) -> Iterator[str]:
     """The lines of a device. roles: for each role, the number of earlier devices that got lines to
     paste.
@@ -84,9 +84,9 @@ def _device(
         return
     if "unit_id" in device:
         also = ", ".join(map(str, device["also"]))
-        same = f"; the same answers as {also}: it may ignore the unit id"
-        more = f"{same} (--units {device['also'][0]} judges another)" if also else ""
-        yield from wrapped(f"unit {device['unit_id']} answers", more)
+        note = f"; the same answers as {also}: it may ignore the unit id"
+        details = f"{note} (--units {device['also'][0]} judges another)" if also else ""
+        yield from wrapped(f"unit {device['unit_id']} answers", details)
         if device["sunspec"]:
             yield from wrapped("  SunSpec ", ascii_only(device["sunspec"]))
     sure = [fit for fit in device["fits"] if fit["certainty"] != WEAK]
@@ -99,7 +99,7 @@ def _device(
             yield "  the answers fit all of them: look at its nameplate"
     if not device["fits"]:
         yield "  no profile fits: `firebreak profile new` begins one"
-    shown = list(device["refused"].items())[:refused]
+    shown = list(device["refused"].items())[:refused_max]
     for name, reason in shown:
         yield from wrapped(f"  {name}: no: ", ascii_only(reason))
     if len(shown) < len(device["refused"]):
@@ -138,8 +138,8 @@ def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> It
     elif is_new:
         lines += ['interface = "socketcan"', f'channel = "{report["port"]}"']
         lines += ["bitrate_bps = 500000  # as it is set now"]
-    own, role = _named(fit["role"], number)
-    lines += [f"[device.{own}]", f'role = "{role}"', f'profile = "{fit["profile"]}"']
+    device_name, role = _named(fit["role"], number)
+    lines += [f"[device.{device_name}]", f'role = "{role}"', f'profile = "{fit["profile"]}"']
     lines += [f'bus = "{name}"']
     if fit["address"]:
         lines += [f"{fit['address']} = {device.get('unit_id', fit.get('node', 0))}"]
@@ -152,7 +152,9 @@ def _named(role: str, number: int) -> tuple[str, str]:
     """
     families = schema.ROLES[role]
     alike = [
-        candidate for candidate, own in schema.ROLES.items() if own == families != ("site_device",)
+        candidate
+        for candidate, families_of_role in schema.ROLES.items()
+        if families_of_role == families != ("site_device",)
     ]
     if role in PLACES or number > max(1, len(alike)):
         return f"{role}_{number}", role

@@ -60,10 +60,10 @@ def _lines(facts: Facts) -> Iterator[str]:
 
 
 def _states(facts: Facts) -> Iterator[str]:
-    evidence = f"{facts['evidence']}{_counted(facts)}, {facts['proven']}"
-    yield f"{evidence}{', MAP ONLY' * facts['map_only']}"
-    needs = ", ".join(facts["acceptances"])
-    yield f"needs not_fitted {needs}" if needs else "needs no acceptance"
+    evidence_text = f"{facts['evidence']}{_counted(facts)}, {facts['proven']}"
+    yield evidence_text + (", MAP ONLY" if facts["map_only"] else "")
+    acceptance_names = ", ".join(facts["acceptances"])
+    yield f"needs not_fitted {acceptance_names}" if acceptance_names else "needs no acceptance"
     if facts["watchdog"] == profile_facts.NO_WATCHDOG:
         yield "NO WATCHDOG"
     if facts["writes_per_day_max"]:
@@ -74,8 +74,8 @@ def _states(facts: Facts) -> Iterator[str]:
 
 
 def _counted(facts: Facts) -> str:
-    """Words such as ": 3 of 5 values". Of the values that rows of the matrix and actuators use, so
-    many are proven by a captured reading.
+    """Words such as ": 3 of 5 values". A captured reading proves 3 of the 5 values that rows of the
+    matrix and actuators use.
     """
     number, total = len(facts["evidence_of"]), len(facts["rested_on"])
     return f": {number} of {total} values" if number or not facts["map_only"] else ""
@@ -142,18 +142,20 @@ def _wear_words(facts: Facts) -> str:
 def _read_words(read: Facts, baud_Bd: int) -> str:
     text = f"{read['what']}: function {read['function']}, {read['count']} from {read['address']}"
     text += f" of {read['of']}" if read["of"] else ""
-    late = ""
+    warning = ""
     if read["time_ms"] > read["period_ms"]:
-        late = ": TOO SLOW, take a faster line or a longer period_ms"
+        warning = ": TOO SLOW, take a faster line or a longer period_ms"
     return (
         f"{text}, every {read['period_ms']:g} ms; at most {read['time_ms']:.1f} ms at "
-        f"{baud_Bd} Bd{late}"
+        f"{baud_Bd} Bd{warning}"
     )
 
 
 def _message_words(frame: Facts) -> str:
-    number = f" and {frame['ids'] - 1} more" if frame["ids"] > 1 else ""
-    return f"{frame['what']}: {frame['id']}{number}, {frame['use']}, every {frame['period_ms']} ms"
+    more_text = f" and {frame['ids'] - 1} more" if frame["ids"] > 1 else ""
+    return (
+        f"{frame['what']}: {frame['id']}{more_text}, {frame['use']}, every {frame['period_ms']} ms"
+    )
 
 
 @cli.command(

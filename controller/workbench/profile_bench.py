@@ -27,7 +27,7 @@ TICK_US = 20_000
 RATED_W = 100_000  # rating of the converter if the command names none
 # {signal: names in a profile that provide it}. If a profile has none of these names, the driver
 # makes up a value for the signal.
-MADE = {
+PROVIDERS = {
     "contactor_state": ("contactor_state",),
     "bms_fault_bits": ("fault_bits",),
     "cells_online": ("cells_online", CELLS),
@@ -41,7 +41,7 @@ MADE = {
     "pcs_forming": ("forming",),
     "pcs_heartbeat": ("heartbeat",),
 }
-MAKING = (profile_form.CAN_BMS, profile_form.REGISTER_BMS, profile_form.REGISTER_PCS)
+MAKING_UP = (profile_form.CAN_BMS, profile_form.REGISTER_BMS, profile_form.REGISTER_PCS)
 
 
 class Shelf:
@@ -93,16 +93,19 @@ def roles_of(profile: Profile) -> list[str]:
 
 def sizes_of(profile: Profile) -> tuple[int, int]:
     """(cells, modules): the most values for which the profile of a BMS has room."""
-    if profile.family == profile_form.REGISTER_BMS:
-        rows = [profile.registers.get(name) for name in (CELLS, TEMPERATURES)]
-        return rows[0].count if rows[0] else 0, rows[1].count if rows[1] else 0
-    sizes = []
-    for name in (CELLS, TEMPERATURES):
-        row = profile.arrays.get(name)
-        message = profile.messages[row["message"]] if row else {}
-        pages = message["mux_values"] if row and row["mux"] is None else 1
-        sizes.append(len(row["starts"]) * message["ids"] * pages if row else 0)
-    return sizes[0], sizes[1]
+    return _size(profile, CELLS), _size(profile, TEMPERATURES)
+
+
+def _size(profile: Profile, name: str) -> int:
+    """The number of values in an array of a BMS. 0 if the profile has no such array."""
+    if name in profile.registers:
+        return int(profile.registers[name].count)
+    row = profile.arrays.get(name)
+    if row is None:
+        return 0
+    message = profile.messages[row["message"]]
+    pages = message["mux_values"] if row["mux"] is None else 1
+    return int(len(row["starts"]) * message["ids"] * pages)
 
 
 def build(profile: Profile, rated_W: int = RATED_W, node: int = 0) -> tuple[Any, Shelf]:
@@ -116,36 +119,32 @@ def absent(profile: Profile) -> set[str]:
     """The signals that a driver would make up, because nothing in the profile provides them."""
     provided = {*profile.registers, *profile.signals, *profile.arrays}
     provided |= {"fault_bits"} if profile.fault_bits else set()
-    is_making = profile.family in MAKING
-    return {name for name, of in MADE.items() if is_making and not provided & set(of)}
+    makes_up = profile.family in MAKING_UP
+    return {
+        name for name, providers in PROVIDERS.items() if makes_up and not provided & set(providers)
+    }
 
 
-Made = tuple[Any, Shelf]
+DriverAndShelf = tuple[Any, Shelf]
 
 
-def _meter(profile: Profile, rated_W: int, node: int) -> Made:
+def _meter(profile: Profile, rated_W: int, node: int) -> DriverAndShelf:
     shelf, _ = shelf_of_cabinet()
     places = s.GRID_POWER_W, s.GRID_RAW_HASH, s.G_METER_GRID
     return Meter(profile, UNIT_ID, shelf, *places), shelf
 
 
-def _register_pcs(profile: Profile, rated_W: int, node: int) -> Made:
+def _pcs(profile: Profile, rated_W: int, node: int) -> DriverAndShelf:
     shelf, layout = shelf_of_cabinet()
-    settings = {"rated_W": rated_W, "setpoint_ms": 100, "tick_ms": TICK_US // 1000}
-    return RegisterPcs(profile, UNIT_ID, shelf, _unit_places(layout), settings), shelf
-
-
-def _sunspec_pcs(profile: Profile, rated_W: int, node: int) -> Made:
-    shelf, layout = shelf_of_cabinet()
-    return SunSpecPcs(profile, UNIT_ID, shelf, _unit_places(layout), TICK_US), shelf
-
-
-def _unit_places(layout: s.Layout) -> tuple[int, int, int]:
     groups = [layout.unit_group(0, group) for group in (s.G_PCS_MEASURE, s.G_PCS_CONTROL)]
-    return layout.unit_input(0, 0), groups[0], groups[1]
+    places = layout.unit_input(0, 0), groups[0], groups[1]
+    if profile.family == profile_form.SUNSPEC_PCS:
+        return SunSpecPcs(profile, UNIT_ID, shelf, places, TICK_US), shelf
+    settings = {"rated_W": rated_W, "setpoint_ms": 100, "tick_ms": TICK_US // 1000}
+    return RegisterPcs(profile, UNIT_ID, shelf, places, settings), shelf
 
 
-def _sensor(profile: Profile, rated_W: int, node: int) -> Made:
+def _sensor(profile: Profile, rated_W: int, node: int) -> DriverAndShelf:
     """The driver of a sensor. A gas reading is in permille of the lower flammable limit (LFL) for
     which the detector is calibrated.
     """
@@ -155,12 +154,12 @@ def _sensor(profile: Profile, rated_W: int, node: int) -> Made:
     return Sensor(profile, UNIT_ID, shelf, indexes, group, lfl_vol_ppm), shelf
 
 
-def _io(profile: Profile, rated_W: int, node: int) -> Made:
+def _io(profile: Profile, rated_W: int, node: int) -> DriverAndShelf:
     shelf = Shelf([(f"contact_{number + 1}", "", 0) for number in range(CHANNELS)], 1)
     return IoModule(profile, UNIT_ID, shelf, tuple(range(CHANNELS)), 0, ("",) * CHANNELS), shelf
 
 
-def _site_device(profile: Profile, rated_W: int, node: int) -> Made:
+def _site_device(profile: Profile, rated_W: int, node: int) -> DriverAndShelf:
     role = ROLES[profile.settings["role"]]
     names = [signal.name for signal in role.signals]
     units = [name.rpartition("_")[2] if name[-1:] in "WAV%" else "" for name in names]
@@ -180,25 +179,21 @@ def parameters_of(role: str, rated_W: int = RATED_W) -> dict[str, int]:
     }
 
 
-def _can_bms(profile: Profile, rated_W: int, node: int) -> Made:
-    cells, modules = sizes_of(profile)
-    shelf, layout = shelf_of_cabinet(modules)
-    return CanBms(profile, 0, node, shelf, layout, (cells, modules)), shelf
-
-
-def _register_bms(profile: Profile, rated_W: int, node: int) -> Made:
+def _bms(profile: Profile, rated_W: int, node: int) -> DriverAndShelf:
     sizes = sizes_of(profile)
     shelf, layout = shelf_of_cabinet(sizes[1])
+    if profile.family == profile_form.CAN_BMS:
+        return CanBms(profile, 0, node, shelf, layout, sizes), shelf
     return RegisterBms(profile, 0, UNIT_ID, shelf, layout, sizes), shelf
 
 
-MAKERS: dict[str, Callable[[Profile, int, int], Made]] = {
+MAKERS: dict[str, Callable[[Profile, int, int], DriverAndShelf]] = {
     "meter": _meter,
     "io": _io,
-    "sunspec_pcs": _sunspec_pcs,
-    profile_form.REGISTER_PCS: _register_pcs,
+    profile_form.SUNSPEC_PCS: _pcs,
+    profile_form.REGISTER_PCS: _pcs,
     profile_form.SITE_DEVICE: _site_device,
-    profile_form.CAN_BMS: _can_bms,
-    profile_form.REGISTER_BMS: _register_bms,
+    profile_form.CAN_BMS: _bms,
+    profile_form.REGISTER_BMS: _bms,
     **dict.fromkeys(profile_form.SENSORS, _sensor),
 }

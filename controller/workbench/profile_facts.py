@@ -37,13 +37,14 @@ POWER_W, RATED_W = 10_000, 100_000  # the set-point that `writes` shows
 def facts(name: str, profile: Profile) -> Facts:
     """The facts of a profile: one object of `profile list --json`."""
     roles = profile_bench.roles_of(profile)
+    bus_kinds = [kind for role in roles for kind in devices.bus_kinds(role, profile.family)]
     return {
         "name": name,
         "maker": profile.maker,
         "model": profile.model,
         "family": profile.family,
         "roles": roles,
-        "buses": _buses(profile, roles),
+        "buses": list(dict.fromkeys(bus_kinds)),
         "documents": profile.documents,
         "proven": profile.proven,
         "evidence": profile.evidence,
@@ -59,12 +60,6 @@ def facts(name: str, profile: Profile) -> Facts:
         "writes_per_day_max": profile.settings.get("writes_per_day_max") or None,
         "tracking": tracking(profile),
     }
-
-
-def _buses(profile: Profile, roles: list[str]) -> list[str]:
-    """Kinds of bus that the device may be on, without repeats."""
-    kinds = [kind for role in roles for kind in devices.bus_kinds(role, profile.family)]
-    return list(dict.fromkeys(kinds))
 
 
 def acceptances(profile: Profile) -> list[str]:
@@ -118,10 +113,14 @@ def _of_converter(profile: Profile) -> str:
     registers |= {
         f"{register.name} (set-point)": register for register in values if register.role == "power"
     }
-    ways = [f"{_way(register)} as positive in {name}" for name, register in registers.items()]
-    turned = [register.role for register in values if register.role in WAYS and register.scale < 0]
-    takes = f"; its set-point is a negative number for {' and for '.join(turned)}" if turned else ""
-    return f"the device counts {', '.join(ways)}{takes}; prove each with a small charge"
+    directions = [f"{_way(register)} as positive in {name}" for name, register in registers.items()]
+    negative_roles = [
+        register.role for register in values if register.role in WAYS and register.scale < 0
+    ]
+    note = ""
+    if negative_roles:
+        note = f"; its set-point is a negative number for {' and for '.join(negative_roles)}"
+    return f"the device counts {', '.join(directions)}{note}; prove each with a small charge"
 
 
 def _way(register: Register) -> str:
@@ -238,7 +237,7 @@ def _command(profile: Profile, name: str, row: Facts) -> str:
     return f"{name}: {data}{f', to close {close},' if close else ''} to {place}, {when}"
 
 
-def _data(data: str | list[int]) -> str:
+def _data(data: str | Iterable[int]) -> str:
     """Bytes in hexadecimal, or words."""
     return data if isinstance(data, str) else " ".join(f"0x{word:04X}" for word in data)
 
@@ -257,8 +256,8 @@ def _step(profile: Profile, label: str, step: Step) -> str:
 def _written(
     profile: Profile, label: str, frame: SetpointFrame | Frame, registers: Iterable[int]
 ) -> str:
-    shown = " ".join(f"0x{word:04X}" for word in registers)
-    return f"{label}: {shown} to {_place(profile, frame.address)} (function {frame.function})"
+    place = _place(profile, frame.address)
+    return f"{label}: {_data(registers)} to {place} (function {frame.function})"
 
 
 def _place(profile: Profile, address: int) -> str:

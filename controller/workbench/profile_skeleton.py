@@ -115,11 +115,18 @@ def _also(family: str, name: str, table: Form) -> str:
 
 def _rows(family: str, head: str, role: str) -> Iterable[str]:
     if role and head == "registers":
-        actuators = [actuator.name for actuator in ROLES[role].actuators]
-        return dict.fromkeys([*[signal.name for signal in ROLES[role].signals], *actuators])
+        return _directions(role)
     if head == "registers":
         return (*form.NEEDED.get(family, ()), *MORE.get(family, ()))
     return SIGNALS if head == "signals" else ROWS.get(head, ("NAME",))
+
+
+def _directions(role: str) -> dict[str, list[str]]:
+    """{register: its directions} of a generic device. Signals are read, actuators are written."""
+    directions = {signal.name: ["read"] for signal in ROLES[role].signals}
+    for actuator in ROLES[role].actuators:
+        directions.setdefault(actuator.name, []).append("write")
+    return directions
 
 
 def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
@@ -129,10 +136,8 @@ def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
     also += ("values",) if name == "state" else ()
     keys = _must(head, table, also)
     if role and head == "registers":
-        read = [signal.name for signal in ROLES[role].signals]
-        written = [actuator.name for actuator in ROLES[role].actuators]
-        ways = (["read"] if name in read else []) + (["write"] if name in written else [])
-        keys[keys.index(f"direction = {ASK}")] = f"direction = {shown(' '.join(ways))}"
+        direction = shown(" ".join(_directions(role)[name]))
+        keys[keys.index(f"direction = {ASK}")] = f"direction = {direction}"
     return f"{name} = {{{', '.join(keys)}}}"
 
 
@@ -144,12 +149,12 @@ def _must(head: str, table: Form, also: tuple[str, ...] = ()) -> list[str]:
 
 def _list(family: str, head: str, table: Form) -> list[str]:
     """A table in which each key has its own line. Only the values of a set-point are inline."""
-    lines = ["[heartbeat]"] if head == "heartbeat" else []
-    for table_name in head.split(",") if head != "heartbeat" else ():
+    if head == "heartbeat":
+        return ["[heartbeat]", *_must(head, table)]
+    lines = list[str]()
+    for table_name in head.split(","):
         lines.append(f"[[{table_name}]]")
         lines += _must(head, {key: field for key, field in table.items() if key != "values"})
-    if head == "heartbeat":
-        lines += _must(head, table)
     if "values" in table:
         values = tables_of(family)["setpoint.values"]
         lines += _remark(_also(family, "setpoint.values", values))
@@ -161,8 +166,8 @@ def tables_of(family: str) -> dict[str, Form]:
     """{table: its form} of one family, without its settings, top and timing."""
     tables: dict[str, Form] = {}
     for prefix, table in form.every_table().items():
-        families, _, name = prefix.partition(".")
-        own = form.SENSORS if families == "sensors" else families.split(",")
-        if family in own and not name.startswith("settings"):
+        family_list, _, name = prefix.partition(".")
+        family_names = form.SENSORS if family_list == "sensors" else family_list.split(",")
+        if family in family_names and not name.startswith("settings"):
             tables[name.rstrip(".")] = table
     return tables

@@ -27,19 +27,19 @@ class Stream:
     """Splits the bytes of a line. `feed` yields each whole frame. Call `flush` after a silence."""
 
     def __init__(self) -> None:
-        self._buffer, self._asked = bytearray(), b""
+        self._buffer, self._request_head = bytearray(), b""
 
     def feed(self, data: bytes) -> Iterator[Piece]:
         """Take bytes of the line. Yield each frame that is now whole."""
         self._buffer += data
-        while piece := self._next():
+        while piece := self._take_frame():
             yield piece
 
     def flush(self) -> Iterator[Piece]:
         """Yield the frames and other bytes that are left. After a silence they are complete."""
         noise = bytearray()
         while self._buffer:
-            piece = self._next()
+            piece = self._take_frame()
             if piece:
                 if noise:
                     yield Piece("?", bytes(noise))
@@ -50,17 +50,17 @@ class Stream:
         if noise:
             yield Piece("?", bytes(noise))
 
-    def _next(self) -> Piece | None:
+    def _take_frame(self) -> Piece | None:
         """The frame at the beginning of the buffer, taken from it."""
         head = bytes(self._buffer[:FRAME_BYTES_MAX])
         if len(head) < LEAST_BYTES:
             return None
-        order = (REPLY, REQUEST) if head[:2] == self._asked else (REQUEST, REPLY)
+        order = (REPLY, REQUEST) if head[:2] == self._request_head else (REQUEST, REPLY)
         for direction in order:
             size = (_reply_bytes if direction == REPLY else _request_bytes)(head)
             if size and len(head) >= size and crc16(head[:size]) == 0:
                 del self._buffer[:size]
-                self._asked = head[:2] if direction == REQUEST else b""
+                self._request_head = head[:2] if direction == REQUEST else b""
                 return Piece(direction, head[:size])
         return None
 

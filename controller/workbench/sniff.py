@@ -97,11 +97,11 @@ def candump(time_us: int, channel: str, can_id: int, data: bytes) -> str:
 
 def _serial(bus: Bus, known: Known | Profile, arguments: Namespace) -> Iterator[Line]:
     if bus.name != bus_access.DIRECT and bus_access.is_running(arguments.run_dir):
-        line = (
+        problem = (
             f"bus {bus.name}: the running controller holds {bus.port}, and a serial port has one "
         )
         remedy = "user: `firebreak stop`, sudo systemctl stop firebreak, then listen"
-        raise cli.Ended(NO_START, line + remedy)
+        raise cli.Ended(NO_START, problem + remedy)
     bus_access.lock(arguments.run_dir)
     baud_Bd, characters = arguments.baud_Bd or bus.baud_Bd or 9600, bus.characters
     if bus.name == bus_access.DIRECT:

@@ -10,7 +10,7 @@ import pytest
 from controller.config import profiles
 from controller.config.profile_evidence import seldom
 from controller.workbench import fits
-from controller.workbench.decoding import Decoder, held
+from controller.workbench.decoding import RegisterDecoder, held
 from controller.workbench.findings import Refusal
 from drivers.profile import Profile, shipped
 from drivers.register_blocks import extent
@@ -94,7 +94,7 @@ def test_probe_and_decode_judge_a_register_alike(name):
     loaded, draw = profiles.load(name), random.Random(name)
     profile = Profile(**{**vars(loaded), "identity": {}})
     for _ in range(6):
-        decoder, refused, unjudged = Decoder(profile), set(), {*seldom(profile)}
+        decoder, refused, unjudged = RegisterDecoder(profile), set(), {*seldom(profile)}
         for each in profile.registers.values():
             most = draw.choice((0, 1, 10, 300, 0xFFFF)) if each.words else 1
             words = tuple(draw.randint(0, most) for _ in range(extent(each)))

@@ -113,7 +113,7 @@ def test_a_device_that_does_not_answer_gets_one_line(
 
 def test_a_gateway_that_ignores_the_unit_id_is_judged_once():
     read = {(4, 0, 36): WORDS, (4, 0, 1): WORDS[:2]}
-    found, notes = probe._asked(
+    found, notes = probe._answering_devices(
         TCP, (1, 2, 3), lambda unit, *at: read.get(at, "exception 2"), METER
     )
     assert [(each["unit_id"], each["also"]) for each in found] == [(1, [2, 3])] and notes == []
@@ -128,7 +128,7 @@ def test_a_unit_that_answers_the_first_read_of_its_profile_alone_is_found(monkey
     bus, every = Bus("b", "rtu", port="p", baud_Bd=9600), METER * 2
     read = silent_but((4, 0, 36), WORDS)
     assert greetings.first_reads(every) == [(4, 0, 36)]
-    found, notes = probe._asked(bus, (1, 2, 3), read, every)
+    found, notes = probe._answering_devices(bus, (1, 2, 3), read, every)
     assert [(each["unit_id"], each["code"]) for each in found] == [(2, 0)] and notes == []
     assert found[0]["fits"] or "36" not in found[0]["refused"]["sdm630"]
     answers = {2: ["no answer"], 3: ["damaged"]}
@@ -136,7 +136,7 @@ def test_a_unit_that_answers_the_first_read_of_its_profile_alone_is_found(monkey
     assert greetings.ask_silent({2: lambda *_: WORDS, 3: None}, answers, places) == []
     assert answers == {2: ["no answer", WORDS], 3: ["damaged"]}, "no more after an answer"
     monkeypatch.setattr(greetings, "FIRST_READS_S", 0)
-    found, notes = probe._asked(bus, (1, 2, 3), read, every)
+    found, notes = probe._answering_devices(bus, (1, 2, 3), read, every)
     assert found == [] and notes[1].startswith("0 of 1 first reads of profiles in 0 s: --units")
 
 
@@ -149,7 +149,7 @@ def test_first_reads_are_reads_and_each_is_asked_once():
 @pytest.mark.parametrize("code", [4, 6, 10])
 def test_a_unit_that_answers_with_a_code_alone_is_shown(code):
     read = silent_but((3, 0, 1), f"exception {code}")
-    found, notes = probe._asked(TCP, (1, 2), read, METER)
+    found, notes = probe._answering_devices(TCP, (1, 2), read, METER)
     assert (found[0]["unit_id"], found[0]["code"], notes) == (2, code, [])
     text = "\n".join(probe_words.lines({**probe_words.head(TCP), "devices": found}, None))
     assert f"unit 2 answers with code {code}: " in text and "no profile fits" not in text
@@ -159,7 +159,7 @@ def test_a_unit_that_answers_with_a_code_alone_is_shown(code):
     "read", [lambda *_: "exception 2", lambda *at: bytes(2 * at[3])], ids=["exceptions", "zeros"]
 )
 def test_exceptions_and_zeros_in_common_hide_no_device(read):
-    found, _ = probe._asked(TCP, (1, 2), read, METER)
+    found, _ = probe._answering_devices(TCP, (1, 2), read, METER)
     assert [(each["unit_id"], each["also"]) for each in found] == [(1, []), (2, [])]
 
 
