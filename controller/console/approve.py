@@ -17,9 +17,9 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from safety import signals as s
 
 CODE = re.compile(r"[0-9A-Fa-f]{8}")
-NOTHING = "no limits were approved here yet; different from the matrix and the defaults"
+NEVER_APPROVED = "no limits were approved here yet; different from the matrix and the defaults"
 UNCHANGED = "approved: no change since then"
-AGAIN = "turn the key to RUN, then `firebreak start`"
+NEXT_STEP = "turn the key to RUN, then `firebreak start`"
 
 
 @cli.command(
@@ -35,7 +35,7 @@ AGAIN = "turn the key to RUN, then `firebreak start`"
 )
 def _approve(arguments: Namespace) -> int:
     if arguments.name:
-        return _given(arguments)
+        return _send_approval(arguments)
     seen = newest(arguments)
     sent(arguments, operator_client.reach)  # because a journal may outlive its controller
     if seen.inp[s.IMAGE_APPROVED_OK]:
@@ -50,20 +50,22 @@ def _approve(arguments: Namespace) -> int:
 
 
 def changed(header: Facts) -> tuple[list[str], int]:
-    """(the changes as lines, the code that approves them). header: header of the journal."""
+    """(the changes as lines, the code that approves them). header: header of the journal. Raises
+    ValueError, KeyError for another version.
+    """
     new = approval.named(header["safety_image"], header["device_crcs"])
     old = approval.unpacked(header["approved"])
     changes = approval.differences(old or approval.shipped(new), new)
-    first = f"{len(changes)} changes since it was approved" if old else NOTHING
-    return [f"{first}:", *[f"  {line}" for line in changes]], approval.code(old, new)
+    title = f"{len(changes)} changes since it was approved" if old else NEVER_APPROVED
+    return [f"{title}:", *[f"  {line}" for line in changes]], approval.code(old, new)
 
 
-def _given(arguments: Namespace) -> int:
+def _send_approval(arguments: Namespace) -> int:
     if not arguments.code or not CODE.fullmatch(arguments.code):
-        line = "CODE is 8 characters of 0-9 and A-F, from `firebreak approve`"
-        raise cli.Ended(WRONG_INPUT, line)
+        problem = "CODE is 8 characters of 0-9 and A-F, from `firebreak approve`"
+        raise cli.Ended(WRONG_INPUT, problem)
     prove(arguments, arguments.name)
     answer = sent(arguments, operator_client.approve, arguments.name, int(arguments.code, 16))
     is_done = answer == operator_commands.ACCEPTED
-    print(f"approval: {answer_words.text(answer)}{f'; {AGAIN}' if is_done else ''}")
+    print(f"approval: {answer_words.text(answer)}{f'; {NEXT_STEP}' if is_done else ''}")
     return DONE if is_done else NOT_DONE

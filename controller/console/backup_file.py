@@ -26,12 +26,12 @@ NO_BACKUP = (
     f"{FILES_MAX} files and {BYTES_MAX >> 20} MiB"
 )
 MANIFEST = "backup.json"
-DEEPEST = 6  # a path in a backup has at most 6 folders
+FOLDERS_MAX = 6  # a path in a backup has at most 6 folders
 NAME = re.compile(r"[ -~]{1,64}")  # name of a latch or a person
 TRIPS_MAX = 2**31 - 1
 
 
-class Kept(NamedTuple):
+class ArchivedFile(NamedTuple):
     """A file of a backup. name: its path, from etc/ or state/ on. owner: a user's name."""
 
     name: str
@@ -40,9 +40,9 @@ class Kept(NamedTuple):
     content: bytes
 
 
-def packed(cabinet: str | None, store: Facts | None, files: list[Kept]) -> bytes:
-    """The bytes of a backup. Its first file lists the others. cabinet: its name, or None. store:
-    latches, lock-out and number of trips.
+def packed(cabinet: str | None, store: Facts | None, files: list[ArchivedFile]) -> bytes:
+    """The bytes of a backup. cabinet: its name, or None. store: latches, lock-out and number of
+    trips, or None.
     """
     content = {
         "version": VERSION,
@@ -54,27 +54,26 @@ def packed(cabinet: str | None, store: Facts | None, files: list[Kept]) -> bytes
     manifest = cli.as_json(content).encode() + b"\n"
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for kept in [Kept(MANIFEST, 0o600, "", manifest), *files]:
-            entry = tarfile.TarInfo(kept.name)
-            entry.size, entry.mode, entry.uname = len(kept.content), kept.mode, kept.owner
-            archive.addfile(entry, io.BytesIO(kept.content))
+        for kept in [ArchivedFile(MANIFEST, 0o600, "", manifest), *files]:
+            member = tarfile.TarInfo(kept.name)
+            member.size, member.mode, member.uname = len(kept.content), kept.mode, kept.owner
+            archive.addfile(member, io.BytesIO(kept.content))
     return out.getvalue()
 
 
-def _hashes(files: list[Kept]) -> dict[str, str]:
+def _hashes(files: list[ArchivedFile]) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.content).hexdigest() for file in files}
 
 
-def unpacked(path: str) -> tuple[Facts, list[Kept]]:
-    """(manifest, files) of a backup. The manifest lists the files. Raises ConfigError unless the
-    archive contains only whole files of a backup.
+def unpacked(path: str) -> tuple[Facts, list[ArchivedFile]]:
+    """(manifest, files) of a backup. Raises ConfigError unless the archive contains only whole
+    files of a backup.
     """
     data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             files = [
-                _entry(path, archive, getmember)
-                for getmember in archive.getmembers()[: FILES_MAX + 1]
+                _archived(path, archive, member) for member in archive.getmembers()[: FILES_MAX + 1]
             ]
     except ConfigError:
         raise
@@ -82,42 +81,42 @@ def unpacked(path: str) -> tuple[Facts, list[Kept]]:
         raise ConfigError(f"{path}: {NO_BACKUP} ({type(error).__name__})") from None
     if len(data) > BYTES_MAX or len(files) > FILES_MAX or not files or files[0].name != MANIFEST:
         raise ConfigError(f"{path}: {NO_BACKUP}")
-    manifest = _checked(path, files[0].content)
+    manifest = _manifest(path, files[0].content)
     hashes = _hashes(files[1:])
     if manifest["sha256"] != hashes or len(hashes) != len(files) - 1:
         raise ConfigError(f"{path}: is damaged: its files are not those of its list")
     return manifest, files[1:]
 
 
-def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
+def _archived(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> ArchivedFile:
     # A sparse entry is refused, because a few of its bytes can claim any size.
     file = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
-    part, _, rest = entry.name.partition("/")
+    part, _, place = entry.name.partition("/")
     allowed = {"etc": FOLDERS, "state": (*STATE_FOLDERS, *STATE_FILES)}.get(part, ())
-    is_right = entry.name == MANIFEST or (
-        os.path.normpath(rest) == rest
-        and rest.isprintable()
-        and rest.partition("/")[0] in allowed
-        and (rest in STATE_FILES or 0 < rest.count("/") < DEEPEST)
+    is_allowed = entry.name == MANIFEST or (
+        os.path.normpath(place) == place
+        and place.isprintable()
+        and place.partition("/")[0] in allowed
+        and (place in STATE_FILES or 0 < place.count("/") < FOLDERS_MAX)
     )
-    if file is None or not is_right:
+    if file is None or not is_allowed:
         raise ConfigError(f"{path}: has {entry.name!r}, which is no file of a backup")
-    return Kept(entry.name, entry.mode & 0o755, entry.uname, file.read())
+    return ArchivedFile(entry.name, entry.mode & 0o755, entry.uname, file.read())
 
 
-def _checked(path: str, content: bytes) -> Facts:
+def _manifest(path: str, content: bytes) -> Facts:
     try:
         manifest: Facts = json_text.loads(content)
         store = manifest["store"]
-        is_right = manifest["version"] == VERSION and isinstance(manifest["sha256"], dict)
+        is_valid = manifest["version"] == VERSION and isinstance(manifest["sha256"], dict)
         if store is not None:
             latches, locked_out = store["latches"], store["locked_out"]
-            is_right = is_right and isinstance(latches, list) and len(latches) <= FILES_MAX
-            is_right = is_right and all(NAME.fullmatch(latch) for latch in latches)
-            is_right = is_right and (locked_out == "" or bool(NAME.fullmatch(locked_out)))
-            is_right = is_right and type(store["trips"]) is int and 0 <= store["trips"] <= TRIPS_MAX
+            is_valid = is_valid and isinstance(latches, list) and len(latches) <= FILES_MAX
+            is_valid = is_valid and all(NAME.fullmatch(latch) for latch in latches)
+            is_valid = is_valid and (locked_out == "" or bool(NAME.fullmatch(locked_out)))
+            is_valid = is_valid and type(store["trips"]) is int and 0 <= store["trips"] <= TRIPS_MAX
     except (ValueError, KeyError, TypeError):
-        is_right = False
-    if not is_right:
+        is_valid = False
+    if not is_valid:
         raise ConfigError(f"{path}: has no list of version {VERSION}; restore with its own release")
     return manifest

@@ -10,7 +10,7 @@ import shtab
 from controller.system import cli, release
 from controller.system.paths import DONE
 
-PLACES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}  # {metavar of an argument: its completion}
+PATH_KINDS = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}  # {metavar: completion of its argument}
 
 
 @cli.command("completion", cli.option("form", choices=("bash", "zsh", "man")))
@@ -40,13 +40,10 @@ def _commands(
     """(name, parser, help) of each command, and of each action of a command with actions."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            help_texts = {
-                choices_action.dest: choices_action.help or ""
-                for choices_action in action._choices_actions
-            }
-            for name, choice in action.choices.items():
-                yield above + name, choice, help_texts.get(name, "").replace("%%", "%")
-                yield from _commands(choice, f"{above}{name} ")
+            help_texts = {choice.dest: choice.help or "" for choice in action._choices_actions}
+            for name, command in action.choices.items():
+                yield above + name, command, help_texts.get(name, "").replace("%%", "%")
+                yield from _commands(command, f"{above}{name} ")
 
 
 def _plain(line: str) -> str:
@@ -57,11 +54,11 @@ def _plain(line: str) -> str:
 def _complete_paths(parser: argparse.ArgumentParser) -> None:
     """Mark each argument that is a path, also in subcommands. The shell then completes its path."""
     for action in parser._actions:
-        place = action.metavar or action.dest.upper().rpartition("_")[-1]
-        if place in PLACES:
-            action.complete = PLACES[place]  # type: ignore[attr-defined]
+        metavar = action.metavar or action.dest.upper().rpartition("_")[-1]
+        if metavar in PATH_KINDS:
+            action.complete = PATH_KINDS[metavar]  # type: ignore[attr-defined]
         if isinstance(action, argparse._SubParsersAction):
-            for choice in action.choices.values():
-                _complete_paths(choice)
+            for command in action.choices.values():
+                _complete_paths(command)
         elif isinstance(action.choices, dict):  # shtab would take its keys for subcommands
             action.choices = tuple(action.choices)

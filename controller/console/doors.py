@@ -60,8 +60,7 @@ def _run(arguments: Namespace) -> int:
     if arguments.listen or arguments.serial:
         if arguments.kind != "local":
             raise cli.Ended(WRONG_INPUT, "--listen and --serial belong to the kind local")
-        arguments.listen = arguments.listen or form.LISTEN
-        return _served_alone(arguments)
+        return _serve_alone(arguments)
     if arguments.keys:
         forms = {"source": settings.SOURCE} | {
             kind: settings.form(kind).FORM for kind in settings.KINDS
@@ -86,13 +85,13 @@ def _run(arguments: Namespace) -> int:
     return process.run(arguments.kind, configured, *directories)
 
 
-def _served_alone(arguments: Namespace) -> int:
+def _serve_alone(arguments: Namespace) -> int:
     """Run one door of kind local on the socket, and on the serial line if one is given."""
     from controller.doors import process  # slow to load
 
-    options = arguments.listen, arguments.serial or "", arguments.baud
     values = {name: field.default for name, field in form.FORM.items()}
-    values |= zip(("listen", "serial", "baud_Bd"), options)
+    values |= {"listen": arguments.listen or form.LISTEN, "baud_Bd": arguments.baud}
+    values["serial"] = arguments.serial or ""
     configured = settings.Settings("", {}, {"local": {"upstream": values}})
     return process.run(
         "local", configured, arguments.run_dir, arguments.state_dir, "", is_kept=False

@@ -15,8 +15,8 @@ from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say, why
 
 TICKS = "ticks"  # the newest ticks, which the recorder stores beside its database
 FOREVER_US = 1 << 62
-Times_us = tuple[int, int]  # (from, to)
-CAUSES = {
+TimeRange = tuple[int, int]  # (from, to), UTC in us
+REMEDIES = {
     errno.ENOSPC: "the stick is full: free some room, or ask for a shorter time",
     errno.EROFS: "the stick is read-only: look at its switch",
     errno.EIO: "the stick was pulled, or is failing",
@@ -47,8 +47,8 @@ CAUSES = {
     cli.STATE_DIR,
 )
 def _export(arguments: Namespace) -> int:
-    times_us = _moment_us("--from", arguments.since), _moment_us("--to", arguments.to)
-    if times_us[0] >= times_us[1]:
+    range_us = _moment_us("--from", arguments.since), _moment_us("--to", arguments.to)
+    if range_us[0] >= range_us[1]:
         raise cli.Ended(WRONG_INPUT, f"--from {arguments.since} is not before --to {arguments.to}")
     if not os.path.isdir(arguments.out):
         line = f"--out {arguments.out}: no such directory; is the stick mounted?"
@@ -56,7 +56,7 @@ def _export(arguments: Namespace) -> int:
     path = os.path.join(arguments.state_dir, reading.FILE)
     try:
         with reading.opened(path) as connection:
-            return _write(connection, arguments, times_us)
+            return _write(connection, arguments, range_us)
     except (FileNotFoundError, sqlite3.Error) as error:
         raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
     except ValueError as error:  # from the files of ticks
@@ -71,80 +71,79 @@ def _moment_us(option: str, text: str | None) -> int:
         raise cli.Ended(WRONG_INPUT, line) from error
 
 
-def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> int:
+def _write(connection: sqlite3.Connection, arguments: Namespace, range_us: TimeRange) -> int:
     written: list[str] = []
-    growing = _growing(connection, arguments, times_us)
+    unfinished = _unfinished(connection, arguments, range_us)
     try:
-        for name, content in _files(connection, arguments, times_us):
+        for name, content in _files(connection, arguments, range_us):
             written.append(csv_files.write_whole(arguments.out, name, content))
     except OSError as error:
-        why = f"{CAUSES.get(error.errno or 0, error.strerror)}; nothing half-written is left"
-        raise cli.Ended(NOT_DONE, f"--out {arguments.out}: {why}") from error
+        problem = f"{REMEDIES.get(error.errno or 0, error.strerror)}; nothing half-written is left"
+        raise cli.Ended(NOT_DONE, f"--out {arguments.out}: {problem}") from error
     for path in written:
         print(f"{path}: {os.path.getsize(path)} bytes")
-    for name in growing:
+    for name in unfinished:
         say(
             f"{name} is still being written: `firebreak record run` completes it some time after "
             "the newest trip; try again then"
         )
-    if not written and not growing:
+    if not written and not unfinished:
         say(f"no {arguments.what} in that time")
-    return DONE if written and not growing else NOT_DONE
+    return DONE if written and not unfinished else NOT_DONE
 
 
-def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
+def _captures(connection: sqlite3.Connection, range_us: TimeRange) -> list[str]:
     """Names of the captures of the trips in this time. A name in a wrong form is left out, because
     a forged database may contain any path.
     """
     rows = connection.execute(
         "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file "
         "IS NOT NULL AND e.utc_us >= ? AND e.utc_us < ? ORDER BY e.id",
-        times_us,
+        range_us,
     )
     return [name for (name,) in rows if NAME.fullmatch(str(name))]
 
 
-def _growing(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> list[str]:
-    """[name of a capture in this time that the recorder is still writing], or []."""
+def _unfinished(
+    connection: sqlite3.Connection, arguments: Namespace, range_us: TimeRange
+) -> list[str]:
+    """[name of the capture in this time that the recorder is still writing], or []."""
     row = connection.execute(
         "SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'"
     ).fetchone()
-    return [
-        name
-        for name in (_captures(connection, times_us) if arguments.what == "capture" else ())
-        if row
-        and row[0] == name
-        and not os.path.exists(os.path.join(arguments.state_dir, FOLDER, name))
-    ]
+    if arguments.what != "capture" or not row or row[0] not in _captures(connection, range_us):
+        return []
+    is_whole = os.path.exists(os.path.join(arguments.state_dir, FOLDER, row[0]))
+    return [] if is_whole else [row[0]]
 
 
 def _files(
-    connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us
+    connection: sqlite3.Connection, arguments: Namespace, range_us: TimeRange
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     """(name, pieces of bytes) of each file. A time without data gives no file."""
     if arguments.what == "capture":
-        for name in _captures(connection, times_us):
+        for name in _captures(connection, range_us):
             path = os.path.join(arguments.state_dir, FOLDER, name)
             if os.path.exists(path):  # a capture gets this name when it is complete
                 yield name, csv_files.file_pieces(path)
     elif arguments.what == TICKS:
         folder = os.path.join(arguments.state_dir, fast_ring.FOLDER)
-        if fast_csv.has_ticks(folder, *times_us):
-            yield _name(TICKS, times_us), fast_csv.pieces(folder, *times_us)
+        if fast_csv.has_ticks(folder, *range_us):
+            yield _name(TICKS, range_us), fast_csv.pieces(folder, *range_us)
     elif connection.execute(
-        f"SELECT 1 FROM {arguments.what} WHERE utc_us >= ? AND utc_us < ? LIMIT 1", times_us
+        f"SELECT 1 FROM {arguments.what} WHERE utc_us >= ? AND utc_us < ? LIMIT 1", range_us
     ).fetchone():
         yield (
-            _name(arguments.what, times_us),
-            csv_files.pieces(connection, arguments.what, *times_us),
+            _name(arguments.what, range_us),
+            csv_files.pieces(connection, arguments.what, *range_us),
         )
 
 
-def _name(kind: str, times_us: Times_us) -> str:
-    return f"firebreak_{kind}_{_short(times_us[0])}_{_short(times_us[1])}.csv"
+def _name(kind: str, range_us: TimeRange) -> str:
+    return f"firebreak_{kind}_{_file_time(range_us[0])}_{_file_time(range_us[1])}.csv"
 
 
-def _short(utc_us: int) -> str:
+def _file_time(utc_us: int) -> str:
     """A time in a form that every file system allows in a file name."""
     if utc_us in (0, FOREVER_US):
         return "end" if utc_us else "begin"

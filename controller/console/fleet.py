@@ -11,8 +11,8 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from controller.console.ask import CODES, JSON, SPAN
-from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
+from controller.console.ask import EXIT_CODES, JSON, SPAN
+from controller.console.hint import POWER_UNITS, TIME_UNITS, quantity_of
 from controller.console.pages import fleet as page, fleet_ask
 from controller.dispatch import fleet, site_ask, site_facts
 from controller.dispatch.overview import Overview
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from controller.dispatch.reader import Reader
 
 FILE = "/etc/firebreak/FLEET.toml"
-CLEAR, HOME, REST = b"\x1b[2J", b"\x1b[H", b"\x1b[K\r\n"
+CLEAR, HOME, LINE_END = b"\x1b[2J", b"\x1b[H", b"\x1b[K\r\n"
 FLEET_FILE = cli.option("file", metavar="FLEET.toml", nargs="?", default=FILE, help="(%(default)s)")
 
 
@@ -44,7 +44,7 @@ def _show(arguments: Namespace) -> int:
         return _watch(reader)
     facts = _collected(reader)
     cli.show(arguments.json, facts, lambda: page.lines(facts))
-    return _code(facts)
+    return _exit_code(facts)
 
 
 @cli.command(
@@ -57,11 +57,12 @@ def _show(arguments: Namespace) -> int:
     JSON,
 )
 def _ask(arguments: Namespace) -> int:
-    start, at_ms_max = arguments.at.removeprefix("+"), ask.AT_S_MAX * 1000
+    span, ahead_ms_max = arguments.at.removeprefix("+"), ask.AT_S_MAX * 1000
     job = site_ask.Job(
-        whole("--power", arguments.power, POWER_UNITS, 1, ask.POWER_W_MAX, "800kW"),
-        whole("--at", start, TIME_UNITS, 0, at_ms_max, "+10min") // 1000,
-        whole("--for", arguments.span, TIME_UNITS, 1000, ask.FOR_S_MAX * 1000, "20min") // 1000,
+        quantity_of("--power", arguments.power, POWER_UNITS, 1, ask.POWER_W_MAX, "800kW"),
+        quantity_of("--at", span, TIME_UNITS, 0, ahead_ms_max, "+10min") // 1000,
+        quantity_of("--for", arguments.span, TIME_UNITS, 1000, ask.FOR_S_MAX * 1000, "20min")
+        // 1000,
     )
     reader, name = reader_of(arguments.file), arguments.cabinet
     names = [] if reader.overview.fleet.is_common else list(reader.overview.seen)
@@ -70,11 +71,11 @@ def _ask(arguments: Namespace) -> int:
         raise cli.Ended(WRONG_INPUT, f"--cabinet {quoted(name)}: allowed {allowed}")
     answer = site_ask.answer(_collected(reader), job, name)
     cli.show(arguments.json, answer, lambda: fleet_ask.lines(answer))
-    return CODES[answer["answer"]]
+    return EXIT_CODES[answer["answer"]]
 
 
 def reader_of(path: str) -> "Reader":
-    """The reader of the fleet in a file. Ends the command for a wrong file."""
+    """The reader of the fleet in a file. Ends the command for a wrong file or a missing library."""
     with cli.ends(WRONG_INPUT, FileNotFoundError):
         loaded_fleet = fleet.load(path, reads_keys=False)
     with cli.needs_doors("fleet"):
@@ -83,7 +84,7 @@ def reader_of(path: str) -> "Reader":
 
 
 def _collected(reader: "Reader") -> Facts:
-    """The facts after one collection. Ends the command without a broker."""
+    """The facts that the broker has now. Ends the command without a broker."""
     from controller.mqtt.link import Lost
 
     with cli.ends(NO_START, Lost), cli.ends(WRONG_INPUT, DoorError, OSError):
@@ -91,10 +92,10 @@ def _collected(reader: "Reader") -> Facts:
     return site_facts.of(reader.overview, reader.now_us)
 
 
-def _code(facts: Facts) -> int:
+def _exit_code(facts: Facts) -> int:
     is_good = facts["dispatcher"]["is_live"] and not (facts["wrong"] or facts["alarms"])
-    counts = [cabinet["alarms"] for cabinet in facts["cabinets"].values()]
-    return DONE if is_good and all(count == 0 for count in counts) else NOT_DONE
+    has_no_alarm = all(cabinet["alarms"] == 0 for cabinet in facts["cabinets"].values())
+    return DONE if is_good and has_no_alarm else NOT_DONE
 
 
 def _watch(reader: "Reader") -> int:
@@ -104,7 +105,7 @@ def _watch(reader: "Reader") -> int:
     def draw(overview: Overview, now_us: int, trouble: str) -> None:
         nonlocal code
         facts = site_facts.of(overview, now_us)
-        code = NOT_DONE if trouble else _code(facts)
+        code = NOT_DONE if trouble else _exit_code(facts)
         columns, rows = shutil.get_terminal_size()
         lines = [f"NO CONNECTION: {trouble}"] if trouble else []
         lines += page.lines(facts, rows - 1 - len(lines))
@@ -123,8 +124,8 @@ def drawn(lines: list[str], columns: int, rows: int) -> bytes:
     """Bytes that draw lines over the screen. Each line ends before the last column, where a
     terminal may wrap.
     """
-    kept = [line[: columns - 1].encode("ascii") for line in lines[: rows - 1]]
-    return HOME + b"".join(line + REST for line in kept) + b"\x1b[J"
+    shown = [line[: columns - 1].encode("ascii") for line in lines[: rows - 1]]
+    return HOME + b"".join(line + LINE_END for line in shown) + b"\x1b[J"
 
 
 def _put(data: bytes) -> None:

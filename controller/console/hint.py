@@ -31,14 +31,14 @@ _NUMBER = re.compile(r"(-?\d{1,9}(?:\.\d{1,6})?) ?([A-Za-z]+)")
 _VALID_MS_MAX = 2**32 - 1
 
 
-class Order(NamedTuple):
+class HintRequest(NamedTuple):
     """A hint from the command line."""
 
     kind: int
     quantity: int
     value_W: int
     valid_ms: int
-    ahead_ms: int = 0
+    ahead_ms: int
 
 
 @cli.command(
@@ -71,7 +71,7 @@ def _run(arguments: Namespace) -> int:
     name = arguments.source
     try:
         plan = schedule.plan_of(arguments)
-        order = None if arguments.what else order_of(arguments)
+        request = None if arguments.what else request_of(arguments)
         keys.checked_name(name)
         stored = os.path.join(arguments.state_dir, keys.DIRECTORY, name + keys.SUFFIX)
         key, _ = read(arguments.key_file or stored)
@@ -80,16 +80,18 @@ def _run(arguments: Namespace) -> int:
         raise cli.Ended(WRONG_INPUT, f"{error.filename}: no such key; {remedy}") from error
     except KeyStoreError as error:
         raise cli.Ended(WRONG_INPUT, error) from error
-    full = "the queue of hints is full: a source sends too many; see firebreak sources"
+    queue_full = "the queue of hints is full: a source sends too many; see firebreak sources"
     with cli.ends(NO_START, OSError, before=f"{no_answer.silent(arguments.run_dir)}: "):
         try:
             with cli.ends(NOT_DONE, SequenceError), HintClient(arguments.run_dir) as client:
-                if order is None:
+                if request is None:
                     return schedule.show(arguments, schedule.ask(client, arguments, key, plan))
-                answered = client.say(name, key, *order[:-1], arguments.purpose, order.ahead_ms)
+                hint_and_reply = client.say(
+                    name, key, *request[:-1], arguments.purpose, request.ahead_ms
+                )
         except BlockingIOError as error:
-            raise cli.Ended(NOT_DONE, full) from error
-    return _show(arguments, name, answered)
+            raise cli.Ended(NOT_DONE, queue_full) from error
+    return _show(arguments, name, hint_and_reply)
 
 
 def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
@@ -98,19 +100,19 @@ def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
     """
     if answered is None:
         raise cli.Ended(NO_START, no_answer.unanswered(arguments.run_dir, name))
-    own = hint_statistics.of_source(arguments.run_dir, name)
+    statistics = hint_statistics.of_source(arguments.run_dir, name)
     hint, reply = answered
     code = DONE if h.effect(reply.code, reply.asked_W, reply.granted_W) == h.YES else NOT_DONE
-    lines = functools.partial(words.lines, hint, reply, own, code)
+    lines = functools.partial(words.lines, hint, reply, statistics, code)
     cli.show(arguments.json, words.fields(reply), lines, None)
     return code
 
 
-def order_of(arguments: Namespace) -> Order:
+def request_of(arguments: Namespace) -> HintRequest:
     """The hint of parsed arguments. Ends the command if the arguments describe no hint."""
     values = {name: getattr(arguments, name[2:].replace("-", "_")) for name in _OPTIONS}
-    stated = [(name, text) for name, text in values.items() if text is not None]
-    if len(stated) + arguments.heartbeat + arguments.price_negative != 1:
+    named_options = [(name, text) for name, text in values.items() if text is not None]
+    if len(named_options) + arguments.heartbeat + arguments.price_negative != 1:
         line = f"a hint has exactly one of {', '.join(_OPTIONS)}, --price-negative or --heartbeat"
         raise cli.Ended(WRONG_INPUT, line)
     if arguments.exact and arguments.power is None:
@@ -118,24 +120,26 @@ def order_of(arguments: Namespace) -> Order:
     if arguments.valid is None:
         line = "--for TIME is missing: every hint has a validity, such as --for 300s"
         raise cli.Ended(WRONG_INPUT, line)
-    valid_ms = whole("--for", arguments.valid, TIME_UNITS, 0, _VALID_MS_MAX, "300s")
+    valid_ms = quantity_of("--for", arguments.valid, TIME_UNITS, 0, _VALID_MS_MAX, "300s")
     ahead_ms = 0
     if arguments.ahead is not None:
-        ahead_ms = whole("--in", arguments.ahead, TIME_UNITS, 0, START_MS_MAX, "10min")
+        ahead_ms = quantity_of("--in", arguments.ahead, TIME_UNITS, 0, START_MS_MAX, "10min")
     if arguments.heartbeat:
-        return Order(h.HEARTBEAT, 0, 0, valid_ms, ahead_ms)
+        return HintRequest(h.HEARTBEAT, 0, 0, valid_ms, ahead_ms)
     if arguments.price_negative:
-        return Order(h.NOTICE, h.PRICE_IS_NEGATIVE, 1, valid_ms, ahead_ms)
-    name, text = stated[0]
-    value_W = whole(name, text, POWER_UNITS, -w.VALUE_W_MAX, w.VALUE_W_MAX, "450kW")
+        return HintRequest(h.NOTICE, h.PRICE_IS_NEGATIVE, 1, valid_ms, ahead_ms)
+    name, text = named_options[0]
+    value_W = quantity_of(name, text, POWER_UNITS, -w.VALUE_W_MAX, w.VALUE_W_MAX, "450kW")
     quantity, _ = _OPTIONS[name]
     kind = h.EXACT if arguments.exact else h.KIND_OF[quantity]
-    return Order(kind, quantity, value_W, valid_ms, ahead_ms)
+    return HintRequest(kind, quantity, value_W, valid_ms, ahead_ms)
 
 
-def whole(option: str, text: str, units: dict[str, int], low: int, high: int, example: str) -> int:
-    """The number of a text such as "450kW", in the smallest unit. Ends the command for any other
-    text.
+def quantity_of(
+    option: str, text: str, units: dict[str, int], low: int, high: int, example: str
+) -> int:
+    """The quantity in a text such as "450kW", in the first unit of `units`. Ends the command for
+    any other text.
     """
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in units:

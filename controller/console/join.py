@@ -30,7 +30,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from safety import signals as s
 
 LEFT_REASON = "the cabinet has left its place"
-WORDS_MAX = 150  # characters; a remark of the ledger has more than these
+CHARACTERS_MAX = 150  # of a text from a person; the remark of a ledger takes more
 
 
 @cli.command(
@@ -50,7 +50,7 @@ def _join(arguments: Namespace) -> int:
         operator.prove(arguments, arguments.by)
         case = _case(arguments)  # read again: it may have changed while the person typed
         with cli.ends(NO_START, OSError, at=arguments.state_dir):
-            (_leave if arguments.leave else _go_on)(arguments, case)
+            (_leave if arguments.leave else _note_steps)(arguments, case)
         case = _case(arguments)
     cli.show(arguments.json, case.facts, lambda: join_page.lines(case.facts))
     return DONE if case.facts["state"] in (IN, ALONE) or _has_left(case) else NOT_DONE
@@ -67,15 +67,15 @@ def _check_options(arguments: Namespace) -> None:
     for option in ("by", "at", "accept"):
         text = getattr(arguments, option)
         if text is not None and (
-            names_nothing(text) or not text.isascii() or len(text) > WORDS_MAX
+            names_nothing(text) or not text.isascii() or len(text) > CHARACTERS_MAX
         ):
-            allowed = f"a text of at most {WORDS_MAX} ASCII characters that names something"
+            allowed = f"a text of at most {CHARACTERS_MAX} ASCII characters that names something"
             raise cli.Ended(WRONG_INPUT, f"--{option}: allowed is {allowed}")
 
 
 def _has_left(case: Case) -> bool:
-    """True once a cabinet that left is stopped, and does not start before a sign test."""
-    signs = (case.status["proof_tests"] or {"signs": []})["signs"]
+    """True if a cabinet that leaves has given its load back, is stopped, and needs sign tests."""
+    signs = case.status["proof_tests"]["signs"]
     is_held = len(sign_tests.held(signs)) == len(signs)
     has_given = case.facts["state"] == LEAVES and not case.facts["kept_permille"]
     return has_given and case.is_open and is_held
@@ -84,9 +84,10 @@ def _has_left(case: Case) -> bool:
 def _case(arguments: Namespace) -> Case:
     with watch.first_look(arguments) as seen:
         status, links = seen.facts("status"), seen.facts("links")["devices"]
-    join_facts = (status["proof_tests"] or {}).get("join")
+    tests = status["proof_tests"] or {"wrong": ["of another version"]}
+    join_facts = tests.get("join")
     if join_facts is None:
-        lines = (status["proof_tests"] or {"wrong": ["of another version"]})["wrong"]
+        lines = tests["wrong"]
         raise cli.Ended(NO_START, f"the proof-test ledger is unknown: {'; '.join(lines)}")
     shadow = seen.shadow
     header, core = shadow.reader.header, shadow.core
@@ -104,18 +105,18 @@ def _case(arguments: Namespace) -> Case:
     return case
 
 
-def _go_on(arguments: Namespace, case: Case) -> None:
+def _note_steps(arguments: Namespace, case: Case) -> None:
     """Note the steps that are done now. The last one needs a call of its own."""
     _check_given_back(case.facts)
     accepted = arguments.accept
     for number, (name, lacks) in enumerate(case.facts["missing"].items()):
-        text = arguments.at if name == "place" else "done"
+        remark = arguments.at if name == "place" else "done"
         if lacks and accepted and join_steps.STEPS[name].can_be_accepted:
-            text, accepted = f"accepted: {accepted}", None
-        elif lacks or not text or name == STEPS[-1] and number:
+            remark, accepted = f"accepted: {accepted}", None
+        elif lacks or not remark or name == STEPS[-1] and number:
             break
-        _note(arguments, case, name, text)
-        print(f"{name}: {text}")
+        _note(arguments, case, name, remark)
+        print(f"{name}: {remark}")
     if accepted:
         raise cli.Ended(NOT_DONE, "--accept: the next step cannot be accepted, it has to be done")
 
@@ -135,7 +136,7 @@ def _note(arguments: Namespace, case: Case, step: str, text: str) -> None:
 
 
 def _leave(arguments: Namespace, case: Case) -> None:
-    """The first call gives the load back. The next one stops the cabinet."""
+    """Begin to give the load back. If the load is given back already, stop the cabinet."""
     facts = case.facts
     if facts["state"] == JOINS:
         raise cli.Ended(NOT_DONE, "it has not joined, so there is nothing to give back: stop it")

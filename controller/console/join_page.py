@@ -17,11 +17,11 @@ WORDS = {
 
 def lines(facts: Facts) -> list[str]:
     """The page, 79 columns of ASCII."""
-    return [line for label, text in _told(facts) for line in labelled(label, [text])]
+    return [line for label, text in _labelled_texts(facts) for line in labelled(label, [text])]
 
 
-def _told(facts: Facts) -> Iterator[tuple[str, str]]:
-    """(label, words) of each line."""
+def _labelled_texts(facts: Facts) -> Iterator[tuple[str, str]]:
+    """(label, text) of each paragraph."""
     yield "CABINET", f"{facts['cabinet']}, place {facts['place']}"
     provisioned = facts["provisioned_utc"]
     yield "PROVISION", provisioned or "not by `firebreak box provision`: the hours are unknown"

@@ -13,8 +13,9 @@ ROWS_SHOWN = 12
 
 
 class Case(NamedTuple):
-    """What is known. facts: of state/joining.py. status, links: of the pages. header: of the
-    journal. is_open: nothing is closed, and both permits are off. meter_result: of meter_sign.
+    """What is known of a cabinet. facts: of store/joining.py. status, links: of the pages. header:
+    of the journal. is_open: nothing is closed, and both permits are off. meter_result: of
+    meter_sign.
     """
 
     facts: Facts
@@ -27,8 +28,8 @@ class Case(NamedTuple):
 
 
 class Step(NamedTuple):
-    """title: what is done. how: how a person does it. missing: lines for what lacks; none: it is
-    done. can_be_accepted: a named person may go on without it.
+    """title: what is done. how: how a person does it. missing: yields each condition that is not
+    met. can_be_accepted: a named person may go on without the step.
     """
 
     title: str
@@ -63,7 +64,7 @@ def _limits(case: Case) -> Iterator[str]:
 
 
 def _wiring(case: Case) -> Iterator[str]:
-    tests = case.status["proof_tests"] or {"rows": [], "wrong": ["no proof tests"]}
+    tests = case.status["proof_tests"]
     yield from tests["wrong"]
     late = [
         test["row"]
@@ -77,7 +78,7 @@ def _wiring(case: Case) -> Iterator[str]:
 
 
 def _sign(case: Case) -> Iterator[str]:
-    for unit in sign_tests.held((case.status["proof_tests"] or {"signs": []})["signs"]):
+    for unit in sign_tests.held(case.status["proof_tests"]["signs"]):
         yield f"unit {unit} has no passed sign test"
 
 
@@ -90,9 +91,9 @@ def _zero(case: Case) -> Iterator[str]:
     rest_W = case.status["rated_W"] * REST_PERMILLE // 1000
     yield from _running(case)
     for name in ("setpoint_W", "battery_W"):
-        value_W = case.status[name]
-        if value_W is None or abs(value_W) > rest_W:
-            yield f"{name} is {'unknown' if value_W is None else value_W}, above {rest_W} W"
+        power_W = case.status[name]
+        if power_W is None or abs(power_W) > rest_W:
+            yield f"{name} is {'unknown' if power_W is None else power_W}, above {rest_W} W"
 
 
 def _meters(case: Case) -> Iterator[str]:
@@ -124,7 +125,7 @@ assert tuple(STEPS) == joining.STEPS
 
 
 def missing(case: Case) -> dict[str, list[str]]:
-    """{step: lines for what lacks} of each step that is not noted."""
+    """{step: its conditions that are not met} of each step that is not noted."""
     return {
         name: list(step.missing(case))
         for name, step in STEPS.items()

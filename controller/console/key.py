@@ -18,7 +18,7 @@ from controller.system import cli, clock, sockets
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 from controller.system.utc import elapsed_s
 
-# {action: (command to the controller, function of the store, help)}
+# {action: (command to the controller, function of the key folder, help)}
 _ACTIONS = {
     "create": (
         operator_commands.SET_KEY,
@@ -45,17 +45,18 @@ def _change(arguments: Namespace) -> int:
     name = arguments.name
     command, change, _ = _ACTIONS[arguments.action]
     _check_folder(arguments.state_dir)
-    with cli.ends(WRONG_INPUT, KeyStoreError), contextlib.ExitStack() as after:
+    with cli.ends(WRONG_INPUT, KeyStoreError):
         if command == operator_commands.REVOKE_KEY and name in keys.names(arguments.state_dir):
-            # The controller first, because its part needs no disk.
-            after.callback(change, arguments.state_dir, name)
-            return _send(arguments.run_dir, command, name, bytes(w.KEY_BYTES))
+            try:  # the controller first, because its part needs no disk
+                return _send(arguments.run_dir, command, name, bytes(w.KEY_BYTES))
+            finally:
+                change(arguments.state_dir, name)
         key = change(arguments.state_dir, name)
     if key is not None:
         try:
             print(key.hex(), flush=True)
         except OutputError as error:
-            raise OutputError(_unseen(arguments.state_dir, name, error)) from None
+            raise OutputError(_withdraw(arguments.state_dir, name, error)) from None
         number = admission.key_of(key, 0).fingerprint
         say(f"key of {name}, fingerprint {fingerprint(number)}; not shown again")
     return _send(arguments.run_dir, command, name, key or bytes(w.KEY_BYTES))
@@ -67,7 +68,7 @@ for _action in _ACTIONS:
     cli.command(f"key {_action}", _name, *_places, help=_ACTIONS[_action][2])(_change)
 
 
-def _unseen(state_directory: str, name: str, error: OutputError) -> str:
+def _withdraw(state_directory: str, name: str, error: OutputError) -> str:
     """Remove a key that could not be printed, before a source uses it. Returns the message."""
     try:
         keys.withdraw(state_directory, name)
@@ -120,13 +121,15 @@ def _list(arguments: Namespace) -> int:
     utc_s = int(clock.utc_us()) // 1_000_000
     with cli.ends(NO_START, KeyStoreError):
         key_pairs, lines = keys.load(arguments.state_dir, keys.names(arguments.state_dir), utc_s, 0)
-    ended = _ended(arguments.run_dir)
+    ended = _with_ended_old_key(arguments.run_dir)
     facts = [
         {
             "source": name,
             "fingerprint": fingerprint(pair[0].fingerprint),
             "age_s": elapsed_s(pair[0].made_s, utc_s),
-            "old_key": _old(pair[1], (name, pair[0].fingerprint) in ended) if pair[1:] else None,
+            "old_key": _old_key_text(pair[1], (name, pair[0].fingerprint) in ended)
+            if pair[1:]
+            else None,
         }
         for name, pair in key_pairs.items()
     ]
@@ -146,7 +149,7 @@ def _listed(facts: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{line}  {fact['old_key'] or '-'}"
 
 
-def _old(key: admission.Key, is_ended: bool) -> str:
+def _old_key_text(key: admission.Key, is_ended: bool) -> str:
     """The stored old key in words. is_ended: the controller refuses the old key, because the source
     uses the new one.
     """
@@ -156,15 +159,18 @@ def _old(key: admission.Key, is_ended: bool) -> str:
     return f"{fingerprint(key.fingerprint)}, {left}"
 
 
-def _ended(run_directory: str) -> set[tuple[str, int]]:
+def _with_ended_old_key(run_directory: str) -> set[tuple[str, int]]:
     """{(source, fingerprint of its newest key)} of sources whose old key is refused now."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as hint_socket,
+    ):
         with sockets.short(os.path.join(run_directory, "hints.sock")) as path:
-            probe.connect(path)  # fails if the controller has ended
-        seen = hint_statistics.read(os.path.join(run_directory, "hints.stats"))
+            hint_socket.connect(path)  # fails if the controller has ended
+        statistics = hint_statistics.read(os.path.join(run_directory, "hints.stats"))
         return {
             (source["name"], source["key_fingerprint"])
-            for source in (seen["sources"] if seen else ())
+            for source in (statistics["sources"] if statistics else ())
             if not source["old_key_until_ms"]
         }
     return set()

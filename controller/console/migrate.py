@@ -48,11 +48,11 @@ def _migrate(arguments: Namespace) -> int:
     """Print a line for each part. Exit code 1 if a person must still do something."""
     directory = arguments.state_dir
     if arguments.readable:
-        _, lines = _parts(directory, (_store, _keys, _users, _opened_record, _proof_tests))
+        _, lines = _parts(directory, (_store, _keys, _users, _readable_record, _proof_tests))
         print(*[ascii_only(line) for line in lines], sep="\n", end="\n" if lines else "")
         return NOT_DONE if lines else DONE
     with cli.ends(NO_START, OSError, at=directory):
-        problems = [*_strangers(directory), *_members()]
+        problems = [*_foreign_files(directory), *_members()]
     carried, todo = _parts(directory, (_store, _keys, _users, _record, _proof_tests))
     todo = [*problems, *todo, *_configuration(arguments.file, directory)]
     parts = {"carried": carried, "to do": todo}
@@ -77,13 +77,14 @@ def _parts(directory: str, parts: Iterable[Callable[[str], str]]) -> tuple[list[
 
 def _store(directory: str) -> str:
     loaded = two_copies.Store(directory).load()
+    record = loaded.record
     if loaded.state == two_copies.NEWER:
         raise _Todo(loaded.lines[0])
-    if loaded.record is None or loaded.state == two_copies.UNREADABLE:
+    if record is None or loaded.state == two_copies.UNREADABLE:
         raise _Todo(f"{'; '.join(loaded.lines)}: {KEY_NEEDED}")
-    latches = ", ".join(loaded.record.latches) or "none"
-    locked = f", locked out by {loaded.record.locked_out}" if loaded.record.locked_out else ""
-    delay_ms = loaded.record.path_delay[1]
+    latches = ", ".join(record.latches) or "none"
+    locked = f", locked out by {record.locked_out}" if record.locked_out else ""
+    delay_ms = record.path_delay[1]
     delay = f", path delay {delay_ms} ms" if delay_ms else ""
     return f"store, {loaded.state}: latches {latches}{locked}{delay}"
 
@@ -103,7 +104,7 @@ def _users(directory: str) -> str:
     return f"users of the console: {', '.join(names) or 'none'}"
 
 
-def _opened_record(directory: str) -> str:
+def _readable_record(directory: str) -> str:
     path = os.path.join(directory, reading.FILE)
     if os.path.lexists(path):
         with reading.opened(path):
@@ -129,7 +130,7 @@ def _proof_tests(directory: str) -> str:
     return f"proof tests: {len(ledger.records)}"
 
 
-def _strangers(directory: str) -> Iterator[str]:
+def _foreign_files(directory: str) -> Iterator[str]:
     """Lines about files whose owner is not the owner of the folder, because root may have put them
     there by hand.
     """
@@ -158,8 +159,10 @@ def _configuration(path: str, directory: str) -> list[str]:
         return [*lines, f"{plain(error, path)} (then the next key: firebreak check {path})"]
     record = two_copies.Store(directory).load().record
     known = instances.stage_instances(config.layout())
-    if lost := sorted({*(record.latches if record else ())} - {*known}):
-        lines.append(f"latch {', '.join(lost)} is of no row of this version: {KEY_NEEDED}")
+    if unknown_latches := sorted({*(record.latches if record else ())} - {*known}):
+        lines.append(
+            f"latch {', '.join(unknown_latches)} is of no row of this version: {KEY_NEEDED}"
+        )
     if record is None or record.approved != approval.packed(approval.of(config)):
         lines.append("the limits are not approved: key out of RUN, then firebreak approve")
     return lines

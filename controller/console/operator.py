@@ -59,12 +59,12 @@ def _ask(arguments: Namespace) -> int:
     cli.STATE_DIR,
 )
 def _lock_out(arguments: Namespace) -> int:
-    action, consequence = f"lock-out by {arguments.name}", None
+    title, consequence = f"lock-out by {arguments.name}", None
     if arguments.end:
-        action, consequence = f"end of the {action}", lambda directory: run_words.START_IT
+        title, consequence = f"end of the {title}", lambda directory: run_words.START_IT
     prove(arguments, arguments.name)
     answer = sent(arguments, operator_client.lock_out, arguments.name, not arguments.end)
-    return _shown(arguments, answer, action, consequence)
+    return _shown(arguments, answer, title, consequence)
 
 
 QUESTIONS = (
@@ -90,12 +90,11 @@ def _test_mode(arguments: Namespace) -> int:
 
 
 def _shown(
-    arguments: Namespace, answer: int | None, action: str, consequence: Consequence | None
+    arguments: Namespace, answer: int | None, title: str, consequence: Consequence | None
 ) -> int:
-    """Print an answer, and return the exit code."""
     is_done = answer == operator_commands.ACCEPTED
     more = f": {consequence(arguments.run_dir)}" if is_done and consequence else ""
-    print(f"{action}: {answer_words.text(answer)}{more}")
+    print(f"{title}: {answer_words.text(answer)}{more}")
     return DONE if is_done else NOT_DONE
 
 

@@ -20,7 +20,9 @@ from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
 
 
 def prove(arguments: Namespace, name: str, reach: Callable[[], object]) -> None:
-    """End the command unless a person proves to be `name`. reach: ends it without a controller."""
+    """End the command unless the person proves to be `name`. reach(): ends the command if no
+    controller answers.
+    """
     name = users.checked_name(name)
     reach()
     if os.stat(arguments.run_dir).st_uid != os.geteuid():
@@ -30,9 +32,9 @@ def prove(arguments: Namespace, name: str, reach: Callable[[], object]) -> None:
 
 
 def _prove_operator(name: str) -> None:
-    own = pwd.getpwuid(os.geteuid()).pw_name
-    if name != own:
-        line = f"{name}: you are {own}; for another name put sudo -u firebreak before it"
+    login_name = pwd.getpwuid(os.geteuid()).pw_name
+    if name != login_name:
+        line = f"{name}: you are {login_name}; for another name put sudo -u firebreak before it"
         raise cli.Ended(NOT_DONE, line)
 
 
@@ -40,7 +42,7 @@ def _prove_by_password(arguments: Namespace, name: str) -> None:
     with cli.ends(NO_START, OSError, before="no login is possible: "):
         places = users.folder(arguments.state_dir), spool.folder(arguments.run_dir)
     failures = login.Failures(*[os.path.join(place, "shell.failed") for place in places])
-    password, now_us = _asked(name), clock.now_us()
+    password, now_us = _password(name), clock.now_us()
     if not failures.begin(now_us, name):
         raise cli.Ended(NOT_DONE, failures.refusal(now_us, name))
     is_right = users.is_right(arguments.state_dir, name, password)
@@ -51,7 +53,7 @@ def _prove_by_password(arguments: Namespace, name: str) -> None:
     failures.passed(now_us, name)
 
 
-def _asked(name: str) -> str:
+def _password(name: str) -> str:
     """The password, from a terminal or from standard input. If there is no input, the command ends
     without counting a failed login.
     """
@@ -59,8 +61,8 @@ def _asked(name: str) -> str:
         return getpass.getpass(f"Password of {name}: ")
     line = sys.stdin.readline() if sys.stdin else ""
     if not line:
-        asked = f"password of {name}: there is no terminal to ask at, and standard input is empty"
-        raise cli.Ended(WRONG_INPUT, f"{asked}; nothing was done")
+        problem = f"password of {name}: there is no terminal to ask at, and standard input is empty"
+        raise cli.Ended(WRONG_INPUT, f"{problem}; nothing was done")
     return line.rstrip("\r\n")
 
 

@@ -43,14 +43,14 @@ ONCE = "with --once: "
     ),
 )
 def _plan(arguments: Namespace) -> int:
-    facts = _once(arguments) if arguments.once or arguments.site else _seen(arguments)
+    facts = _planned_once(arguments) if arguments.once or arguments.site else _of_planner(arguments)
     if arguments.html:
         from controller.console import plan_page
 
         plan_page.write(arguments.html, facts)
     if arguments.json:
-        own = {name: facts[name] for name in ("age_s", "is_old")}
-        print(cli.as_json(facts["plan"] | own))
+        age = {name: facts[name] for name in ("age_s", "is_old")}
+        print(cli.as_json(facts["plan"] | age))
     elif arguments.html:
         print(f"written {arguments.html}")
     else:
@@ -58,7 +58,7 @@ def _plan(arguments: Namespace) -> int:
     return NOT_DONE if facts["is_old"] else DONE
 
 
-def _seen(arguments: Namespace) -> Facts:
+def _of_planner(arguments: Namespace) -> Facts:
     for name in ("series", "at"):
         if getattr(arguments, name) is not None:
             raise cli.Ended(WRONG_INPUT, f"--{name}: allowed is with --once --site FILE alone")
@@ -68,7 +68,7 @@ def _seen(arguments: Namespace) -> Facts:
     return facts
 
 
-def _once(arguments: Namespace) -> Facts:
+def _planned_once(arguments: Namespace) -> Facts:
     from controller.console import plan_once
 
     if not (arguments.once and arguments.site):

@@ -43,8 +43,8 @@ def planned(path: str, series: str | None, start: str | float, stored_permille: 
     feeds = planner.feeds
     if isinstance(start, str):  # the age of a file matters only for a plan that begins now
         feeds = tuple(feed._replace(max_age_s=math.inf) for feed in feeds)
-    laid = _laid_over(series, planner, now_s) if series else ()
-    inputs = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
+    folder_feeds = _feeds_of_folder(series, planner, now_s) if series else ()
+    inputs = Inputs(planner._replace(feeds=(*folder_feeds, *feeds))).read(now_s)
     stored_J = planner.site.full_J * stored_permille / PERMILLE
     knowledge = known(inputs, stored_J, accounts.peaks_W(planner.site, inputs.time, []))
     if knowledge is None:
@@ -59,7 +59,7 @@ def _moment_s(text: str, planner: Planner) -> float:
         raise SeriesError(f"--at: {error}") from None
 
 
-def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
+def _feeds_of_folder(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
     """A feed for each file that is named after a kind of feed. Such a feed is never too old. Each
     file is read once here, because a wrong file must be refused.
     """
@@ -121,6 +121,8 @@ def _quarters(knowledge: Known) -> list[Quarter]:
     past = zip(knowledge.past_load_W[-count:], knowledge.past_pv_W[-count:])
     prices = knowledge.past_price_per_kWh[-count:]
     return [
-        Quarter(planning.later(knowledge.time, index - count), *both, price_per_kWh=prices[index])
-        for index, both in enumerate(past if count else ())
+        Quarter(
+            planning.later(knowledge.time, index - count), *powers_W, price_per_kWh=prices[index]
+        )
+        for index, powers_W in enumerate(past if count else ())
     ]

@@ -43,22 +43,22 @@ def blocks(facts: Facts) -> Blocks:
     spans = [_row(span) for span in words.spans(plan["slots"])]
     parts += filled("The next hours", ("time", "battery", "price", "stored then"), spans)
     parts += filled(f"Since {since.day} {since:%B}", ("", "this month"), words.month(plan))
-    ways = "way in the same hours", "cost", "more than as run"
-    parts += filled("What another way would have cost", ways, words.shadows(plan))
+    headers = "way in the same hours", "cost", "more than as run"
+    parts += filled("What another way would have cost", headers, words.shadows(plan))
     parts += filled("In doubt", ("line",), [(doubt,) for doubt in plan["doubts"]])
     parts.append(Text(f"Site file {plan['site']}; times of {plan['zone']}."))
     return parts
 
 
 def _row(span: Span) -> tuple[str, ...]:
-    power, stored_Wh = span.mean("battery_W"), span.rows[-1]["stored_Wh"]
+    power_W, stored_Wh = span.mean("battery_W"), span.rows[-1]["stored_Wh"]
     price = span.mean("price_per_kWh")
-    does = f"{text_page.DOES[span.does]}s"
+    activity = f"{text_page.DOES[span.does]}s"
     return (
         f"{span.begin:%a\u00a0%H:%M}\u2011{span.end:%H:%M}",
-        does
-        if span.does == words.RESTS or power is None
-        else f"{does} {words.kilowatt(abs(power))}",
+        activity
+        if span.does == words.IDLE or power_W is None
+        else f"{activity} {words.kilowatt(abs(power_W))}",
         "unknown" if price is None else f"{price:.3f}",
         words.number(stored_Wh, words.WH_PER_KWH, "kWh", 0),
     )

@@ -13,8 +13,8 @@ from controller.system.stop import Stop
 
 SITE, KEY = "/etc/firebreak/planner/planner.toml", "/etc/firebreak/planner/planner.key"
 STATE_DIRECTORY = "/var/lib/firebreak-planner"
-# The process looks for work every POLL_S. A shadow is another way to run the battery, computed for
-# comparison. The process computes one hour of the shadows at a time, with a pause of SLICE_S.
+# SLICE_S: pause while shadows are left to compute, one hour at a time. A shadow is another way to
+# run the battery, for comparison.
 POLL_S, SLICE_S = 5.0, 0.2
 
 

@@ -42,13 +42,12 @@ SLOW = "slower than allowed"
 
 def _cells(row: Facts) -> Facts:
     """{column: value} of a row of the list. A missing value is None."""
-    last, state = (
-        row["last"] or {},
-        proof_state.words(row) + (f"; {SLOW}" * proof_state.is_slow(row)),
-    )
+    last, state = row["last"] or {}, proof_state.words(row)
+    if proof_state.is_slow(row):
+        state += f"; {SLOW}"
     interval_d = "at commissioning" if row["interval_d"] is None else row["interval_d"]
-    own = {**row, "interval_d": interval_d, "state": state}
-    return {key: last.get(field) if field else own[key] for key, (_, field) in COLUMNS.items()}
+    columns = {**row, "interval_d": interval_d, "state": state}
+    return {key: last.get(field) if field else columns[key] for key, (_, field) in COLUMNS.items()}
 
 
 def _texts(row: Facts) -> dict[str, str]:
@@ -130,11 +129,11 @@ def _html(facts: Facts) -> str:
 
 def _html_row(row: Facts) -> tuple:
     marks = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
-    mark = "missing" if proof_state.is_slow(row) else marks.get(row["state"], "missing")
+    kind = "missing" if proof_state.is_slow(row) else marks.get(row["state"], "missing")
     texts = _texts(row)
-    state = document.Mark(mark, texts["state"])
+    state = document.Mark(kind, texts["state"])
     cells = {**texts, "state": state, "hash": texts["hash"][:16]}
     return tuple(cells[key] for key, header in HEADERS.items() if header)
 
 
-MADE = {"text": _text, "csv": _csv, "json": cli.as_json, "html": _html}
+FORMATS = {"text": _text, "csv": _csv, "json": cli.as_json, "html": _html}

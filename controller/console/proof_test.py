@@ -37,8 +37,8 @@ _SITE = cli.option("--site", metavar="FILE", help="cabinet.toml (the configurati
 
 
 class Plan(NamedTuple):
-    """The proof tests of a cabinet. Each field is {row of the list: number}. days: days between two
-    tests. allowed_ms, soonest_ms: latest and earliest time at which the cabinet may react.
+    """The proof tests of a cabinet, as {row: number}. days: days between two tests. allowed_ms,
+    soonest_ms: latest and earliest time at which the cabinet may react. cabinet: its name.
     """
 
     days: dict[str, int]
@@ -103,7 +103,7 @@ def _record(arguments: Namespace) -> int:
     result, remark = arguments.result, arguments.remark
     test = arguments.row, arguments.tester, arguments.reaction_ms, result, remark
     proof_tests.check_test(*test)
-    _check_words(arguments)
+    _check_tester_and_day(arguments)
     _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, result)
     if result == PASSED and not utc.is_set(now[0]):
         shown = proof_lines.utc_text(now[0])
@@ -111,11 +111,11 @@ def _record(arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir):
         record = proof_tests.Ledger(arguments.state_dir).test(now, *test, arguments.date)
         ledger = proof_tests.read(arguments.state_dir)
-    line = (
+    summary = (
         f"test {ledger.tests} (record {record.number}): row {record.row} {record.result} on "
         f"{record.date} by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"
     )
-    print(escaped(line))
+    print(escaped(summary))
     if record.clock != utc.NTP:
         day = record.recorded_utc[:10]
         say(f"the clock is not synchronised ({record.clock}): the date {day} is uncertain")
@@ -125,7 +125,7 @@ def _record(arguments: Namespace) -> int:
     return NOT_DONE if ledger.lines else DONE
 
 
-def _check_words(arguments: Namespace) -> None:
+def _check_tester_and_day(arguments: Namespace) -> None:
     """Raise LedgerError for a tester without a name, and for a day before any cabinet existed."""
     tester, day = quoted(arguments.tester), arguments.date
     if names_nothing(arguments.tester):
@@ -134,15 +134,15 @@ def _check_words(arguments: Namespace) -> None:
         raise LedgerError(f"date {day} is too early: allowed is {EARLIEST_DAY} or later")
 
 
-def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> None:
+def _check_possible(plan: Plan, row: str, reaction_ms: int, result: str) -> None:
     """Raise LedgerError for a row that is not armed, and for a test that is called passed although
     its reaction was too slow or too fast.
     """
-    if row not in planned.days:
-        raise LedgerError(f"row {row} is not armed here; armed {', '.join(planned.days)}")
+    if row not in plan.days:
+        raise LedgerError(f"row {row} is not armed here; armed {', '.join(plan.days)}")
     if result != PASSED:
         return
-    latest_ms, soonest_ms = planned.allowed_ms[row], planned.soonest_ms.get(row, 0)
+    latest_ms, soonest_ms = plan.allowed_ms[row], plan.soonest_ms.get(row, 0)
     tested = f"row {row} with {reaction_ms} ms is"
     if reaction_ms > latest_ms:
         raise LedgerError(f"{tested} {proof_list.SLOW}, {latest_ms} ms: this test has {FAILED}")
@@ -169,7 +169,7 @@ def note_hash(run_directory: str, record: proof_lines.Record) -> None:
 
 @cli.command(
     "test proof list",
-    cli.option("--format", choices=tuple(proof_list.MADE), default="text", help="(%(default)s)"),
+    cli.option("--format", choices=tuple(proof_list.FORMATS), default="text", help="(%(default)s)"),
     cli.JSON_FORMAT,
     _SITE,
     cli.RUN_DIR,
@@ -180,12 +180,12 @@ def _list(arguments: Namespace) -> int:
     # A box without a ledger can also print the list. But a folder that the person names must exist.
     if arguments.state_dir != STATE_DIRECTORY:
         cli.check_folder(arguments.state_dir)
-    planned = _plan(arguments)
+    plan = _plan(arguments)
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
         ledger = proof_tests.read(arguments.state_dir)
     now = utc.moment()
-    facts = _facts(planned, ledger, now)
-    print(proof_list.MADE[arguments.format](facts))
+    facts = _facts(plan, ledger, now)
+    print(proof_list.FORMATS[arguments.format](facts))
     is_timeless = not utc.is_set(now[0])
     lines = [] if arguments.format == "text" else [*ledger.lines]  # the text has these lines
     if is_timeless:
@@ -198,12 +198,11 @@ def _list(arguments: Namespace) -> int:
     return NOT_DONE if is_wrong or is_timeless else DONE
 
 
-def _facts(planned: Plan, ledger: proof_lines.Found, now: proof_tests.Moment) -> Facts:
-    """Plain data of the list."""
-    due = proof_state.rows(planned.days, ledger.records, now)
-    rows = [{**row, "allowed_ms": planned.allowed_ms[row["row"]]} for row in due]
+def _facts(plan: Plan, ledger: proof_lines.Found, now: proof_tests.Moment) -> Facts:
+    due = proof_state.rows(plan.days, ledger.records, now)
+    rows = [{**row, "allowed_ms": plan.allowed_ms[row["row"]]} for row in due]
     return {
-        "cabinet": planned.cabinet,
+        "cabinet": plan.cabinet,
         "utc": proof_lines.utc_text(now[0]),
         "clock": now[1],
         "head": ledger.head,
@@ -227,15 +226,15 @@ def _verify(arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError, at=path):
         ledger = proof_tests.read(arguments.state_dir)
     first = f"{path}: {proof_list.recorded(ledger.tests, ledger.newest)}; head {ledger.head}"
-    lines, more = list(ledger.lines), ""
+    lines, note = list(ledger.lines), ""
     if head == chain.START and ledger.newest:
         lines.append("64 zeros are the start of an empty ledger, but this ledger has records")
     elif head == chain.START:
-        more = ": 64 zeros are the start of a ledger without records"
+        note = ": 64 zeros are the start of a ledger without records"
     elif head and head.hex() not in [record.hash for record in ledger.records]:
         lines.append("no record has the noted hash: an earlier record was changed or removed")
     is_whole = not ledger.breaks and len(lines) == len(ledger.lines)
     facts = {"file": path, "is_whole": is_whole, "tests": ledger.tests, "head": ledger.head}
     facts |= {"records": ledger.newest, "wrong": lines}
-    cli.show(arguments.json, facts, lambda: [first, *(lines or ["the chain is whole" + more])])
+    cli.show(arguments.json, facts, lambda: [first, *(lines or ["the chain is whole" + note])])
     return DONE if is_whole else NOT_DONE

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from controller.config import configuration, layers
 from controller.console import backup_file
-from controller.console.backup_file import Kept
+from controller.console.backup_file import ArchivedFile
 from controller.core.policies.meter_statistics import TURN_S, WAIT_S_MAX
 from controller.forms import reading
 from controller.forms.refusal import ConfigError, shown
@@ -48,10 +48,10 @@ TABLE = "cabinets.csv"  # has names, fingerprints of keys and digests of files, 
 PLANNER = "planner"
 
 
-class Line(NamedTuple):
-    """A cabinet of the list. at: its place, FILE:LINE. values: {column: text} of filled columns."""
+class ListedCabinet(NamedTuple):
+    """A cabinet of the list. place: FILE:LINE. values: {column: text} of filled columns."""
 
-    at: str
+    place: str
     serial: str
     name: str
     values: dict[str, str]
@@ -66,15 +66,16 @@ class Line(NamedTuple):
 def _provision(arguments: Namespace) -> int:
     """Make the folders. Exit code 1: an existing folder has another configuration."""
     rows, code = [["serial", "name", "sha256", "keys"]], DONE
-    above, cabinets = _common(arguments.file), read_list(arguments.list)
+    above, cabinets = _common_files(arguments.file), read_list(arguments.list)
     with cli.ends(NO_START, OSError, KeyStoreError):
         os.makedirs(arguments.out, mode=0o700, exist_ok=True)
         for cabinet in cabinets:
-            files = {**above, "cabinet/cabinet.toml": _cabinet(cabinet, next(iter(above)))}
-            word = _made(os.path.join(arguments.out, cabinet.serial), cabinet, files)
-            code = NOT_DONE if word == DIFFERS else code
-            print(ascii_only(f"{word:<9} {cabinet.serial}  {cabinet.name}"), flush=True)
-            rows.append(_row(os.path.join(arguments.out, cabinet.serial), cabinet))
+            files = {**above, "cabinet/cabinet.toml": _cabinet_toml(cabinet, next(iter(above)))}
+            folder = os.path.join(arguments.out, cabinet.serial)
+            outcome = _make_folder(folder, cabinet, files)
+            code = NOT_DONE if outcome == DIFFERS else code
+            print(ascii_only(f"{outcome:<9} {cabinet.serial}  {cabinet.name}"), flush=True)
+            rows.append(_table_row(folder, cabinet))
         durable.put(os.path.join(arguments.out, TABLE), ".part", [_csv(rows)], 0o644)
     return code
 
@@ -82,7 +83,7 @@ def _provision(arguments: Namespace) -> int:
 MADE, SAME, DIFFERS = "made", "is there", "differs"
 
 
-def read_list(path: str) -> list[Line]:
+def read_list(path: str) -> list[ListedCabinet]:
     """The cabinets of a CSV file. Raises ConfigError."""
     try:
         text = reading.file_text(path, LIST_BYTES_MAX, f"a list of {CABINETS_MAX} cabinets")
@@ -96,30 +97,35 @@ def read_list(path: str) -> list[Line]:
             raise ConfigError(f"{path}:1: column {shown(title)} is not allowed; allowed {allowed}")
     if "serial" not in head or not 1 < len(rows) <= CABINETS_MAX + 1:
         raise ConfigError(f"{path}: has no column serial with 1 to {CABINETS_MAX} cabinets")
-    lines = [_line(f"{path}:{number}", head, row) for number, row in enumerate(rows[1:], 2) if row]
+    lines = [
+        _cabinet_of(f"{path}:{number}", head, row) for number, row in enumerate(rows[1:], 2) if row
+    ]
     for column in ("serial", "name"):
         _check_once(lines, column)
-    return _dealt(path, lines)
+    return _with_shares(path, lines)
 
 
-def _dealt(path: str, lines: list[Line]) -> list[Line]:
-    """The lines with the share of each cabinet and the time at which it tests shared meters."""
+def _with_shares(path: str, lines: list[ListedCabinet]) -> list[ListedCabinet]:
+    """The lines with the share of each cabinet, and its wait before it tests shared meters."""
     stated = {line.values.get(SHARE, "") for line in lines}
     if len(lines) < 2 and not stated & {EQUAL, OWN}:
         return lines
-    part, rest = divmod(PERMILLE, len(lines))
-    is_word = len(stated) == 1 and not any(WAIT in line.values for line in lines)
-    word = stated.pop() if is_word else ""
-    if word == OWN:
+    equal_share, remainder = divmod(PERMILLE, len(lines))
+    is_rule = len(stated) == 1 and not any(WAIT in line.values for line in lines)
+    rule = stated.pop() if is_rule else ""
+    if rule == OWN:
         dealt = [(PERMILLE, 0)] * len(lines)
-    elif word == EQUAL:
-        dealt = [(part + (0 if index else rest), TURN_S * index) for index in range(len(lines))]
+    elif rule == EQUAL:
+        dealt = [
+            (equal_share + (0 if index else remainder), TURN_S * index)
+            for index in range(len(lines))
+        ]
     else:
         dealt = [(_number(line, SHARE), _number(line, WAIT)) for line in lines]
     waits_s, shares = sorted(wait_s for _, wait_s in dealt), [share for share, _ in dealt]
     in_turn = all(late - early >= TURN_S for early, late in pairwise([-TURN_S, *waits_s]))
     is_dealt = sum(shares) == PERMILLE and min(shares) > 0
-    if word != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):
+    if rule != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):
         allowed = (
             f"{SHARE} of each, with the sum {PERMILLE}, and {WAIT} of each, 0 to {WAIT_S_MAX} and "
             f'{TURN_S} or more apart; or {SHARE} "{EQUAL}" in each line, of at most '
@@ -134,13 +140,13 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
     ]
 
 
-def _number(line: Line, column: str) -> int:
+def _number(line: ListedCabinet, column: str) -> int:
     """The number in a column. -1 if the column has another text or none."""
     text = line.values.get(column, "")
     return int(text) if NUMBER.fullmatch(text) and text.isdecimal() else -1
 
 
-def _line(place: str, head: list[str], row: list[str]) -> Line:
+def _cabinet_of(place: str, head: list[str], row: list[str]) -> ListedCabinet:
     if len(row) != len(head):
         raise ConfigError(f"{place}: has {len(row)} values; allowed {len(head)}, as in line 1")
     values = {key: text.strip() for key, text in zip(head, row) if text.strip()}
@@ -148,22 +154,22 @@ def _line(place: str, head: list[str], row: list[str]) -> Line:
     if not SERIAL.fullmatch(serial):
         allowed = "1 to 32 of A-Z, a-z, 0-9, _ and -, a letter or digit first"
         raise ConfigError(f"{place}: serial {shown(serial)} is not allowed; allowed {allowed}")
-    return Line(place, serial, values.pop("name", f"Cabinet {serial}"), values)
+    return ListedCabinet(place, serial, values.pop("name", f"Cabinet {serial}"), values)
 
 
-def _check_once(lines: list[Line], column: str) -> None:
+def _check_once(lines: list[ListedCabinet], column: str) -> None:
     """Refuse a value that a column has twice. Upper and lower case count as equal, because some
     disks would use one folder for two such serials.
     """
     seen: dict[str, str] = {}
     for line in lines:
         text: str = getattr(line, column)
-        if (before := seen.setdefault(text.casefold(), line.at)) != line.at:
-            where = before.rpartition(":")[2]
-            raise ConfigError(f"{line.at}: {column} {shown(text)} is already in line {where}")
+        if (first_place := seen.setdefault(text.casefold(), line.place)) != line.place:
+            where = first_place.rpartition(":")[2]
+            raise ConfigError(f"{line.place}: {column} {shown(text)} is already in line {where}")
 
 
-def _common(path: str) -> dict[str, bytes]:
+def _common_files(path: str) -> dict[str, bytes]:
     """{place below etc/: bytes} of the files that all cabinets share. These are the type or site
     file, the files that it extends, and the profiles and places beside these files.
     """
@@ -172,22 +178,22 @@ def _common(path: str) -> dict[str, bytes]:
         raise ConfigError(
             f"{path}:layer: is cabinet; allowed type or site, from which all are made"
         )
-    files, home = dict[str, str](), "types" if chain[0].rank == 0 else "cabinet"
+    files, folder = dict[str, str](), "types" if chain[0].rank == 0 else "cabinet"
     for layer in chain:
-        way = os.path.relpath(layer.file, os.path.dirname(path) or ".")
-        place = os.path.normpath(os.path.join(home, way))
+        relative_path = os.path.relpath(layer.file, os.path.dirname(path) or ".")
+        place = os.path.normpath(os.path.join(folder, relative_path))
         if not PLACE.fullmatch(place) or place == "cabinet/cabinet.toml":
             allowed = "a layer in its folder or in ../types, so that the box has the same folders"
             raise ConfigError(f"{layer.file}: {place} is not allowed; allowed {allowed}")
         files[place] = layer.file
     contents = {place: _bytes(file) for place, file in files.items()}
     for place, file in files.items():
-        for name, content in _beside(os.path.dirname(file)):
+        for name, content in _profiles_beside(os.path.dirname(file)):
             contents.setdefault(f"{os.path.dirname(place)}/{name}", content)
     return contents
 
 
-def _beside(folder: str) -> Iterator[tuple[str, bytes]]:
+def _profiles_beside(folder: str) -> Iterator[tuple[str, bytes]]:
     """Names and bytes of the TOML files of a folder that are no layer of a configuration."""
     for name in sorted(os.listdir(folder or ".")):
         path = os.path.join(folder, name)
@@ -199,8 +205,7 @@ def _bytes(path: str) -> bytes:
     return reading.file_text(path, toml_text.BYTES_MAX, "one file").encode("ascii")
 
 
-def _cabinet(line: Line, above: str) -> bytes:
-    """The text of cabinet.toml."""
+def _cabinet_toml(line: ListedCabinet, above: str) -> bytes:
     extends = os.path.relpath(above, "cabinet")
     lines = ["schema = 1", 'layer = "cabinet"', f"extends = {json.dumps(extends)}"]
     lines += [f"name = {json.dumps(line.name)}"]
@@ -214,7 +219,7 @@ def _cabinet(line: Line, above: str) -> bytes:
     return "\n".join([*lines, ""]).encode("ascii")
 
 
-def _made(folder: str, line: Line, files: dict[str, bytes]) -> str:
+def _make_folder(folder: str, line: ListedCabinet, files: dict[str, bytes]) -> str:
     """Make the folder of a cabinet. Returns MADE, or SAME or DIFFERS if the folder exists."""
     if os.path.lexists(folder):
         existing = {name: regular_file.content(os.path.join(folder, "etc", name)) for name in files}
@@ -222,49 +227,52 @@ def _made(folder: str, line: Line, files: dict[str, bytes]) -> str:
             backup_file.unpacked(os.path.join(folder, f"{line.serial}.tar"))
             return SAME if existing == files else DIFFERS
         return DIFFERS
-    part = os.path.join(os.path.dirname(folder), f".{line.serial}.part")
-    shutil.rmtree(part, ignore_errors=True)  # left by an interrupted run
-    os.mkdir(part, mode=0o700)
+    part_folder = os.path.join(os.path.dirname(folder), f".{line.serial}.part")
+    shutil.rmtree(part_folder, ignore_errors=True)  # left by an interrupted run
+    os.mkdir(part_folder, mode=0o700)
     try:
-        _fill(part, line, files)
-        os.rename(part, folder)
+        _fill(part_folder, line, files)
+        os.rename(part_folder, folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(part_folder, ignore_errors=True)
     durable.sync_directory(os.path.dirname(folder))
     return MADE
 
 
-def _fill(part: str, line: Line, files: dict[str, bytes]) -> None:
+def _fill(part_folder: str, line: ListedCabinet, files: dict[str, bytes]) -> None:
     for name, content in files.items():
-        path = os.path.join(part, "etc", name)
+        path = os.path.join(part_folder, "etc", name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         durable.put(path, ".part", [content], 0o644)
     try:
-        config = configuration.load(os.path.join(part, "etc/cabinet/cabinet.toml"))
+        config = configuration.load(os.path.join(part_folder, "etc/cabinet/cabinet.toml"))
     except ConfigError as error:
-        raise ConfigError(f"{line.at}: {str(error).replace(f'{part}/etc/', '')}") from None
-    state = os.path.join(part, "state")
+        raise ConfigError(
+            f"{line.place}: {str(error).replace(f'{part_folder}/etc/', '')}"
+        ) from None
+    state = os.path.join(part_folder, "state")
     os.mkdir(state, mode=0o700)
-    kept = [Kept(f"etc/{name}", 0o644, "root", content) for name, content in files.items()]
+    archived = [
+        ArchivedFile(f"etc/{name}", 0o644, "root", content) for name, content in files.items()
+    ]
     for source in config.sources:
         if source.name != PLANNER:
             key = keys.create(state, source.name).hex().encode() + b"\n"
             name = f"state/{keys.DIRECTORY}/{source.name}{keys.SUFFIX}"
-            kept.append(Kept(name, 0o600, SERVICE, key))
+            archived.append(ArchivedFile(name, 0o600, SERVICE, key))
     ledger = proof_tests.provisioned(utc.moment(), f"serial {line.serial}")
     durable.put(proof_tests.path_of(state), ".part", [ledger], 0o600)
-    kept.append(Kept(f"state/{proof_tests.FILE}", 0o600, SERVICE, ledger))
-    packed = backup_file.packed(line.name, None, kept)
-    durable.put(os.path.join(part, f"{line.serial}.tar"), ".part", [packed], 0o600)
+    archived.append(ArchivedFile(f"state/{proof_tests.FILE}", 0o600, SERVICE, ledger))
+    packed = backup_file.packed(line.name, None, archived)
+    durable.put(os.path.join(part_folder, f"{line.serial}.tar"), ".part", [packed], 0o600)
 
 
-def _row(folder: str, line: Line) -> list[str]:
-    """The line of a cabinet in the table."""
+def _table_row(folder: str, line: ListedCabinet) -> list[str]:
     state = os.path.join(folder, "state")
     key_pairs, _ = keys.load(state, keys.names(state), int(clock.utc_us()) // 1_000_000, 0)
-    prints = [f"{name} {pair[0].fingerprint:08x}" for name, pair in key_pairs.items()]
+    fingerprints = [f"{name} {pair[0].fingerprint:08x}" for name, pair in key_pairs.items()]
     tar = regular_file.content(os.path.join(folder, f"{line.serial}.tar"))
-    return [line.serial, line.name, hashlib.sha256(tar).hexdigest(), "; ".join(prints)]
+    return [line.serial, line.name, hashlib.sha256(tar).hexdigest(), "; ".join(fingerprints)]
 
 
 def _csv(rows: list[list[str]]) -> bytes:

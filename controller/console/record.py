@@ -21,7 +21,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say, 
 from controller.system.stop import Stop
 
 POLL_S, RETRY_S = 0.02, 1.0  # RETRY_S: wait after an exception
-LINES_MAX = 100  # at most so many lines are printed about exceptions that nothing else caught
+LINES_MAX = 100  # lines about exceptions that nothing else caught
 # The recorder has a higher priority than other programs, because a busy computer must not delay the
 # storage of events.
 NICENESS = -10
@@ -50,7 +50,9 @@ REMEDIES = {
 )
 def _record(arguments: Namespace) -> int:
     try:
-        return _recorded(arguments, Limits(**{name: getattr(arguments, name) for name in RANGES}))
+        return _run_recorder(
+            arguments, Limits(**{name: getattr(arguments, name) for name in RANGES})
+        )
     except cli.Ended:
         # systemd starts it again, and each start that fails still holds an exchanged converter
         with caught.Last("an exchanged converter is not held"):
@@ -58,7 +60,7 @@ def _record(arguments: Namespace) -> int:
         raise
 
 
-def _recorded(arguments: Namespace, limits: Limits) -> int:
+def _run_recorder(arguments: Namespace, limits: Limits) -> int:
     try:
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
         for line in own_names.tidy(arguments.run_dir, arguments.state_dir):
@@ -88,7 +90,7 @@ def _serve(arguments: Namespace, limits: Limits) -> int:
             is_more = recorder.step()
         if not is_more:
             stop.wait(RETRY_S if last.is_caught else POLL_S)
-        # After an exception there is no sign of life. If exceptions go on, systemd restarts it.
+        # No sign of life after an exception: systemd restarts a recorder that only fails.
         if not last.is_caught:
             notifier.alive()
     notifier.stopping()
@@ -129,10 +131,10 @@ def _ring_lines(ring: fast_ring.Ring) -> Iterator[str]:
     if not ring.blocks:
         return
     ends = [csv_files.utc_text(time_us)[:19] for time_us in ring.times_us]
-    a_day, a_year = ring.day_bytes / 1e6, ring.day_bytes * 365 / 1e9
+    day_MB, year_GB = ring.day_bytes / 1e6, ring.day_bytes * 365 / 1e9
     size_MB = ring.stored_bytes / 1e6
     yield f"ticks: {ring.blocks} minutes, {ends[0]} to {ends[-1]} UTC; {size_MB:.1f} MB"
-    yield f"their writes to the flash: {a_day:.0f} MB a day, {a_year:.0f} GB a year"
+    yield f"their writes to the flash: {day_MB:.0f} MB a day, {year_GB:.0f} GB a year"
 
 
 def _lines(path: str, verdict: chain.Verdict) -> Iterator[str]:
@@ -149,5 +151,5 @@ def _lines(path: str, verdict: chain.Verdict) -> Iterator[str]:
         )
     yield from (f"BROKEN: {line}" for line in verdict.breaks)
     if verdict.intact:
-        lacks = ", except for events that are recorded as missing"
-        yield "the chain is whole" + (lacks if verdict.missing or verdict.damaged else "")
+        exception = ", except for events that are recorded as missing"
+        yield "the chain is whole" + (exception if verdict.missing or verdict.damaged else "")

@@ -28,7 +28,7 @@ from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted
 from safety import signals as s
 
-BEGAN = "locked out for it; "  # begins a remark if the exchange itself began the lock-out
+BEGAN = "locked out for it; "  # start of a remark, if the exchange has begun the lock-out
 SERIAL_TEXT = re.compile(rf"[!-~]{{1,{replacements.SERIAL_CHARACTERS_MAX}}}")
 
 
@@ -92,9 +92,8 @@ def _case(arguments: Namespace) -> Case:
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
         records = proof_tests.read(arguments.state_dir).records
     shadow = seen.shadow
-    link = _chosen(
-        arguments, [link for link in links if link["role"] in KINDS[arguments.kind].roles]
-    )
+    links = [link for link in links if link["role"] in KINDS[arguments.kind].roles]
+    link = _chosen(arguments, links)
     facts = _facts(arguments.kind, link, shadow.reader.header, records) | {
         "cabinet_state": s.STATES[shadow.out[s.STATE]],
         "is_open": contacts.is_open(shadow),
@@ -107,7 +106,7 @@ def _case(arguments: Namespace) -> Case:
 
 
 def _chosen(arguments: Namespace, devices: list[Facts]) -> Facts:
-    """The facts of the device that the person has named, or chooses among several."""
+    """The facts of the device that the person names, as an argument or as an answer."""
     names = [device["device"] for device in devices]
     name = arguments.device or (names[0] if len(names) == 1 else "")
     if not name and names and sys.stdin is not None and sys.stdin.isatty():
@@ -163,8 +162,8 @@ def _begin(arguments: Namespace, case: Case) -> int:
     _note(arguments, pl.REPLACING, case.device, remark)
     text = f"{name} begins to replace {case.device}, {identity}"
     person.note(arguments, "REPLACE", text)
-    now = {**facts, "open": f"replacement of {case.device} open since now by {name}"}
-    print("\n".join(lines({**now, "locked_out_by": name, "before": identity})))
+    begun_facts = {**facts, "open": f"replacement of {case.device} open since now by {name}"}
+    print("\n".join(lines({**begun_facts, "locked_out_by": name, "before": identity})))
     return NOT_DONE
 
 
@@ -193,15 +192,15 @@ def _end(arguments: Namespace, case: Case) -> int:
     return _unlock(arguments, case, begun)
 
 
-def hold_sign(arguments: Namespace, unit: int, else_words: str) -> None:
+def hold_sign(arguments: Namespace, unit: int, consequence: str) -> None:
     """Make a start wait for the sign test. This comes before the ledger gets the record. Otherwise
-    the cabinet could start untested after an interruption between the two steps. else_words: what
-    is so if the controller refuses it.
+    the cabinet could start untested after an interruption between the two steps. consequence:
+    end of the message if the controller refuses it.
     """
     answer = operator.sent(arguments, operator_client.sign, unit, sign_request.DUE)
     if answer != operator_commands.ACCEPTED:
         line = f"sign test of unit {unit}: {answer_words.text(answer)}"
-        raise cli.Ended(NOT_DONE, f"{line}; {else_words}")
+        raise cli.Ended(NOT_DONE, f"{line}; {consequence}")
 
 
 def _check_cancel(facts: Facts, serial: str) -> None:
@@ -213,11 +212,11 @@ def _check_cancel(facts: Facts, serial: str) -> None:
 
 
 def _new_serial(arguments: Namespace, facts: Facts) -> str:
-    read, stated = facts["serial"], arguments.serial
-    if read and stated and read != stated:
-        line = f"--serial {stated}: {facts['device']} reports {read}: correct one of them"
+    reported, typed = facts["serial"], arguments.serial
+    if reported and typed and reported != typed:
+        line = f"--serial {typed}: {facts['device']} reports {reported}: correct one of them"
         raise cli.Ended(WRONG_INPUT, line)
-    return read or stated or ""
+    return reported or typed or ""
 
 
 def _check_end(facts: Facts, serial: str) -> None:
@@ -243,12 +242,14 @@ def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
     holder = case.facts["locked_out_by"]
     if holder is None:
         return DONE
+    reason = ""
     if case.others:
         names = ", ".join(record.row for record in case.others)
-        print(f"the lock-out by {holder} stays: {names} is being replaced too")
-        return DONE
-    if holder != arguments.by or not begun.remark.startswith(BEGAN):
-        print(f"the lock-out by {holder} stays: firebreak lock-out {holder} --end")
+        reason = f"{names} is being replaced too"
+    elif holder != arguments.by or not begun.remark.startswith(BEGAN):
+        reason = f"firebreak lock-out {holder} --end"
+    if reason:
+        print(f"the lock-out by {holder} stays: {reason}")
         return DONE
     answer = operator.sent(arguments, operator_client.lock_out, holder, False)
     is_done = answer == operator_commands.ACCEPTED

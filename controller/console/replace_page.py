@@ -11,7 +11,7 @@ from controller.state.base import Facts
 
 def lines(facts: Facts) -> list[str]:
     """The page, 79 columns of ASCII."""
-    return [line for label, text in _told(facts) for line in labelled(label, [text])]
+    return [line for label, text in _labelled_texts(facts) for line in labelled(label, [text])]
 
 
 def tests_in_words(keys: list[str]) -> str:
@@ -19,13 +19,12 @@ def tests_in_words(keys: list[str]) -> str:
     return ", ".join(f"sign of unit {key[1:]}" if key[0] == "u" else key for key in keys)
 
 
-def _told(facts: Facts) -> Iterator[tuple[str, str]]:
-    """(label, words) of each line."""
+def _labelled_texts(facts: Facts) -> Iterator[tuple[str, str]]:
+    """(label, text) of each paragraph."""
     device, kind = facts["device"], KINDS[facts["kind"]]
     yield "DEVICE", f"{device} ({facts['role']}), {facts['state']}"
     yield "PROFILE", facts["profile"]
-    known = facts["serial"] or "its profile reads none: note it from the plate"
-    yield "SERIAL", known
+    yield "SERIAL", facts["serial"] or "its profile reads none: note it from the plate"
     if facts["serial_before"] not in (None, facts["serial"]):
         yield "BEFORE", facts["serial_before"]
     yield "WIRING", facts["wiring"]

@@ -22,7 +22,7 @@ IS_A_START = (
 )
 
 
-def _code_given(text: str) -> str:
+def _code_type(text: str) -> str:
     """An argparse type: CODE in upper or lower case."""
     if not FORM.fullmatch(text.upper()):
         raise argparse.ArgumentTypeError(
@@ -37,7 +37,7 @@ def _code_given(text: str) -> str:
     cli.option(
         "code",
         nargs="?",
-        type=_code_given,
+        type=_code_type,
         metavar="CODE",
         help="from the last line of `firebreak alarms`; without it nothing is reset",
     ),
@@ -86,7 +86,7 @@ def lines(seen: Snapshot) -> list[str]:
     return texts
 
 
-def typed(seen: Snapshot, with_key: bool) -> str | None:
+def command_for(seen: Snapshot, with_key: bool) -> str | None:
     """The command that resets these rows. If it needs the key first, words that say so. None if no
     row needs a reset.
     """
@@ -101,7 +101,7 @@ def typed(seen: Snapshot, with_key: bool) -> str | None:
 
 def _not_given(seen: Snapshot, with_key: bool) -> list[str]:
     """The answer to a reset without a code. Such a reset changes nothing."""
-    command, texts = typed(seen, with_key), lines(seen)
+    command, texts = command_for(seen, with_key), lines(seen)
     if command:
         start = [IS_A_START] if seen.inp[s.RUN_REQUEST] else []
         return [*texts, *start, f"Nothing was reset. To reset this: {command}"]
@@ -112,7 +112,7 @@ def _not_given(seen: Snapshot, with_key: bool) -> list[str]:
 
 def _changed(code: str, seen: Snapshot, with_key: bool) -> str:
     """The answer to a reset with a code that does not stand for the present rows."""
-    command, now, end = typed(seen, with_key), names(seen), ""
+    command, now, end = command_for(seen, with_key), names(seen), ""
     if command:
         end = f"; to reset them: {command}"
     elif now:

@@ -21,8 +21,8 @@ from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 from controller.system.told import DoorError
 
-FIRST_US = 10_000_000  # in which every cabinet is heard
-NAME = "{}"
+LISTEN_US = 10_000_000  # by then every cabinet has sent a report
+PLACEHOLDER = "{}"
 
 
 @cli.command(
@@ -37,61 +37,61 @@ NAME = "{}"
     ),
 )
 def _run(arguments: Namespace) -> int:
-    command = _words(arguments.install)
+    command = _command_parts(arguments.install)
     reader = reader_of(arguments.file)
-    out = RollOut(list(reader.overview.seen), arguments.release)
-    rolling = Rolling(out, command, reader.now_us + FIRST_US)
+    roll_out = RollOut(list(reader.overview.seen), arguments.release)
+    rolling = Rolling(roll_out, command, reader.now_us + LISTEN_US)
     with cli.ends(WRONG_INPUT, DoorError, OSError), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(reader.watch(rolling.look))
-    if rolling.out.halted:
-        raise cli.Ended(NOT_DONE, f"stopped: {rolling.out.halted}")
-    is_done = rolling.out.is_done(reader.overview.cabinets(reader.now_us))
-    return DONE if is_done else NOT_DONE
+    if roll_out.halted:
+        raise cli.Ended(NOT_DONE, f"stopped: {roll_out.halted}")
+    return DONE if roll_out.is_done(reader.overview.cabinets(reader.now_us)) else NOT_DONE
 
 
-def _words(command: str) -> list[str]:
+def _command_parts(command: str) -> list[str]:
     with contextlib.suppress(ValueError):
         parts = shlex.split(command)
-        if any(NAME in part for part in parts):
+        if any(PLACEHOLDER in part for part in parts):
             return parts
-    raise cli.Ended(WRONG_INPUT, f"--install: allowed is a command with {NAME} for the cabinet")
+    raise cli.Ended(
+        WRONG_INPUT, f"--install: allowed is a command with {PLACEHOLDER} for the cabinet"
+    )
 
 
 class Rolling:
-    """Acts on what the cabinets report. first_us: when the first installation may begin.
-
-    One installation goes on at a time, beside the reports.
+    """Installs the release, one cabinet after the other, as the reports allow. first_us: time at
+    which the first installation may begin.
     """
 
-    def __init__(self, out: RollOut, command: Sequence[str], first_us: int):
-        self.out, self._command, self._first_us = out, command, first_us
+    def __init__(self, roll_out: RollOut, command: Sequence[str], first_us: int):
+        self._roll_out, self._command, self._first_us = roll_out, command, first_us
         self._shown: list[str] = []
-        self._name = ""
-        self._going: subprocess.Popen[bytes] | None = None
+        self._cabinet = ""
+        self._installation: subprocess.Popen[bytes] | None = None
 
     def look(self, overview: Overview, now_us: int, trouble: str) -> None:
         """Show changes, and begin what is to begin. KeyboardInterrupt: nothing is left to do."""
         cabinets = overview.cabinets(now_us)
-        lines = self.out.lines(cabinets)
+        lines = self._roll_out.lines(cabinets)
         if lines != self._shown:
             print("\n".join([*lines, ""]), flush=True)
             self._shown = lines
-        if self._going and self._going.poll() is not None:
-            if self._going.returncode:
-                problem = f"the command has ended with {self._going.returncode}"
-                self.out.failed(self._name, problem)
-            self._going = None
-        if trouble or now_us < self._first_us or self._going:
+        if self._installation and self._installation.poll() is not None:
+            if self._installation.returncode:
+                problem = f"the command has ended with {self._installation.returncode}"
+                self._roll_out.failed(self._cabinet, problem)
+            self._installation = None
+        if trouble or now_us < self._first_us or self._installation:
             return
-        for name in self.out.step(cabinets, now_us):
+        for name in self._roll_out.step(cabinets, now_us):
             self._install(name)
-        if self.out.halted or self.out.is_done(cabinets):
+        if self._roll_out.halted or self._roll_out.is_done(cabinets):
             raise KeyboardInterrupt
 
     def _install(self, name: str) -> None:
         print(f"{name}: begins", flush=True)
-        line = [part.replace(NAME, name) for part in self._command]
+        command = [part.replace(PLACEHOLDER, name) for part in self._command]
         try:
-            self._name, self._going = name, subprocess.Popen(line)
+            self._cabinet, self._installation = name, subprocess.Popen(command)
         except OSError as error:
-            self.out.failed(name, f"{line[0]}: {error.strerror}")
+            self._roll_out.failed(name, f"{command[0]}: {error.strerror}")

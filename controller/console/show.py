@@ -12,9 +12,9 @@ from controller.state import watch
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 
-SPAN_S, SPAN_S_MAX = 600, 7200
+SPAN_S, SPAN_S_MAX, PAGES_MAX = 600, 7200, 7200
 _PAGE = cli.option(
-    "--page", type=cli.whole(1, SPAN_S_MAX), default=1, metavar="NUMBER", help="which part (1)"
+    "--page", type=cli.whole(1, PAGES_MAX), default=1, metavar="NUMBER", help="which part (1)"
 )
 _SPAN = cli.option(
     "--for",
@@ -27,7 +27,7 @@ _SPAN = cli.option(
 _SCHEMA = cli.option(
     "--schema", action="store_true", help="each field of --json as a JSON Schema; no controller"
 )
-# {page: its options}. Every page that is not here has the option --page: it may have several parts.
+# {page: its options}. Each other page has the option --page, because it may have several parts.
 _OPTIONS: dict[str, tuple] = {"status": (_SCHEMA,), "trend": (_SPAN,)}
 
 

@@ -26,17 +26,19 @@ _STOPPED = f"{no_answer.LAST_STATE}: no hint is in force; this is the last state
 
 @cli.command("sources", cli.RUN_DIR, cli.JSON)
 def _run(arguments: Namespace) -> int:
-    place = arguments.run_dir
-    with cli.ends(NO_START, OSError, JournalError, before=f"{no_answer.not_found(place)}: "):
-        seen = hint_statistics.read(os.path.join(place, "hints.stats"))
-        frame = snapshot.read(os.path.join(place, "journal"))
-    if seen is None:
-        raise cli.Ended(NO_START, f"{place}: holds no counters of hints yet")
-    with contextlib.closing(frame), cli.ends(NO_START, JournalError, before=f"{place}: "):
-        is_live = snapshot.ticks(frame.reader, watch.wait)
-        frame.update()
+    run_directory = arguments.run_dir
+    with cli.ends(
+        NO_START, OSError, JournalError, before=f"{no_answer.not_found(run_directory)}: "
+    ):
+        statistics = hint_statistics.read(os.path.join(run_directory, "hints.stats"))
+        newest = snapshot.read(os.path.join(run_directory, "journal"))
+    if statistics is None:
+        raise cli.Ended(NO_START, f"{run_directory}: holds no counters of hints yet")
+    with contextlib.closing(newest), cli.ends(NO_START, JournalError, before=f"{run_directory}: "):
+        is_live = snapshot.ticks(newest.reader, watch.wait)
+        newest.update()
         now_ms, utc_s = clock.now_us() // 1000, int(clock.utc_us()) // 1_000_000
-        facts = {"is_live": is_live} | gather(seen, frame, now_ms, utc_s)
+        facts = {"is_live": is_live} | gather(statistics, newest, now_ms, utc_s)
     cli.show(arguments.json, facts, lambda: lines(facts), None)
     return DONE if is_live else NOT_DONE
 
@@ -95,30 +97,30 @@ def _source(source: Facts) -> list[str]:
     if source["key_made_s"]:
         key, age = fingerprint(source["key_fingerprint"]), span(source["key_age_s"])
     seen = "never" if source["seen_s_ago"] is None else span(source["seen_s_ago"])
-    shown = [
+    lines = [
         f"{source['name']:16} {source['role']:8} {key:8} {age:5} {seen:7} {source['accepted']:7} "
         f"{source['limited']:5} {source['refused']:7} {source['bad_mac']:7}"
     ]
     if source["old_key_left_s"]:
-        shown.append(f"  the previous key is valid for {span(source['old_key_left_s'])} more")
+        lines.append(f"  the previous key is valid for {span(source['old_key_left_s'])} more")
     code = source["last_code"]
     if code:
-        shown.append(
+        lines.append(
             f"  last: {h.label(code)} {h.text(code)[0]}, sequence {source['last_sequence']}, "
             f"purpose {source['last_purpose']}"
         )
-    return shown + [line for hint in source["in_force"] for line in _held(hint, source["fallback"])]
+    return lines + [line for hint in source["in_force"] for line in _held(hint, source["fallback"])]
 
 
 def _held(hint: Facts, fallbacks: Facts) -> list[str]:
-    """[line of one quantity of a source], or [] if the source has no hint or fallback for it."""
+    """[line about one quantity of a source]. [] if the source has no hint or fallback for it."""
     numbers = {name: number for number, name in h.QUANTITIES.items()}
     fallback_W = fallbacks.get(hint["quantity"])
-    then = f", then fallback {kW(fallback_W)}" if fallback_W is not None else ""
+    fallback_text = f", then fallback {kW(fallback_W)}" if fallback_W is not None else ""
     text = {
-        "valid": f", {hint['valid_s']} s left{then}",
+        "valid": f", {hint['valid_s']} s left{fallback_text}",
         "fallback": ": fallback, no fresh hint",
         "resting": f", {hint['valid_s']} s left, paused by its energy quota",
     }.get(hint["state"])
-    value = quantity(numbers[hint["quantity"]], hint["value_W"])
-    return [] if text is None else [f"  {value}{text}"]
+    bound = quantity(numbers[hint["quantity"]], hint["value_W"])
+    return [] if text is None else [f"  {bound}{text}"]

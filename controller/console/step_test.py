@@ -40,7 +40,7 @@ STEPS_MAX, STEPS_MIN = 10, 4
 # Time for all steps. TEST mode lasts 60 s, and the start with its meter test takes at most 24 s.
 STEPS_MS = 25_000
 HOLD_MS, HOLD_MS_MAX = 1500, 6000
-WORDS_OF = {"tester": "name with credentials", "accept": "reason that names a paper or a person"}
+MEANINGS = {"tester": "name with credentials", "accept": "reason that names a paper or a person"}
 _JSON = cli.option("--json", action="store_true", help="the same figures as JSON")
 
 
@@ -68,10 +68,8 @@ def _sign_test(arguments: Namespace) -> int:
     hold_ms = max([SIGN_HOLD_MS, *[hold_of(_stated(seen, unit)) for unit in units]])
     session = _run(arguments, seen, units, SIGN_STEPS, hold_ms)
     reports = [
-        {
-            **sign_verdicts.facts(samples, session.whole(unit), session.meter_result),
-            **_around(session, unit),
-        }
+        sign_verdicts.facts(samples, session.whole(unit), session.meter_result)
+        | {"held_by": _held_by(session, unit)}
         for unit, samples in session.samples.items()
     ]
     _show(arguments, session, seen, reports, step_words.sign_lines)
@@ -97,12 +95,12 @@ def _record(arguments: Namespace, seen: Snapshot, reports: Sequence[Facts]) -> N
             continue
         unit = report["unit"]
         remark = sign_tests.remark_of(codes[unit - 1], step_words.remark(report))
-        test = sign_tests.row_of(unit), arguments.tester, report["result"], remark
-        _recorded(arguments, unit, partial(ledger.sign, utc.moment(), *test))
+        record_fields = sign_tests.row_of(unit), arguments.tester, report["result"], remark
+        _recorded(arguments, unit, partial(ledger.sign, utc.moment(), *record_fields))
 
 
 def _recorded(arguments: Namespace, unit: int, write: Callable[[], Record]) -> None:
-    """Write a record of a unit's sign test, and report it to the recorder. A hold ends after that,
+    """Write a record of a unit's sign test, and report it to the recorder. Only then end the hold,
     because the record must survive.
     """
     with cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir):
@@ -120,18 +118,18 @@ def _hold(arguments: Namespace, unit: int) -> None:
     """Hold the start of a unit. A controller that does not answer reads the ledger at its start."""
     try:
         answer = sent(arguments, operator_client.sign, unit, sign_request.FAILED)
+        problem = "" if answer == operator_commands.ACCEPTED else answer_words.text(answer)
     except cli.Ended as error:
-        say(f"the start of unit {unit} is not held: {error}")
-        return
-    if answer != operator_commands.ACCEPTED:
-        say(f"the start of unit {unit} is not held: {answer_words.text(answer)}")
+        problem = str(error)
+    if problem:
+        say(f"the start of unit {unit} is not held: {problem}")
 
 
 def _accept(arguments: Namespace) -> int:
     """Record that a named person accepts a start without the test. A failed test stays failed."""
     for option, text in (("tester", arguments.tester or ""), ("accept", arguments.accept)):
         if names_nothing(text):
-            line = f"--{option} {quoted(text)}: allowed is a {WORDS_OF[option]}"
+            line = f"--{option} {quoted(text)}: allowed is a {MEANINGS[option]}"
             raise cli.Ended(WRONG_INPUT, line)
     seen = newest(arguments)
     sent(arguments, operator_client.reach)
@@ -140,20 +138,20 @@ def _accept(arguments: Namespace) -> int:
     ledger, codes = proof_tests.Ledger(arguments.state_dir), ledger_facts.codes(seen.reader.header)
     states = sign_tests.units(codes, records)
     units = _units(arguments, seen)
-    accept, asked = sign_request.ACCEPT, operator_commands.ACCEPTED
+    accept, accepted = sign_request.ACCEPT, operator_commands.ACCEPTED
     failed = [
         unit + 1
         for unit in units
         if states[unit]["state"] == sign_tests.FAILED
-        or sent(arguments, operator_client.sign, unit + 1, accept) != asked
+        or sent(arguments, operator_client.sign, unit + 1, accept) != accepted
     ]
     if failed:
         line = f"the sign test of unit {failed[0]} has failed: mend it and test again"
         raise cli.Ended(NOT_DONE, line)
     for unit in units:
         remark = sign_tests.remark_of(codes[unit], arguments.accept)
-        about = sign_tests.row_of(unit + 1), arguments.tester, remark
-        _recorded(arguments, unit + 1, partial(ledger.accept, utc.moment(), *about))
+        record_fields = sign_tests.row_of(unit + 1), arguments.tester, remark
+        _recorded(arguments, unit + 1, partial(ledger.accept, utc.moment(), *record_fields))
     return DONE
 
 
@@ -168,18 +166,15 @@ def _step_test(arguments: Namespace) -> int:
     session = _run(arguments, seen, units, signs, hold_ms)
     tick_ms = seen.reader.header["safety_image"][p.H_TICK_MS]
     reports = [
-        {
-            **step_response.facts(samples, session.whole(unit), tick_ms),
-            **_around(session, unit),
-            "stated": stated,
-        }
+        step_response.facts(samples, session.whole(unit), tick_ms)
+        | {"held_by": _held_by(session, unit), "stated": stated}
         for unit, samples in session.samples.items()
     ]
     _show(arguments, session, seen, reports, step_words.step_lines)
     for report in reports:
         text = f"step test of unit {report['unit']}: {step_words.summary(report)}"
         person.note(arguments, "STEP", text)
-    is_good = bool(reports) and not reports[0]["points"][0]["too_little"]
+    is_good = not reports[0]["points"][0]["too_little"]
     return DONE if is_good and session.ended == step_session.DONE else NOT_DONE
 
 
@@ -199,14 +194,15 @@ def steps_of(hold_ms: int) -> int:
 def _stated(seen: Snapshot, unit: int) -> Facts:
     """{dead_time_ms, ramp_ms} of the converter's profile."""
     devices: list[Facts] = seen.reader.header["devices"]
-    places = [device for device in devices if (device["role"], device["index"]) == ("pcs", unit)]
-    return places[0].get("stated", {}) if places else {}
+    converters = [
+        device for device in devices if (device["role"], device["index"]) == ("pcs", unit)
+    ]
+    return converters[0].get("stated", {}) if converters else {}
 
 
-def _around(session: Session, unit: int) -> Facts:
-    """{held_by: reasons that kept a step of this unit below its power}. unit: from 0."""
-    held = sorted(session.held.get(unit, ()))
-    return {"held_by": [base.reason(code) for code in held]}
+def _held_by(session: Session, unit: int) -> list[Facts | None]:
+    """The reasons that kept a step of this unit below its power. unit: from 0."""
+    return [base.reason(code) for code in sorted(session.held.get(unit, ()))]
 
 
 def _units(arguments: Namespace, seen: Snapshot) -> list[int]:
@@ -223,7 +219,7 @@ def _units(arguments: Namespace, seen: Snapshot) -> list[int]:
 def _run(
     arguments: Namespace, seen: Snapshot, units: Sequence[int], signs: Sequence[int], hold_ms: int
 ) -> Session:
-    """Do the steps. Ends the command if not even one step could begin."""
+    """Do the steps. Ends the command if no step could begin, so each session has samples."""
     sent(arguments, operator_client.reach)  # because a journal may outlive its controller
     with cli.ends(NO_START, KeyError, ValueError, before="of another version of this program: "):
         session = step_session.of_journal(seen, units, signs, hold_ms)
@@ -260,12 +256,9 @@ def _show(
     lines: step_words.Lines,
 ) -> None:
     """Print the figures, and why the test ended early."""
-    if arguments.json:
-        ended = None if session.ended == step_session.DONE else session.ended
-        print(cli.as_json({"units": reports, "ended_early": ended}))
-    else:
-        for report in reports:
-            print("\n".join(lines(report)))
-    if session.ended != step_session.DONE:
+    ended_early = None if session.ended == step_session.DONE else session.ended
+    facts = {"units": reports, "ended_early": ended_early}
+    cli.show(arguments.json, facts, lambda: [line for report in reports for line in lines(report)])
+    if ended_early:
         rows = ", ".join(seen.standing)
-        say(session.ended + (f" (active or latched: {rows})" if rows else ""))
+        say(ended_early + (f" (active or latched: {rows})" if rows else ""))

@@ -23,8 +23,8 @@ READINGS = (
 METER = "Only the grid meter disagrees: turn its current transformers or phases, or its sign."
 BATTERY = "Only the BMS disagrees: see the sign of the current in its profile."
 # The likely cause, if converter, racks or meter (in this order) disagrees with the other two.
-ODD = READINGS, BATTERY, METER
-UNTOLD = (
+CAUSE_OF_ODD = READINGS, BATTERY, METER
+NO_METER = (
     "Converter and racks disagree, and no grid meter shows which is right: test again with a "
     "steadier load."
 )
@@ -38,14 +38,16 @@ def sign_lines(facts: Facts) -> Iterator[str]:
     yield f"unit {facts['unit']}: sign test {facts['result']}"
     yield f"  {'':<14}{'moved, W':>10}{'expected':>10}{'+-':>8}  verdict"
     for point in facts["points"]:
-        numbers = [scaled(point[key], 1, 0) for key in ("moved_W", "expected_W", "uncertainty_W")]
-        by = f" (by {point['by']})" if point["by"] else ""
-        moved, expected, off = numbers if point["point"] != LOAD else (numbers[0], "0", numbers[2])
-        yield f"  {point['point']:<14}{moved:>10}{expected:>10}{off:>8}  {point['verdict']}{by}"
+        keys = "moved_W", "expected_W", "uncertainty_W"
+        moved, expected, uncertainty = [scaled(point[key], 1, 0) for key in keys]
+        if point["point"] == LOAD:  # the battery must not move the load
+            expected = "0"
+        verdict = point["verdict"] + (f" (by {point['by']})" if point["by"] else "")
+        yield f"  {point['point']:<14}{moved:>10}{expected:>10}{uncertainty:>8}  {verdict}"
     yield from _held(facts)
-    why = diagnosis(facts)
-    if why:
-        yield f"  {why}"
+    cause = diagnosis(facts)
+    if cause:
+        yield f"  {cause}"
 
 
 def _held(facts: Facts) -> Iterator[str]:
@@ -80,11 +82,11 @@ def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
     if len(converter) > 1 or len(racks) > 1 or not converter | racks <= {*DIRECTIONS}:
         return ""
     if meter not in DIRECTIONS:
-        return UNTOLD if converter != racks else CONVERTER if signs.OPPOSITE in racks else ""
+        return NO_METER if converter != racks else CONVERTER if signs.OPPOSITE in racks else ""
     ways = *converter, *racks, meter
-    by_two = max(DIRECTIONS, key=ways.count)
-    parts = [text for way, text in zip(ways, ODD, strict=True) if way != by_two]
-    return " ".join(parts + ([CONVERTER] if by_two == signs.OPPOSITE else []))
+    majority = max(DIRECTIONS, key=ways.count)
+    causes = [text for way, text in zip(ways, CAUSE_OF_ODD, strict=True) if way != majority]
+    return " ".join(causes + ([CONVERTER] if majority == signs.OPPOSITE else []))
 
 
 def remark(facts: Facts) -> str:
@@ -124,12 +126,12 @@ def _point_lines(point: Facts, stated: Facts) -> Iterator[str]:
         return
     for name, unit in (("dead_time_ms", "ms"), ("ramp_ms", "ms, 0 to rated")):
         yield f"    {name:<14}{_figure(point[name])} {unit}{_stated(point[name], stated, name)}"
-    most = point["slew_W_per_s_max"]
-    range_of = f" .. {most} W/s" if most else " W/s or more"
-    yield f"    slew          {point['slew_W_per_s_min']}{range_of}"
+    slew_max = point["slew_W_per_s_max"]
+    upper_text = f" .. {slew_max} W/s" if slew_max else " W/s or more"
+    yield f"    slew          {point['slew_W_per_s_min']}{upper_text}"
     yield f"    gain          {_figure(point['gain'])} of the set-point, settled"
-    size = f"of the step of {point['step_W']} W"
-    yield f"    overshoot     {_figure(point['overshoot_pct'])} % {size}"
+    step_text = f"of the step of {point['step_W']} W"
+    yield f"    overshoot     {_figure(point['overshoot_pct'])} % {step_text}"
 
 
 def _figure(figure: Facts) -> str:
@@ -150,8 +152,10 @@ def _profile_lines(facts: Facts) -> Iterator[str]:
         return
     yield "  for the profile of the converter:"
     for name in ("dead_time_ms", "ramp_ms"):
-        value, off = point[name]["value"], point[name]["uncertainty"]
-        if value > off:
-            yield f"    {name} = {value:.0f}  # measured +- {off:.0f}, {point['steps']} steps"
+        time_ms, uncertainty_ms = point[name]["value"], point[name]["uncertainty"]
+        if time_ms > uncertainty_ms:
+            measured = f"measured +- {uncertainty_ms:.0f}, {point['steps']} steps"
+            yield f"    {name} = {time_ms:.0f}  # {measured}"
         else:
-            yield f"    # {name}: at most {value + off:.0f}; 5 % of the rating shows no more"
+            most_ms = time_ms + uncertainty_ms
+            yield f"    # {name}: at most {most_ms:.0f}; 5 % of the rating shows no more"

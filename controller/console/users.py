@@ -116,28 +116,28 @@ def is_right(state_directory: str, name: str, password: str) -> bool:
     if not password.isascii():
         return False
     salt, cost = bytes(SALT_BYTES), (N, R, P)
-    wanted: bytes | None = None
+    stored_digest: bytes | None = None
     if NAME.fullmatch(name):
         with contextlib.suppress(FileNotFoundError):
-            salt, wanted, cost = _stored(_path(state_directory, name))
+            salt, stored_digest, cost = _stored(_path(state_directory, name))
     try:
         digest = _hash(password, salt, *cost)
     except ValueError:  # scrypt allows each of the three numbers, but not this combination
         line = f"{_path(state_directory, name)}: is damaged; set the password again"
         raise UserError(line) from None
-    return wanted is not None and hmac.compare_digest(digest, wanted)
+    return stored_digest is not None and hmac.compare_digest(digest, stored_digest)
 
 
 def _stored(path: str) -> tuple[bytes, bytes, tuple[int, int, int]]:
     """(salt, hash, (n, r, p)) of a file. Raises FileNotFoundError, UserError."""
     try:
         with open(path, "rb", opener=regular_file.opener) as file:
-            state, text = os.fstat(file.fileno()), file.read(400).decode("ascii", "replace")
+            status, text = os.fstat(file.fileno()), file.read(400).decode("ascii", "replace")
     except FileNotFoundError:
         raise
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    if state.st_mode & 0o077:
+    if status.st_mode & 0o077:
         raise UserError(f"{path}: others may read it, so it is not used; set the password again")
     match = _FORM.fullmatch(text)
     cost = (int(match[1]), int(match[2]), int(match[3])) if match else None

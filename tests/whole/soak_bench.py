@@ -478,14 +478,12 @@ class Companions:
         line = Line(os.ttyname(slave), 115_200)
         os.close(slave)
         seen = view.View(self.folder, self.folder, pause=lambda: None)
-        actor = login.Actor(os.path.join(spool.folder(self.folder), "actor"))
+        actor = login.ActorLock(os.path.join(spool.folder(self.folder), "actor"))
         failures = login.Failures(os.path.join(self.folder, "tty.failed"))
         acts = actions.Actions(self.folder, self.folder, self.folder, "tty")
         about = seen, acts, actor, failures, self.folder, "tty", 300_000_000
         person = session.Session(*about)
-        self.console = process.Console(
-            line, person, seen, leaves_end=False, now_us=self.hand.now_us
-        )
+        self.console = process.Console(line, person, seen, quit_ends=False, now_us=self.hand.now_us)
         self.closing = self.console.close
         self.keys = [*words.PAGE_OF_KEY, " ", "l", "ann\rx\r", "\x0c"]
         return self._shown

@@ -19,7 +19,7 @@ from controller.console import pages
 from controller.console.login import Failures
 from controller.console.replace_steps import KINDS
 from controller.console.terminal import words
-from controller.console.terminal.session import SHOWN, Session
+from controller.console.terminal.session import PAGE_KEYS, Session
 from controller.console.terminal.view import BODY_ROWS, View
 from controller.core.site_devices.roles import ROLES
 from controller.hints.hint_statistics import HintStatistics
@@ -205,7 +205,7 @@ def pressed(folder, pause):
     actions.exported = lambda: []
     session = Session(view, actions, FakeActor(), Failures(folder), folder, "here", 1)
     found = {}
-    for key in (*words.PAGE_OF_KEY, *SHOWN):
+    for key in (*words.PAGE_OF_KEY, *PAGE_KEYS):
         session.press(key, 1)
         if session.page in found:
             continue

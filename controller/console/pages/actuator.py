@@ -11,14 +11,14 @@ COLUMNS = " {:<12}{:<37}{:>18}{:>8}{}"
 
 def block(actuator: Facts) -> list[str]:
     """The lines of the block. Numbers have the unit with which the actuator's name ends."""
-    sent, reported = [scaled(actuator[key], 1, 0) for key in ("sent", "feedback_value")]
+    sent_text, reported_text = [scaled(actuator[key], 1, 0) for key in ("sent", "feedback_value")]
     name = f"{actuator['device']}, {actuator['name']}"
     return [
         cut(f"{name}: {actuator['value']} ({actuator['text']})"),
         "",
         COLUMNS.format("step", "what acts", "from .. to", "result", "").rstrip(),
         *[_step(actuator, step) for step in actuator["steps"]],
-        f" sent {sent}   {actuator['feedback']} reported {reported}",
+        f" sent {sent_text}   {actuator['feedback']} reported {reported_text}",
         "",
         *_cause(actuator),
         *folded("Alone", f"Without a word from here {actuator['unheard']}.", 2),
@@ -33,8 +33,8 @@ def _step(actuator: Facts, step: Facts) -> str:
     text = f"{reason['label']} {reason['name']}" if reason else "none" if is_request else "-"
     ends = [scaled(step[end], 1, 0) for end in ("low", "high")]
     bounds = "" if ends == ["-", "-"] else " .. ".join(ends)
-    marked = " <<" if acts else ""
-    return COLUMNS.format(step["step"], text[:37], bounds, step["leaves"], marked).rstrip()
+    marker = " <<" if acts else ""
+    return COLUMNS.format(step["step"], text[:37], bounds, step["leaves"], marker).rstrip()
 
 
 def _cause(actuator: Facts) -> list[str]:
@@ -45,6 +45,8 @@ def _cause(actuator: Facts) -> list[str]:
     without = actuator["without"]
     if without is not None:
         following = without["next"]
-        by = f", by {following['label']} {following['name']}" if following else ""
-        lines += folded("Else", f"Without {reason['label']} it would be {without['value']}{by}.", 2)
+        next_text = f", by {following['label']} {following['name']}" if following else ""
+        lines += folded(
+            "Else", f"Without {reason['label']} it would be {without['value']}{next_text}.", 2
+        )
     return lines

@@ -15,11 +15,11 @@ from controller.console.pages.text import (
     filled,
     folded,
     head,
-    last,
+    last_line,
     moment,
     page,
+    reset_command,
     standby,
-    typed,
     wrapped,
 )
 from controller.core.base import reasons
@@ -38,7 +38,7 @@ def parts(facts: Facts) -> Parts:
     """
     if not facts["standing"]:
         return [page(_no_alarm(facts))]
-    blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]
+    blocks = [_detail(position, row, facts) for position, row in enumerate(facts["standing"], 1)]
     details = [page([*head(facts), *block, CELLS]) for block in filled(blocks, DETAILS_MAX)]
     return [_overview(facts), *details]
 
@@ -61,7 +61,7 @@ def _overview(facts: Facts) -> list[str]:
             RULE,
             *_reset(facts),
             *_start(facts),
-            last(typed(facts["reset"])),
+            last_line(reset_command(facts["reset"])),
         ]
         # The serial console has one line less for a page.
         room = HEIGHT - 1 - len(top) - len(below)
@@ -72,7 +72,7 @@ def _overview(facts: Facts) -> list[str]:
 
 
 def _no_alarm(facts: Facts) -> list[str]:
-    command = typed(facts["reset"])
+    command = reset_command(facts["reset"])
     return [
         *head(facts),
         f"No alarm{_here(facts)}: no interlock row is active or latched.",
@@ -82,7 +82,7 @@ def _no_alarm(facts: Facts) -> list[str]:
         RULE,
         *_start(facts),
         *_resets(facts["reset"]),
-        *([last(command)] if command else []),
+        *([last_line(command)] if command else []),
     ]
 
 
@@ -101,12 +101,12 @@ def _replacing(facts: Facts) -> list[str]:
     ]
 
 
-def _detail(place: int, row: Facts, facts: Facts) -> list[str]:
+def _detail(position: int, row: Facts, facts: Facts) -> list[str]:
     kind = "; ".join(dict.fromkeys((row["danger"], row["effect"])))
     summary = f"{kind}; since {_moment(row, facts)}; {_present(row)}"
     return [
         *wrapped(
-            f"{place:>4}.  row {row['stage']} {row['reason']['name']}, {row['where']}", MARGIN
+            f"{position:>4}.  row {row['stage']} {row['reason']['name']}, {row['where']}", MARGIN
         ),
         *folded("", f"{summary}, {row['reset']} reset. {row['reason']['sentence']}", 3),
         *folded("", f"Do: {row['reason']['remedy']}", 2),
@@ -146,12 +146,12 @@ def _others(facts: Facts, lines_max: int) -> list[str]:
     first = next((row for row in standing if row["instance"] == facts["first_out"]), standing[0])
     rows = [
         wrapped(
-            f"{'ALSO' if not place else '':<7}{_later(row, first):>8}  row {row['stage']:<4}"
+            f"{'ALSO' if not position else '':<7}{_later(row, first):>8}  row {row['stage']:<4}"
             f"{row['reason']['name']}, {row['where']}: {row['effect']}; {_present(row)}, "
             f"{row['reset']}",
             OTHERS_MARGIN,
         )
-        for place, row in enumerate(standing[1:])
+        for position, row in enumerate(standing[1:])
     ]
     shown = len(rows)
     while sum(len(lines) for lines in rows[:shown]) + (shown < len(rows)) > lines_max:
@@ -231,14 +231,14 @@ def _later(row: Facts, first: Facts) -> str:
 
 
 def _check(facts: Facts, shown: int) -> list[str]:
-    out: list[str] = []
-    for place, item in enumerate(facts["check"][:shown]):
-        out += folded(
-            "CHECK" if not place else "",
-            f"{place + 1}. {item['remedy']} (row {', '.join(item['rows'])})",
+    lines: list[str] = []
+    for position, check in enumerate(facts["check"][:shown]):
+        lines += folded(
+            "CHECK" if not position else "",
+            f"{position + 1}. {check['remedy']} (row {', '.join(check['rows'])})",
             2,
         )
-    return out + _more(len(facts["check"]) - shown)
+    return lines + _more(len(facts["check"]) - shown)
 
 
 def _resets(reset: Facts) -> list[str]:
@@ -253,12 +253,12 @@ def _reset(facts: Facts) -> list[str]:
     if reset["needs"] is None:
         sentence = f"Nothing is latched{_here(facts)}: it resets by itself when its cause is gone."
         return folded("RESET", sentence, 1) + _resets(reset)
-    how = "remote (the command below)"
+    kind = "remote (the command below)"
     if reset["needs"] == "key":
-        how = "with the key on site (turn it out of RUN, the command below)"
+        kind = "with the key on site (turn it out of RUN, the command below)"
     is_ready = reset["result"] == latches.RESULTS[latches.DONE]
-    now = "It would work now" if is_ready else f"It would not work now: {reset['result']}"
-    out = folded("RESET", f"{how}. {now}.", 2)
+    outlook = "It would work now" if is_ready else f"It would not work now: {reset['result']}"
+    lines = folded("RESET", f"{kind}. {outlook}.", 2)
     if reset["waits"]:
         waits = [
             f"row {row['stage']} {row['scope']} "
@@ -266,10 +266,10 @@ def _reset(facts: Facts) -> list[str]:
             for row in reset["waits"][:3]
         ]
         more = len(reset["waits"]) - len(waits)
-        out += folded(
+        lines += folded(
             "WAITS", ", ".join(waits) + (f" and {more} more" if more > 0 else "") + ".", 2
         )
-    return out + _resets(reset)
+    return lines + _resets(reset)
 
 
 def _start(facts: Facts) -> list[str]:

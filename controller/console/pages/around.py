@@ -17,11 +17,11 @@ CLOSED = "closed"
 
 def unknown(facts: Facts, meter: str) -> str:
     """Why the power of a meter is unknown."""
-    reading = facts["meters"].get(meter)
-    if reading is None:
+    meter_facts = facts["meters"].get(meter)
+    if meter_facts is None:
         return "not measured"
     # If METER_WORDS has no words for the state, the site is off the grid and no current flows.
-    return METER_WORDS.get(reading["state"], "off the grid")
+    return METER_WORDS.get(meter_facts["state"], "off the grid")
 
 
 def site(devices: list[Facts]) -> list[str]:
@@ -33,8 +33,8 @@ def site(devices: list[Facts]) -> list[str]:
     powers = [
         f"{device['device']} {kilowatt(device[POWER])} kW" for device in heard if POWER in device
     ]
-    alone = [f"{device['device']} {ON_BATTERY}" for device in heard if device.get("is_alone")]
-    alone += [
+    warnings = [f"{device['device']} {ON_BATTERY}" for device in heard if device.get("is_alone")]
+    warnings += [
         f"{device['device']} {name} CLOSED" for device in heard for name in device.get(CLOSED, ())
     ]
     powers += [
@@ -47,7 +47,7 @@ def site(devices: list[Facts]) -> list[str]:
         for name, value in device["asked"].items()
         if value
     ]
-    texts = [*silent, *alone, *powers, *asked]
+    texts = [*silent, *warnings, *powers, *asked]
     if not texts:
         return []
     for shown in range(len(texts), 0, -1):

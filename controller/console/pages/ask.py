@@ -48,13 +48,13 @@ def _missing(lack: Facts) -> str:
     if lack["what"] == "peak_window":
         window = f"{duration(lack['from_s'] * 1000)} to {duration(lack['until_s'] * 1000)}"
         return f"{kilowatt(lack['missing_W'])} kW in the interval of peak shaving from {window}."
-    short = f"{kilowatt(lack['missing_W'])} kW {_in(lack['from_s'])}"
+    shortage = f"{kilowatt(lack['missing_W'])} kW {_in(lack['from_s'])}"
     limit = f"{lack['limit']['label']} {lack['limit']['name']}"
     if lack["what"] == "condition":
-        return f"{short}: the battery gives nothing, {limit}. {lack['limit']['remedy']}"
+        return f"{shortage}: the battery gives nothing, {limit}. {lack['limit']['remedy']}"
     if lack["what"] == "temperature":
-        return f"{short}: the modules have to be {lack['missing_ddegC'] / 10:.1f} K cooler."
-    return f"{short}: the battery gives no more, {limit}."
+        return f"{shortage}: the modules have to be {lack['missing_ddegC'] / 10:.1f} K cooler."
+    return f"{shortage}: the battery gives no more, {limit}."
 
 
 def _left(facts: Facts) -> list[str]:
@@ -70,22 +70,21 @@ def _plan(plan: Facts) -> list[str]:
     """[sentence about the job in the plan of the planner]. It has the earliest time at which the
     job fits under the plan's cap, and the cost of the job then and at the requested time.
     """
-    asked, first, currency = plan["asked"], plan["earliest"], plan["currency"]
-    cost = f"costs {_money(asked['cost'])} {currency} as asked"
-    if first is None:
-        return [f"it fits nowhere under the plan's cap until {minute(plan['until'])}; it {cost}."]
-    if first == asked:
-        return [f"it fits under the plan's cap as asked; it {cost}."]
+    asked, earliest, currency = plan["asked"], plan["earliest"], plan["currency"]
+    cost = f"it costs {_money(asked['cost'])} {currency} as asked"
+    if earliest is None:
+        return [f"it fits nowhere under the plan's cap until {minute(plan['until'])}; {cost}."]
+    if earliest == asked:
+        return [f"it fits under the plan's cap as asked; {cost}."]
     if asked["missing_W"] is None:
-        lack = "the plan does not know that time"
+        shortage = "the plan does not know that time"
     elif asked["missing_W"]:
-        lack = f"{kilowatt(asked['missing_W'])} kW above the cap"
+        shortage = f"{kilowatt(asked['missing_W'])} kW above the cap"
     else:
-        lack = f"{_kWh(asked['missing_Wh'])} below the reserve of the plan"
-    return [
-        f"it fits under the plan's cap from {minute(first['at'])} on ({_in(first['at_s'])}), for "
-        f"{_money(first['cost'])} {currency}; it {cost}, {lack}."
-    ]
+        shortage = f"{_kWh(asked['missing_Wh'])} below the reserve of the plan"
+    start = f"from {minute(earliest['at'])} on ({_in(earliest['at_s'])})"
+    price = f"for {_money(earliest['cost'])} {currency}"
+    return [f"it fits under the plan's cap {start}, {price}; {cost}, {shortage}."]
 
 
 def _money(amount: float | None) -> str:
@@ -105,10 +104,10 @@ def _limit(limit: Facts) -> str:
     if limit["state"] == "fallback":
         text += ", its fallback"
     if limit["valid_s"] is not None:
-        then = "nothing"
+        follow_up = "nothing"
         if limit["fallback_W"] is not None:
-            then = f"its fallback {kilowatt(limit['fallback_W'])} kW"
-        text += f", {limit['valid_s']} s left, then {then}"
+            follow_up = f"its fallback {kilowatt(limit['fallback_W'])} kW"
+        text += f", {limit['valid_s']} s left, then {follow_up}"
     return text + (" (decides)." if limit["decides"] else ".")
 
 

@@ -46,11 +46,11 @@ def remedy(reason: Facts, cause: Facts | None) -> str:
     return reason["remedy"]
 
 
-def hint(entry: Facts) -> str:
+def hint(hint_facts: Facts) -> str:
     """ "site_ems: import <= 400 kW, 41 s left"."""
-    is_valid = entry["state"] == "valid"
-    left = f"{entry['valid_s']} s left" if is_valid else STATE_WORDS[entry["state"]]
-    return f"{entry['source']}: {_value(entry)} kW, {left}"
+    is_valid = hint_facts["state"] == "valid"
+    left = f"{hint_facts['valid_s']} s left" if is_valid else STATE_WORDS[hint_facts["state"]]
+    return f"{hint_facts['source']}: {_value(hint_facts)} kW, {left}"
 
 
 def slot(schedule: Facts) -> str:
@@ -87,33 +87,36 @@ def minute(time: str) -> str:
     return time[:16].replace("T", " ")
 
 
-def notice(entry: Facts) -> str:
+def notice(notice_facts: Facts) -> str:
     """ "site_ems: price is negative, 240 s left"."""
-    if entry["notice"] == "step_W":
-        return f"{entry['source']}: step of {kilowatt(entry['value'])} kW in {entry['start_s']} s"
-    return f"{entry['source']}: price is negative, {entry['left_s']} s left"
+    if notice_facts["notice"] == "step_W":
+        step = f"step of {kilowatt(notice_facts['value'])} kW in {notice_facts['start_s']} s"
+        return f"{notice_facts['source']}: {step}"
+    return f"{notice_facts['source']}: price is negative, {notice_facts['left_s']} s left"
 
 
-def in_short(entry: Facts) -> str:
+def in_short(hint_facts: Facts) -> str:
     """ "site_ems import <= 400, 41 s": a hint for a column of a table, kW."""
-    texts = {"valid": f"{entry['valid_s']} s", "resting": "paused"}
-    left = texts.get(entry["state"], entry["state"])
-    return f"{entry['source']} {_value(entry)}, {left}"
+    texts = {"valid": f"{hint_facts['valid_s']} s", "resting": "paused"}
+    left = texts.get(hint_facts["state"], hint_facts["state"])
+    return f"{hint_facts['source']} {_value(hint_facts)}, {left}"
 
 
-def _value(entry: Facts) -> str:
-    return f"{QUANTITY_WORDS[entry['quantity']]} {entry['value_W'] / 1000:g}"
+def _value(hint_facts: Facts) -> str:
+    return f"{QUANTITY_WORDS[hint_facts['quantity']]} {hint_facts['value_W'] / 1000:g}"
 
 
-def then(entry: Facts) -> str:
+def then(hint_facts: Facts) -> str:
     """Words about what follows when a hint expires. If its fallback is already active, words about
     what ends the fallback.
     """
-    if entry["state"] == "fallback":
-        return "until heartbeat and hint" if entry["is_heartbeat_owed"] else "until a hint comes"
-    if entry["fallback_W"] is None:
+    if hint_facts["state"] == "fallback":
+        return (
+            "until heartbeat and hint" if hint_facts["is_heartbeat_owed"] else "until a hint comes"
+        )
+    if hint_facts["fallback_W"] is None:
         return "then nothing"
-    return f"then fallback {entry['fallback_W'] / 1000:g} kW"
+    return f"then fallback {hint_facts['fallback_W'] / 1000:g} kW"
 
 
 def sentences(cause: Facts | None) -> str:
@@ -212,13 +215,15 @@ def _hints(cause: Facts) -> str:
     return text and f"{text}."
 
 
+def request_reasons(request_facts: Facts) -> list[Facts]:
+    """The reasons of a request: of its base, and of its fast part."""
+    reasons_or_none = request_facts["base_reason"], request_facts["fast_reason"]
+    return [reason for reason in reasons_or_none if reason]
+
+
 def request(facts: Facts) -> str:
     """A sentence about the request, such as "Load tracking asks for discharge 81.5 kW."."""
-    names = [
-        reason["name"]
-        for reason in (facts["request"]["base_reason"], facts["request"]["fast_reason"])
-        if reason
-    ]
+    names = [reason["name"] for reason in request_reasons(facts["request"])]
     if not names:
         return "No request for power."
     power = directed(facts["request_W"])

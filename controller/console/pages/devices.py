@@ -15,32 +15,33 @@ def parts(facts: Facts) -> Parts:
 
 
 def _block(device: Facts) -> list[str]:
-    name, heard = device["device"], age(device["age_ms"])
+    name, age_text = device["device"], age(device["age_ms"])
     title, silent = f"{name} ({device['name']})", "NOT HEARD"
     if name is None:  # the controller's own clock
         title, silent = device["name"], "no trusted UTC"
-    state = heard if device["is_known"] else f"{silent}: {heard}"
+    state = age_text if device["is_known"] else f"{silent}: {age_text}"
     values = [
         f"{name} {'-' if value is None else value}" for name, value in device["signals"].items()
     ]
-    out = wrapped(f"{title}: {device['role']}, {state}", 7)
-    out += folded("", ", ".join(values), LINES_MAX)
+    texts = [", ".join(values)]
     for name, refused in device["refused"].items():
         read = "" if refused["value"] is None else f" reads {refused['value']} and"
         possible = f"possible are {refused['low']} .. {refused['high']}"
-        problem = f"{name}{read} is refused; {possible}: check sign, scale and rated_W"
-        out += folded("", problem, LINES_MAX)
+        texts.append(f"{name}{read} is refused; {possible}: check sign, scale and rated_W")
     if device["differs"]:
-        problem = f"another device than the profile's: {device['differs']} differs; no value counts"
-        out += folded("", problem, LINES_MAX)
+        texts.append(
+            f"another device than the profile's: {device['differs']} differs; no value counts"
+        )
     for name, value in device["fixed"].items():
-        problem = f"somebody has fixed {name} at {value} in the device: it is not written until"
-        out += folded("", f"{problem} {name}_max in the site file is {value} or less", LINES_MAX)
+        texts.append(
+            f"somebody has fixed {name} at {value} in the device: it is not written until "
+            f"{name}_max in the site file is {value} or less"
+        )
     for name, power_W in device["beyond"].items():
-        problem = f"{power_W} W are reported, more than {name} allows: does it take commands?"
-        out += folded("", problem, LINES_MAX)
+        texts.append(f"{power_W} W are reported, more than {name} allows: does it take commands?")
     for actuator in device["actuators"]:
         sent = "-" if actuator["sent"] is None else actuator["sent"]
-        text = f"{actuator['name']} {actuator['value']} (sent {sent}): {actuator['text']}"
-        out += folded("", f"asked for {text}; {bound_by(actuator)}", LINES_MAX)
-    return out
+        request = f"{actuator['name']} {actuator['value']} (sent {sent}): {actuator['text']}"
+        texts.append(f"asked for {request}; {bound_by(actuator)}")
+    lines = wrapped(f"{title}: {device['role']}, {state}", 7)
+    return lines + [line for text in texts for line in folded("", text, LINES_MAX)]

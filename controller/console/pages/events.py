@@ -12,14 +12,11 @@ TEXT_AT = 12  # column where a folded text continues
 def parts(facts: Facts) -> Parts:
     """The events (state/events.py) as parts of a page. No text is shortened."""
     bodies = filled([_lines(event) for event in facts["events"][::-1]], LINES_MAX)
-    feet = [
-        spread(source(facts), f"page {number} of {len(bodies)}")
-        for number in range(1, len(bodies) + 1)
-    ]
-    return [
-        page([*head(facts), foot, *(body or ["Nothing has happened."])])
-        for foot, body in zip(feet, bodies)
-    ]
+    parts = []
+    for number, body in enumerate(bodies, 1):
+        title = spread(source(facts), f"page {number} of {len(bodies)}")
+        parts.append(page([*head(facts), title, *(body or ["Nothing has happened."])]))
+    return parts
 
 
 def _lines(event: Facts) -> list[str]:

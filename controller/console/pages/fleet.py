@@ -17,9 +17,9 @@ LEGEND = "BATTERY above 0: it gives. SHARE: the most it may import; LEFT -: its 
 
 def lines(facts: Facts, height: int | None = None) -> list[str]:
     """The page. height: lines of a screen; a longer table is cut at its better end."""
-    names = facts["cabinets"]
-    width = max(len("CABINET"), *[min(len(name), NAME_MAX) for name in names])
-    rows = [_row(name, cabinet, width) for name, cabinet in names.items()]
+    cabinets = facts["cabinets"]
+    width = max(len("CABINET"), *[min(len(name), NAME_MAX) for name in cabinets])
+    rows = [_row(name, cabinet, width) for name, cabinet in cabinets.items()]
     below = [*_below(facts), *([LAST] if facts["silent"] else []), LEGEND]
     head = [*_head(facts), "-" * WIDTH, f"{'CABINET':<{width}} {HEADS}"]
     room = len(rows) if height is None else max(TABLE_LEAST, height - len(head) - len(below) - 1)
@@ -68,16 +68,15 @@ def _row(name: str, cabinet: Facts, width: int) -> str:
 
 
 def _below(facts: Facts) -> list[str]:
-    """Alarms, what is wrong, and notes, folded."""
     lines = []
     for row in facts["alarms"]:
-        who = [
+        names = [
             f"{name} (the worst of {count})" if (count or 0) > 1 else name
             for name, count in row["cabinets"].items()
         ]
-        sentence = f"{row['label']} {listed(who)}: {row['words']} {row['remedy']}"
-        first = danger.FIRST[row["danger_level"]]
-        lines += wrapped(f"!!! {first} {sentence}" if first else sentence, MARGIN)
+        sentence = f"{row['label']} {listed(names)}: {row['words']} {row['remedy']}"
+        order = danger.FIRST[row["danger_level"]]
+        lines += wrapped(f"!!! {order} {sentence}" if order else sentence, MARGIN)
     for remark in facts["wrong"]:
         lines += wrapped(f"WRONG: {remark}{'' if remark.endswith('?') else '.'}", MARGIN)
     for remark in facts["notes"]:

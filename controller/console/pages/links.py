@@ -28,43 +28,34 @@ def parts(facts: Facts) -> Parts:
     come first.
     """
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
-    about = [
-        *_advice(devices),
-        *_strangers(devices),
-        *_states(devices),
-        *_faults(devices),
-        *_notes(facts),
-    ]
-    about += [line for device in devices for line in _meter(device)] + _serials(devices)
-    about += [line for device in devices for line in _refusals(device)]
+    remarks = [*_advice(devices), *_other_units(devices), *_states(devices), *_faults(devices)]
+    if not facts["has_counters"]:
+        remarks.append("No counters: the controller has not written them yet.")
+    remarks += [line for device in devices for line in _meter(device)] + _serials(devices)
+    remarks += [line for device in devices for line in _refusals(device)]
     buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
     rows = [line for device in facts["devices"] for line in _device(device)]
-    whole = [HEADER, *rows, RULE, *buses, path, *about]
+    whole = [HEADER, *rows, RULE, *buses, path, *remarks]
     if len(whole) <= ROOM + 1:
         return pages(facts, [whole])
-    about.append(path)
-    tables = [[HEADER, *part] for part in filled(map(_device, devices), ROOM - 1 - len(about))]
-    tables[0] = about + tables[0]
+    remarks.append(path)
+    tables = [[HEADER, *part] for part in filled(map(_device, devices), ROOM - 1 - len(remarks))]
+    tables[0] = remarks + tables[0]
     rest = filled([[line] for line in buses], ROOM)
     if len(tables[-1]) + 1 + len(rest[0]) <= ROOM:
         tables[-1] += [RULE, *rest.pop(0)]
     return pages(facts, tables + rest)
 
 
-def _notes(facts: Facts) -> list[str]:
-    text = "No counters: the controller has not written them yet."
-    return [] if facts["has_counters"] else [text]
-
-
 def _device(device: Facts) -> list[str]:
     """The line of a device, or two lines if its names are too long for their columns."""
-    counted = device["counters"] or {}
+    counters = device["counters"] or {}
     numbers = (
         device["address"],
         device["state"],
         _short(device["age_ms"]),
         _short(device["late_after_ms"]),
-        *[counted.get(name, "") for name in ("sent", "timeout", "bad_reply")],
+        *[counters.get(name, "") for name in ("sent", "timeout", "bad_reply")],
     )
     name, bus = device["device"], device["bus"]
     line = COLUMNS.format(name, bus, *numbers).rstrip()
@@ -79,7 +70,6 @@ def _short(time_ms: int | None) -> str:
 
 
 def _bus(bus: Facts) -> list[str]:
-    """The line of a bus, folded if it is too long."""
     speed = "" if bus["kind"] == "tcp" else f" {bus['speed']:>7}"
     name, counts = f"BUS {bus['name']:<8} {bus['kind']}{speed}", ""
     if "state" in bus:
@@ -112,13 +102,13 @@ def _meter(device: Facts) -> list[str]:
     name, meter = device["device"], device["meter"]
     if meter is None:
         return []
-    texts, measured_ms = [], meter["refresh_ms"]
+    texts, refresh_ms = [], meter["refresh_ms"]
     if meter["differs"]:
         texts.append(
             f"another device than the profile's: {meter['differs']} differs, no value counts"
         )
-    if measured_ms is not None:
-        texts.append(f"refresh stated {meter['refresh_stated_ms']} ms, measured {measured_ms} ms")
+    if refresh_ms is not None:
+        texts.append(f"refresh stated {meter['refresh_stated_ms']} ms, measured {refresh_ms} ms")
     if meter["is_slower"]:
         least_ms = meter["refresh_least_ms"]
         texts.append(f"SLOWER THAN STATED (least {least_ms} ms): correct refresh_ms of its profile")
@@ -134,6 +124,10 @@ def _meter(device: Facts) -> list[str]:
     return folded("Meter", f"{name}: {'; '.join(texts)}.") if texts else []
 
 
+def _listed(label: str, texts: list[str], lines_max: int = 2) -> list[str]:
+    return folded(label, f"{'; '.join(texts)}.", lines_max) if texts else []
+
+
 def _refusals(device: Facts) -> list[str]:
     """Lines about why the controller does not use the values of a BMS, and why no reading of a
     converter proves that it has stopped.
@@ -142,7 +136,7 @@ def _refusals(device: Facts) -> list[str]:
     texts = [
         (label, f"{device['device']}: {reason}.") for label, reason in reasons.items() if reason
     ]
-    return [line for pair in texts for line in folded(*pair)]
+    return [line for labelled_text in texts for line in folded(*labelled_text)]
 
 
 def _faults(devices: list[Facts]) -> list[str]:
@@ -150,7 +144,7 @@ def _faults(devices: list[Facts]) -> list[str]:
     texts = [
         f"{device['device']} {', '.join(device['says'])}" for device in devices if device["says"]
     ]
-    return folded("Faults", "; ".join(texts) + ".", 2) if texts else []
+    return _listed("Faults", texts)
 
 
 def _states(devices: list[Facts]) -> list[str]:
@@ -174,16 +168,15 @@ def _states(devices: list[Facts]) -> list[str]:
         for device in devices
         if device["spent_writes"]
     ]
-    return folded("State", "; ".join(texts) + ".", 2) if texts else []
+    return _listed("State", texts)
 
 
 def _serials(devices: list[Facts]) -> list[str]:
-    """The serial numbers of devices that report one."""
     serials = [f"{device['device']} {device['serial']}" for device in devices if device["serial"]]
-    return folded("Serial", "; ".join(serials) + ".", len(serials)) if serials else []
+    return _listed("Serial", serials, len(serials))
 
 
-def _strangers(devices: list[Facts]) -> list[str]:
+def _other_units(devices: list[Facts]) -> list[str]:
     """Units whose requests get answers from another unit id."""
     texts = [
         f"{device['device']}: unit {counts['answered_by']} answers the requests to unit "
@@ -191,11 +184,8 @@ def _strangers(devices: list[Facts]) -> list[str]:
         for device in devices
         if (counts := device["counters"]) and counts["other_unit"]
     ]
-    return (
-        folded("Other", "; ".join(texts) + ". A late reply counts too; else correct unit_id.", 2)
-        if texts
-        else []
-    )
+    advice = "A late reply counts too; else correct unit_id."
+    return folded("Other", f"{'; '.join(texts)}. {advice}", 2) if texts else []
 
 
 def _advice(devices: list[Facts]) -> list[str]:

@@ -90,20 +90,19 @@ def _ways(ways: list[Facts]) -> list[str]:
 def _values(place: Facts) -> str:
     if not place["is_here"]:
         return "of another cabinet, its values are not known here"
-    rise = scaled(place["rise_ddegC_per_min"], 10)
-    sign = "+" if (place["rise_ddegC_per_min"] or 0) > 0 else ""
-    texts = [f"racks {' '.join(map(str, place['racks']))}", "hottest - C"]
+    hottest = "- C"
     if place["temperature_ddegC"] is not None:
-        where = f"rack {place['rack']} module {place['module']}"
-        texts[1] = (
-            f"hottest {scaled(place['temperature_ddegC'], 10)} C ({where}), {sign}{rise} K/min"
-        )
+        rise = scaled(place["rise_ddegC_per_min"], 10)
+        sign = "+" if (place["rise_ddegC_per_min"] or 0) > 0 else ""
+        where = f"(rack {place['rack']} module {place['module']}), {sign}{rise} K/min"
+        hottest = f"{scaled(place['temperature_ddegC'], 10)} C {where}"
+    texts = [f"racks {' '.join(map(str, place['racks']))}", f"hottest {hottest}"]
     if place["unknown_racks"]:
         texts.append(f"{place['unknown_racks']} racks unknown")
     if place["rows"]:
-        first, _, scope = place["rows"][0].partition(".rack")
+        first, _, rack_number = place["rows"][0].partition(".rack")
         more = len(place["rows"]) - 1
-        rack = f" rack {scope}" if scope else ""
+        rack = f" rack {rack_number}" if rack_number else ""
         texts.append(f"ALARM row {first}{rack}{f' and {more} more' if more else ''}")
     return ", ".join(texts)
 

@@ -20,7 +20,7 @@ from controller.system.paths import ascii_only
 ROOM = HEIGHT - 3  # number of lines between the head and the line with the part's number
 ROWS = 9  # so many first rows of the table stay together with its header
 DO = "Check that it runs: systemctl status firebreak-planner."
-DOES = {words.DISCHARGES: "discharge", words.CHARGES: "charge", words.RESTS: "rest"}
+DOES = {words.DISCHARGES: "discharge", words.CHARGES: "charge", words.IDLE: "rest"}
 COLUMNS = "{:<18} {:<9} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8}"
 HEADER = COLUMNS.format(
     "FROM .. TO", "BATTERY", "kW", "load kW", "PV kW", "grid kW", "per kWh", "kWh then"

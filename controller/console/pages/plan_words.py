@@ -7,7 +7,7 @@ site.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,14 +16,14 @@ from controller.system.worded import counted
 
 QUARTER = timedelta(minutes=15)
 W_PER_KW, H_PER_SLOT, WH_PER_KWH = 1000.0, 0.25, 1000.0
-LEAST_W = 500.0  # below this power the battery counts as idle
-LEAST_PEAK_W = 1000.0
-SHORT = 2  # if the battery is idle for at most so many quarters of an hour, a span goes on
-CHARGES, DISCHARGES, RESTS = "-+."
+IDLE_BELOW_W = 500.0  # below this power the battery counts as idle
+LOWERED_PEAK_W_MIN = 1000.0  # a sentence names no smaller effect on the highest import
+IDLE_QUARTERS_MAX = 2  # a span goes on over so many idle quarters of an hour
+CHARGES, DISCHARGES, IDLE = "-+."
 SPANS_MAX = 4  # a sentence names at most so many spans
-SMALL_PART = 0.1  # a sentence leaves out a span with less than this part of the largest energy
+ENERGY_PART_MIN = 0.1  # of the largest span; a sentence leaves out smaller spans
 CURRENCY_MAX = 8
-MEANINGS = {"holds_cap": "holds the cap before all", "trades": "earns by prices below the cap",
+HABITS = {"holds_cap": "holds the cap before all", "trades": "earns by prices below the cap",
             "told": "follows a plan of jobs", "energy_only": "earns by prices alone"}  # fmt: skip
 Row = dict[str, Any]
 
@@ -69,10 +69,13 @@ def _doing(rows: Sequence[Row]) -> str:
     idle. If a short idle time lies between two equal signs, it gets this sign too.
     """
     powers_W = [row["battery_W"] or 0.0 for row in rows]
-    signs = "".join(RESTS if abs(power_W) < LEAST_W else "-+"[power_W > 0] for power_W in powers_W)
+    signs = "".join(
+        IDLE if abs(power_W) < IDLE_BELOW_W else DISCHARGES if power_W > 0 else CHARGES
+        for power_W in powers_W
+    )
     for sign in (CHARGES, DISCHARGES):
-        for count in range(1, SHORT + 1):
-            between = rf"(?<=[{sign}])\{RESTS}{{{count}}}(?=[{sign}])"
+        for count in range(1, IDLE_QUARTERS_MAX + 1):
+            between = rf"(?<=[{sign}])\{IDLE}{{{count}}}(?=[{sign}])"
             signs = re.sub(between, sign * count, signs)
     return signs
 
@@ -110,13 +113,14 @@ def today(plan: Plan) -> str:
 def saving(plan: Plan) -> str:
     """ "Today the battery saves about 41 EUR by prices."."""
     rows = _of_today(plan)
-    now, begin = time_of(plan), time_of(rows[0]) if rows else None
-    value = saved(rows, plan["stored_Wh"]) if rows else None
-    if begin is None or value is None:
+    amount = saved(rows, plan["stored_Wh"])
+    if amount is None:
         return "What the battery saves today is not known yet."
-    since = "Today" if not begin.hour and not begin.minute else f"From {clock(begin, now)} on today"
-    verb = "saves" if value >= 0 else "costs"
-    return f"{since} the battery {verb} about {money(abs(value), plan['currency'])} by prices."
+    begin, since = time_of(rows[0]), "Today"
+    if begin.hour or begin.minute:
+        since = f"From {clock(begin, time_of(plan))} on today"
+    verb = "saves" if amount >= 0 else "costs"
+    return f"{since} the battery {verb} about {money(abs(amount), plan['currency'])} by prices."
 
 
 def peak(plan: Plan) -> str:
@@ -124,7 +128,7 @@ def peak(plan: Plan) -> str:
     rows = _of_today(plan)
     without_W = max([row["load_W"] - row["pv_W"] for row in rows], default=0.0)
     grid_W = max([row["grid_W"] for row in rows], default=0.0)
-    if without_W - grid_W < LEAST_PEAK_W:
+    if without_W - grid_W < LOWERED_PEAK_W_MIN:
         return ""
     lowered = f"{without_W / W_PER_KW:,.1f} to {kilowatt(grid_W)}"
     return f"It lowers the highest import of this time from {lowered}."
@@ -136,17 +140,18 @@ def _of_today(plan: Plan) -> list[Row]:
     first = time_of(slots[0]) if slots else None
     measured = [row for row in ordered(plan["actual"]) if first is None or time_of(row) < first]
     day, quarters = time_of(plan).date(), list[Row]()
+    needed = "load_W", "pv_W", "grid_W", "price_per_kWh", "stored_Wh"
     for row in reversed([*measured, *slots]):
         if time_of(row).date() == day:
-            if quarters and time_of(quarters[-1]) - time_of(row) != QUARTER or not _is_known(row):
+            has_gap = quarters and time_of(quarters[-1]) - time_of(row) != QUARTER
+            if has_gap or not _is_known(row, *needed):
                 break
             quarters.append(row)
     return quarters[::-1]
 
 
-def _is_known(row: Row) -> bool:
-    names = "load_W", "pv_W", "grid_W", "price_per_kWh", "stored_Wh"
-    return None not in [row[name] for name in names]
+def _is_known(row: Row, *keys: str) -> bool:
+    return None not in [row[key] for key in keys]
 
 
 def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
@@ -157,20 +162,20 @@ def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
         stored_Wh, rows = rows[0]["stored_Wh"], rows[1:]
     if not rows or stored_Wh is None:
         return None
-    paid = [
+    saved_rates = [
         row["price_per_kWh"] * (max(0.0, row["load_W"] - row["pv_W"]) - max(0.0, row["grid_W"]))
         for row in rows
     ]
     mean = math.fsum(row["price_per_kWh"] for row in rows) / len(rows)
     gained_kWh = (rows[-1]["stored_Wh"] - stored_Wh) / WH_PER_KWH
-    return math.fsum(paid) * H_PER_SLOT / W_PER_KW + gained_kWh * mean
+    return math.fsum(saved_rates) * H_PER_SLOT / W_PER_KW + gained_kWh * mean
 
 
 def next_spans(plan: Plan) -> str:
     """ "It charges from 02:00 to 04:15 and discharges from 17:00 to 20:30."."""
     now = time_of(plan)
-    upcoming = [span for span in spans(plan["slots"]) if span.does != RESTS and span.end > now]
-    least_W = SMALL_PART * max(map(_size_W, upcoming), default=0.0)
+    upcoming = [span for span in spans(plan["slots"]) if span.does != IDLE and span.end > now]
+    least_W = ENERGY_PART_MIN * max(map(_size_W, upcoming), default=0.0)
     ahead = [span for span in upcoming if _size_W(span) >= least_W]
     if not plan["slots"]:
         return "There is no plan yet."
@@ -184,10 +189,10 @@ def next_spans(plan: Plan) -> str:
             begin = f"from {clock(span.begin, now)} to "
             end = clock(span.end, max(now, span.begin))
         mean = span.mean("battery_W")
-        own = f" with {kilowatt(abs(mean))}" if mean is not None else ""
+        power_text = f" with {kilowatt(abs(mean))}" if mean is not None else ""
         is_same = index and ahead[index - 1].does == span.does
         verb = "again" if is_same else verb
-        parts.append(f"{verb} {begin}{end}{own}")
+        parts.append(f"{verb} {begin}{end}{power_text}")
     *first, last = parts
     return f"It {', '.join(first)}{', then ' if first else ''}{last}."
 
@@ -199,32 +204,40 @@ def _size_W(span: Span) -> float:
 def month(plan: Plan) -> list[tuple[str, str]]:
     """(label, sentence) for each figure of the month so far, such as the cost and the peak."""
     facts, currency = plan["month"], plan["currency"]
-    since = time_of(facts, "since")
-    cost, without = facts["cost"], facts["cost_without"]
-    sentences: list[tuple[str, Callable[[], str], Sequence[Any]]] = [
-        ("Cost", lambda: (
+    since, sentences = time_of(facts, "since"), dict[str, str]()
+    if _is_known(facts, "cost", "cost_without"):
+        cost, cost_without = facts["cost"], facts["cost_without"]
+        sentences["Cost"] = (
             f"since {since.day} {since:%B}: {money(cost, currency)}, without battery "
-            f"{money(without, currency)}: {money(abs(without - cost), currency)} "
-            f"{'saved' if cost <= without else 'more'}."), (cost, without)),
-        ("Peak", lambda: (
+            f"{money(cost_without, currency)}: {money(abs(cost_without - cost), currency)} "
+            f"{'saved' if cost <= cost_without else 'more'}."
+        )
+    if _is_known(facts, "peak_W", "peak_without_W"):
+        sentences["Peak"] = (
             f"highest billed import {kilowatt(facts['peak_W'])}, without battery "
-            f"{kilowatt(facts['peak_without_W'])}."), (facts["peak_W"], facts["peak_without_W"])),
-        ("Share", lambda: (
+            f"{kilowatt(facts['peak_without_W'])}."
+        )
+    if _is_known(facts, "share_permille", "share_days"):
+        sentences["Share"] = (
             f"{facts['share_permille'] / 10:.0f} % of what a plan that knows the future saves, in "
-            f"the last {counted(facts['share_days'], 'day')}."),
-         (facts["share_permille"], facts["share_days"])),
-        ("Error", lambda: (
+            f"the last {counted(facts['share_days'], 'day')}."
+        )
+    if _is_known(facts, "forecast_error_W", "yesterday_error_W"):
+        sentences["Error"] = (
             f"forecast of the load {kilowatt(facts['forecast_error_W'])} on average; yesterday's "
-            f"load as a forecast {kilowatt(facts['yesterday_error_W'])}."),
-         (facts["forecast_error_W"], facts["yesterday_error_W"])),
-        ("Later", lambda: (
+            f"load as a forecast {kilowatt(facts['yesterday_error_W'])}."
+        )
+    if facts["yielded_kWh"] and _is_known(facts, "yielded_h"):
+        sentences["Later"] = (
             f"{facts['yielded_kWh']:,.0f} kWh that the load gets later: it was lowered on request "
-            f"in {facts['yielded_h']:.1f} h."), (facts["yielded_kWh"] or None, facts["yielded_h"])),
-        ("CO2", lambda: (
+            f"in {facts['yielded_h']:.1f} h."
+        )
+    if _is_known(facts, "CO2_kg", "CO2_without_kg"):
+        sentences["CO2"] = (
             f"{facts['CO2_kg']:,.0f} kg of the import, without battery "
-            f"{facts['CO2_without_kg']:,.0f} kg."), (facts["CO2_kg"], facts["CO2_without_kg"])),
-    ]  # fmt: skip
-    return [(label, sentence()) for label, sentence, needs in sentences if None not in needs]
+            f"{facts['CO2_without_kg']:,.0f} kg."
+        )
+    return list(sentences.items())
 
 
 def shadows(plan: Plan) -> list[tuple[str, str, str]]:
@@ -232,12 +245,14 @@ def shadows(plan: Plan) -> list[tuple[str, str, str]]:
     battery in the hours of this month, computed for comparison.
     """
     shadow_rows, currency = plan["month"]["shadows"], plan["currency"]
-    own = next((shadow["cost"] for shadow in shadow_rows if shadow["name"] == "as run"), None)
+    real_cost = next((shadow["cost"] for shadow in shadow_rows if shadow["name"] == "as run"), None)
     rows = []
     for shadow in shadow_rows:
         cost = shadow["cost"]
-        is_own = None in (cost, own) or shadow["name"] == "as run"
-        more = "" if is_own else f"{cost - own:+,.{0 if abs(cost - own) >= 10 else 2}f}"
+        more = ""
+        if None not in (cost, real_cost) and shadow["name"] != "as run":
+            difference = cost - real_cost
+            more = f"{difference:+,.{0 if abs(difference) >= 10 else 2}f}"
         rows.append((shadow["name"].replace("_", " "), money(cost, currency), more))
     return rows
 
@@ -247,32 +262,34 @@ def state(plan: Plan) -> list[tuple[str, str]]:
     schedule that the planner has sent.
     """
     now = time_of(plan)
-    made_at = clock(time_of(plan, "made_at"), now) if plan["made_at"] else None
-    habit = MEANINGS.get(plan["habit"] or "", "")
-    head = f"made at {made_at}, next at" if made_at else "none is made yet, next try at"
-    plan_words = f"{head} {clock(time_of(plan, 'next_at'), now)}; it {habit}."
-    if not habit:
-        plan_words = f"{head} {clock(time_of(plan, 'next_at'), now)}."
+    made_text = "none is made yet, next try at"
+    if plan["made_at"]:
+        made_text = f"made at {clock(time_of(plan, 'made_at'), now)}, next at"
+    made_text += f" {clock(time_of(plan, 'next_at'), now)}"
+    if habit := HABITS.get(plan["habit"] or ""):
+        made_text += f"; it {habit}"
     stored, full = [number(plan[key], WH_PER_KWH, "kWh", 0) for key in ("stored_Wh", "full_Wh")]
     cap = f"import at most {kilowatt(plan['cap_W'])}; {stored} of {full} are stored."
-    lines = [("Plan", plan_words), ("Cap", cap)]
+    lines = [("Plan", f"{made_text}."), ("Cap", cap)]
     sent = plan["sent"]
     if sent:
         text = f"{sent['text']} ({sent['code']})" if sent["text"] else sent["code"]
         lines.append(("Sent", f"at {clock(time_of(sent), now)}: {text}"))
-    return lines + [("Actual", text) for text in (differs(plan),) if text]
+    if text := differs(plan):
+        lines.append(("Actual", text))
+    return lines
 
 
 def differs(plan: Plan) -> str:
     """How far today's import was from the plan. "" if this is unknown."""
-    today = time_of(plan).date()
-    off_W = {
+    day = time_of(plan).date()
+    errors_W = {
         time_of(row): abs(row["grid_W"] - row["planned_grid_W"])
         for row in ordered(plan["actual"])
-        if None not in (row["grid_W"], row["planned_grid_W"]) and time_of(row).date() == today
+        if _is_known(row, "grid_W", "planned_grid_W") and time_of(row).date() == day
     }
-    if not off_W:
+    if not errors_W:
         return ""
-    worst = max(off_W, key=lambda moment: off_W[moment])
-    mean, most = kilowatt(math.fsum(off_W.values()) / len(off_W)), kilowatt(off_W[worst])
+    worst = max(errors_W, key=lambda moment: errors_W[moment])
+    mean, most = kilowatt(math.fsum(errors_W.values()) / len(errors_W)), kilowatt(errors_W[worst])
     return f"today's import was {mean} off the plan, at most {most} at {worst:%H:%M}."

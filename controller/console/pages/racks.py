@@ -20,9 +20,9 @@ def parts(facts: Facts) -> Parts:
     starts = range(0, len(racks), PER_PAGE)
     if len(starts) < 2:
         return [_part(facts, racks, [])]
-    order, note = worst_first(racks), f"of {len(starts)}, worst first."
+    ranked, note = worst_first(racks), f"of {len(starts)}, worst first."
     return [
-        _part(facts, order[start : start + PER_PAGE], [f"Page {number} {note}"])
+        _part(facts, ranked[start : start + PER_PAGE], [f"Page {number} {note}"])
         for number, start in enumerate(starts, 1)
     ]
 
@@ -54,7 +54,7 @@ def line(rack: Facts) -> str:
 def _detail(rack: Facts) -> list[str]:
     charge, discharge = [scaled(rack[f"{way}_current_mA_max"], 1000) for way in _WAYS]
     hottest = f", hottest module {rack['hottest_module']}" if rack["hottest_module"] else ""
-    out = folded(
+    lines = folded(
         f"Rack {rack['rack']}",
         f"{scaled(rack['rack_voltage_mV'], 1000)} V, BMS allows {charge} A charge, {discharge} A "
         f"discharge; cell spread {scaled(rack['spread_mV'], 1, 0)} mV{hottest}; "
@@ -64,6 +64,6 @@ def _detail(rack: Facts) -> list[str]:
     )
     if rack["bms_fault_bits"]:
         bits = f"{rack['bms_fault_bits']:#x}"
-        out += folded("", f"Its BMS reports fault bits {bits}; page Links names them.", 1)
+        lines += folded("", f"Its BMS reports fault bits {bits}; page Links names them.", 1)
     rows = [name.partition(".")[0] for name in rack["standing"]]
-    return [*out, f"{'':7}rows: {', '.join(rows)}"] if rows else out
+    return [*lines, f"{'':7}rows: {', '.join(rows)}"] if rows else lines

@@ -16,13 +16,13 @@ from controller.console.pages.text import (
     fitting,
     head,
     kilowatt,
-    last,
+    last_line,
     moment,
     page,
+    reset_command,
     scaled,
     spread,
     standby,
-    typed,
 )
 from controller.state.base import Facts
 from controller.state.racks import worst_first
@@ -75,7 +75,7 @@ def parts(facts: Facts) -> list[list[str]]:
     below = [*_racks(facts["racks"]), RULE, *_foot(facts)]
     bands = _bands(facts["bands"]) if "bands" in facts else []
     has_room = len(above) + len(bands) + len(below) <= HEIGHT
-    return [page([*above, *bands * has_room, *below])]
+    return [page([*above, *(bands if has_room else []), *below])]
 
 
 def _safety(facts: Facts) -> list[str]:
@@ -128,9 +128,9 @@ def _first(texts: list[str], wrong: list[str]) -> str:
 def _rows(facts: Facts) -> list[str]:
     """Lines about the most dangerous active or latched rows, with the number of the others."""
     order, lines = facts["standing"], []
-    for place, row in enumerate(order[:ROWS_SHOWN], 1):
+    for position, row in enumerate(order[:ROWS_SHOWN], 1):
         end = f"; since {moment(row['began_ms'], facts)}, {row['reset']} reset"
-        if place == ROWS_SHOWN < len(order):
+        if position == ROWS_SHOWN < len(order):
             end += f" (+{len(order) - ROWS_SHOWN}: alarms)"
         begin = f" ! row {row['stage']:<4}"
         name = f"{row['reason']['name']}, {row['where']}"
@@ -148,13 +148,12 @@ def _power(facts: Facts) -> list[str]:
     load_W, load = facts["load_W"], around.unknown(facts, "load")
     if load_W is not None:
         load = f"{kilowatt(load_W)} kW"
-    asked = facts["request"]
-    by = [reason["name"] for reason in (asked["base_reason"], asked["fast_reason"]) if reason]
-    asked = f"{directed(facts['request_W'])} by {' + '.join(by)}" if by else "nothing"
+    by = [reason["name"] for reason in causes.request_reasons(facts["request"])]
+    request = f"{directed(facts['request_W'])} by {' + '.join(by)}" if by else "nothing"
     return [
         f"BATTERY  {battery:<20}GRID  {grid:<22}LOAD  {load}",
         *around.site(facts["site"]),
-        spread(f"ASKED    {asked}", f"SET-POINT  {directed(facts['setpoint_W'])}"),
+        spread(f"ASKED    {request}", f"SET-POINT  {directed(facts['setpoint_W'])}"),
         _limit(facts),
         _can_do(facts),
         *_hints(facts),
@@ -196,18 +195,19 @@ def _hints(facts: Facts) -> list[str]:
     if not facts["sources"]:
         return ["HINT     no source is configured"]
     binds = facts["binding_sources"]
-    order = sorted(facts["hints"], key=lambda entry: entry["source"] not in binds.values())
+    order = sorted(facts["hints"], key=lambda hint: hint["source"] not in binds.values())
     texts = [f"{causes.hint(entry)}, {causes.then(entry)}" for entry in order]
     texts += [causes.slot(facts["schedule"])] if facts["schedule"] else []
     texts += [causes.notice(notice) for notice in facts["notices"]]
     if not texts:
         return [f"HINT     none in force ({len(facts['sources'])} sources)"]
-    out = [
-        f"{'HINT' if not place else '':<9}{text}" for place, text in enumerate(texts[:HINTS_SHOWN])
+    lines = [
+        f"{'HINT' if not position else '':<9}{text}"
+        for position, text in enumerate(texts[:HINTS_SHOWN])
     ]
     if len(texts) > HINTS_SHOWN:
-        out[-1] += f"; {len(texts) - HINTS_SHOWN} more"
-    return out
+        lines[-1] += f"; {len(texts) - HINTS_SHOWN} more"
+    return lines
 
 
 def _bands(bands: Facts) -> list[str]:
@@ -239,19 +239,19 @@ def _racks(racks: list[Facts]) -> list[str]:
 
 
 def _foot(facts: Facts) -> list[str]:
-    links = sorted(facts["links"].items(), key=lambda pair: pair[1] == "ok")  # not ok first
+    link_states = sorted(facts["links"].items(), key=lambda pair: pair[1] == "ok")  # not ok first
     log, due = f"LOG      {_log(facts)}", _due(facts)
     lines = [fitting(log, f"   DUE {', '.join(due[:count])}") for count in range(len(due), 0, -1)]
-    line = next((candidate for candidate in lines if candidate != log), log)
-    command = typed(facts["reset"])
+    log_line = next((candidate for candidate in lines if candidate != log), log)
+    command = reset_command(facts["reset"])
     if len(facts["standing"]) > ROWS_SHOWN or facts["channel_b"]:
         # A reset must not clear a row that the operator has not seen.
         command = command and "firebreak alarms"
     return [
-        fitting(around.links(links), f"  path {facts['path_delay']['used_ms']} ms"),
+        fitting(around.links(link_states), f"  path {facts['path_delay']['used_ms']} ms"),
         _loop(facts),
-        line,
-        last(command),
+        log_line,
+        last_line(command),
     ]
 
 
@@ -266,17 +266,16 @@ def _due(facts: Facts) -> list[str]:
 
 def _dated(facts: Facts, tests: Facts | None) -> list[str]:
     calibration_d = facts["gas_calibration_d"]
-    gas = f"gas calibration {calibration(calibration_d)}"
+    gas_text = f"gas calibration {calibration(calibration_d)}"
     if not tests or not tests["summary"]:
-        return [gas]
+        return [gas_text]
     row = None if tests["wrong"] or tests["replacing"] else nearest(tests["rows"])
-    test_d = (
-        row["days_left"] if row else 0
-    )  # 0: a damaged ledger or an open replacement is more urgent than any date
+    # A damaged ledger or an open replacement is more urgent than any date.
+    test_d = row["days_left"] if row else 0
     if calibration_d is not None and calibration_d <= test_d:
-        return [gas, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]
+        return [gas_text, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]
     is_near = calibration_d is None or calibration_d <= LIMITS_D[0]
-    return [tests["summary"], *([gas] if is_near else [])]
+    return [tests["summary"], *([gas_text] if is_near else [])]
 
 
 def _loop(facts: Facts) -> str:

@@ -16,7 +16,7 @@ from safety import signals
 WIDTH, HEIGHT = 79, 23
 RULE = "-" * WIDTH
 MARGIN = 7
-LABEL_MARGIN = 12  # of lines with a label
+LABEL_MARGIN = 12  # columns for a label and the blanks after it
 MORE = "..."
 CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # larger than any limit
@@ -152,19 +152,19 @@ def contradicted(facts: Facts) -> str:
 
 def head(facts: Facts) -> list[str]:
     """The first two lines of every page. In danger, the second line says what to do first."""
-    last = f"{no_answer.LAST_STATE}: LAST STATE"
-    state = facts["state"].upper() if facts.get("is_live", True) else last
+    last_state = f"{no_answer.LAST_STATE}: LAST STATE"
+    state = facts["state"].upper() if facts.get("is_live", True) else last_state
     if facts.get("locked_out_by"):
         state += f", LOCKED OUT BY {facts['locked_out_by']}"
     elif facts.get("test_left_ms") is not None:
         state += f", TEST, {-(-facts['test_left_ms'] // 1000)} s left"
     if is_mode_shown(facts):
         state += f", {facts['mode']['name'].upper()}"
-    moment = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
-    middle = WIDTH - len(moment) - 2
+    time = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
+    middle = WIDTH - len(time) - 2
     danger = facts.get("danger", {}).get("words")
     line = f"!!! {danger} ".ljust(WIDTH, "!") if danger else RULE
-    return [spread(spread(facts["cabinet"], state, middle), moment), line]
+    return [spread(spread(facts["cabinet"], state, middle), time), line]
 
 
 def checklist(start: Facts) -> str:
@@ -187,22 +187,22 @@ def standby(start: Facts) -> str:
         "store": "the store keeps failing",
         "sign test": "a sign test was due",
     }
-    why = texts.get(cause["why"], "a person stopped it")
+    reason = texts.get(cause["why"], "a person stopped it")
     held = start["sign_held"]
     if held:
         units = f"unit {', '.join(map(str, held))}" if len(held) < 4 else f"{len(held)} units"
         return f"the sign test of {units} comes first (firebreak test sign)"
-    return f"{why}: start it (firebreak start)"
+    return f"{reason}: start it (firebreak start)"
 
 
-def typed(reset: Facts) -> str | None:
+def reset_command(reset: Facts) -> str | None:
     """The command that resets the rows on a page. If it needs the key first, words that say so.
     None if no row needs a reset.
     """
     return reset["command"] or (reset["code"] and TURN_KEY)
 
 
-def last(command: str | None) -> str:
+def last_line(command: str | None) -> str:
     """The last line of a page, with the command that resets its alarms."""
     return spread(CELLS, f"To reset: {command}") if command else CELLS
 

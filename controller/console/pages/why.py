@@ -53,7 +53,9 @@ def _answer(facts: Facts) -> list[str]:
         shown, cause = _reason_shown(facts)
         if shown is None:
             return [first, "Nothing holds it back."]
-        direction = " and ".join(_forbidden(facts["limits"]))
+        limits = facts["limits"]
+        forbidden = [name for end, name in DIRECTIONS.items() if limits[f"{end}_W"] == 0]
+        direction = " and ".join(forbidden)
         direction = NO_POWER.get(direction, f"No {direction} is permitted")
         return [first, f"{direction}: {causes.short(shown, cause)}."]
     held_W, request_W, setpoint_W = facts["held_back_W"], facts["request_W"], facts["setpoint_W"]
@@ -62,71 +64,66 @@ def _answer(facts: Facts) -> list[str]:
     return [first, f"{moved} by {causes.short(binding, facts['cause'])}."]
 
 
-def _row(step: str, text: str, bounds: str, leaves_W: int | None, acts: bool = False) -> str:
+def _row(step: str, text: str, bounds: str, leaves_W: int | None, is_binding: bool = False) -> str:
     leaves = kilowatt(leaves_W) if leaves_W is not None else ""
-    return " " + COLUMNS.format(step, text[:37], bounds, leaves, " <<" if acts else "")
+    return " " + COLUMNS.format(step, text[:37], bounds, leaves, " <<" if is_binding else "")
 
 
 def _table(facts: Facts) -> list[str]:
     binding = facts["binding"]
-    acting = next(
+    binding_step = next(
         (name for name in ("limits", "obligations", "ramp", "caps") if facts[name]["acted"]), None
     )
-    ramp = facts["ramp"]
+    ramp, interlocks = facts["ramp"], "no interlock row is active"
+    if facts["standing_count"]:
+        interlocks = f"{counted(facts['standing_count'], 'row')} active or latched: alarms"
     return [
         " " + COLUMNS.format("step", "what acts", "from .. to kW", "result", ""),
         *_request(facts),
-        *_bounded("caps", facts["caps"], binding if acting == "caps" else None),
+        *_bounded("caps", facts["caps"], binding if binding_step == "caps" else None),
         _row(
             "ramp",
             "R501 set-point ramp" if ramp["acted"] else "not acting",
             interval(ramp["low_W"], ramp["high_W"]),
             ramp["leaves_W"],
-            acting == "ramp",
+            binding_step == "ramp",
         ),
-        *_obligations(facts, binding if acting == "obligations" else None),
-        *_bounded("limits", facts["limits"], binding if acting == "limits" else None),
-        _row("", _interlocks(facts), "", None),
+        *_obligations(facts, binding if binding_step == "obligations" else None),
+        *_bounded("limits", facts["limits"], binding if binding_step == "limits" else None),
+        _row("", interlocks, "", None),
     ]
 
 
 def _request(facts: Facts) -> list[str]:
     """A line for each part of the request. The last line also has the sum of the parts."""
-    asked = facts["request"]
-    parts = [(_asker(asked), asked["base_W"])] if asked["base_reason"] else []
-    parts += [(asked["fast_reason"]["name"], asked["fast_W"])] if asked["fast_reason"] else []
-    if len(parts) < 2:
-        return [_row("request", parts[0][0] if parts else "none", "", facts["request_W"])]
-    return [
-        _row("request", parts[0][0], kilowatt(parts[0][1]), None),
-        _row("", parts[1][0], kilowatt(parts[1][1]), facts["request_W"]),
-    ]
+    request, fast = facts["request"], facts["request"]["fast_reason"]
+    if request["base_reason"] and fast:
+        return [
+            _row("request", _asker(request), kilowatt(request["base_W"]), None),
+            _row("", fast["name"], kilowatt(request["fast_W"]), facts["request_W"]),
+        ]
+    asker = fast["name"] if fast else "none"
+    asker = _asker(request) if request["base_reason"] else asker
+    return [_row("request", asker, "", facts["request_W"])]
 
 
-def _asker(asked: Facts) -> str:
+def _asker(request: Facts) -> str:
     """The source of the request, and the power for which this source asks."""
-    cause = asked["base_cause"]
-    entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
-    texts = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
+    reason, cause = request["base_reason"], request["base_cause"]
     if cause and cause["kind"] == "schedule":
-        return causes.short(asked["base_reason"], cause)
-    return texts[0] if texts else asked["base_reason"]["name"]
-
-
-def _interlocks(facts: Facts) -> str:
-    count = facts["standing_count"]
-    if not count:
-        return "no interlock row is active"
-    return f"{counted(count, 'row')} active or latched: alarms"
+        return causes.short(reason, cause)
+    if cause and cause["kind"] == "hint" and cause["hints"]:
+        hint = cause["hints"][0]
+        return f"{hint['source']} asks {kilowatt(hint['value_W'])} kW"
+    return str(reason["name"])
 
 
 def _bounded(step: str, limits: Facts, binding: Facts | None) -> list[str]:
     """Lines about an interval, with the reason of each end. The binding reason comes first."""
-    low, high = limits["low_reason"], limits["high_reason"]
     named = [
-        (reason, cause)
-        for reason, cause in ((low, limits["low_cause"]), (high, limits["high_cause"]))
-        if reason
+        (limits[f"{end}_reason"], limits[f"{end}_cause"])
+        for end in ("low", "high")
+        if limits[f"{end}_reason"]
     ]
     if binding:
         named.sort(key=lambda pair: pair[0]["code"] != binding["code"])
@@ -142,52 +139,55 @@ def _obligations(facts: Facts, binding: Facts | None) -> list[str]:
         text = "none" if obligations["is_known"] else "ignored: no fresh reading of the grid meter"
         text = "none: off the grid" if facts["is_off_grid"] else text
         return [_row("obligations", text, "", obligations["leaves_W"])]
-    out = []
-    for place, obligation in enumerate(obligations["standing"]):
+    lines = []
+    for position, obligation in enumerate(obligations["standing"]):
         codes = obligation["low_reason"]["code"], obligation["high_reason"]["code"]
-        acts = binding is not None and binding["code"] in codes
-        out.append(
+        is_binding = binding is not None and binding["code"] in codes
+        lines.append(
             _row(
-                "obligations" if not place else "",
-                _obligation(obligation, binding if acts else None),
+                "obligations" if not position else "",
+                _obligation(obligation, binding if is_binding else None),
                 interval(obligation["low_W"], obligation["high_W"]),
                 obligation["leaves_W"],
-                acts,
+                is_binding,
             )
         )
-    return out
+    return lines
 
 
-def _obligation(duty: Facts, binding: Facts | None) -> str:
-    met = ", met" if duty["is_met"] else ", NOT MET"
-    if duty["rank"] == "grid_connection" and not binding:
-        return f"{duty['low_reason']['label']} {duty['high_reason']['label']} grid connection{met}"
-    named = binding or (duty["low_reason"] if duty["low_W"] > -ANY_W else duty["high_reason"])
-    if duty["cause"] and duty["cause"].get("hints"):
-        return causes.short(named, duty["cause"])
-    return f"{named['label']} {named['name']}{met}"
+def _obligation(obligation: Facts, binding: Facts | None) -> str:
+    met_text = ", met" if obligation["is_met"] else ", NOT MET"
+    if obligation["rank"] == "grid_connection" and not binding:
+        labels = f"{obligation['low_reason']['label']} {obligation['high_reason']['label']}"
+        return f"{labels} grid connection{met_text}"
+    named = binding or (
+        obligation["low_reason"] if obligation["low_W"] > -ANY_W else obligation["high_reason"]
+    )
+    if obligation["cause"] and obligation["cause"].get("hints"):
+        return causes.short(named, obligation["cause"])
+    return f"{named['label']} {named['name']}{met_text}"
 
 
 def _units(facts: Facts) -> list[str]:
-    many = len(facts["units"]) > 1
-    out = []
+    is_several = len(facts["units"]) > 1
+    lines = []
     for unit in facts["units"][:UNITS_SHOWN]:
-        name = f"PCS {unit['unit']} " if many else ""
+        name = f"PCS {unit['unit']} " if is_several else ""
         sent = "nothing sent yet" if unit["sent_W"] is None else f"sent {kilowatt(unit['sent_W'])}"
         sent = "standby: part load" if unit["is_resting"] else sent
-        out.append(
+        lines.append(
             f" {name}{sent}   PCS read back {kilowatt(unit['read_back_W'])}"
             f" ({age(unit['read_back_age_ms'])})   measured {kilowatt(unit['measured_W'])}"
             f" ({age(unit['measured_age_ms'])})"
         )
         if unit["own_state"]:
-            out.append(f" {name}The converter's own state is {unit['own_state']}: page links.")
+            lines.append(f" {name}The converter's own state is {unit['own_state']}: page links.")
         if refused := unit["refused"]:
             sentence = f"{refused['label']} {refused['name']}. {refused['sentence']}"
-            out += folded(f"PCS {unit['unit']}", sentence, 1 if many else 2)
+            lines += folded(f"PCS {unit['unit']}", sentence, 1 if is_several else 2)
     if len(facts["units"]) > UNITS_SHOWN:
-        out.append(f" and {len(facts['units']) - UNITS_SHOWN} more converters (--json shows all)")
-    return out
+        lines.append(f" and {len(facts['units']) - UNITS_SHOWN} more converters (--json shows all)")
+    return lines
 
 
 def _cause(facts: Facts, room: int) -> list[str]:
@@ -206,20 +206,20 @@ def _cause(facts: Facts, room: int) -> list[str]:
 
 
 def _notes(facts: Facts) -> list[str]:
-    out: list[str] = []
+    lines: list[str] = []
     if is_mode_shown(facts):
         mode = facts["mode"]
-        out += folded("Mode", f"{mode['label']} {mode['name']}. {mode['sentence']}", 2)
+        lines += folded("Mode", f"{mode['label']} {mode['name']}. {mode['sentence']}", 2)
     for contradiction in facts.get("contradicted", ())[:1]:
         wrong = contradiction["reason"]
-        out += folded("Wrong", f"{contradicted(facts)}. {wrong['sentence']} {wrong['remedy']}", 3)
+        lines += folded("Wrong", f"{contradicted(facts)}. {wrong['sentence']} {wrong['remedy']}", 3)
     if swings := facts["range"]:
-        share, load_W = f"{swings['share_permille'] / 10:.0f} %", kilowatt(swings["load_W"])
+        share, load_kW = f"{swings['share_permille'] / 10:.0f} %", kilowatt(swings["load_W"])
         allowed = f"range_5s_W_max is {kilowatt(swings['allowed_W'])} kW"
-        out += folded("Range", f"Follows {share} of swings of {load_W} kW in 5 s: {allowed}.")
+        lines += folded("Range", f"Follows {share} of swings of {load_kW} kW in 5 s: {allowed}.")
     if facts["short_W"]:
         short = facts["short_reason"]
-        out += folded(
+        lines += folded(
             "Short",
             f"{kilowatt(facts['short_W'])} kW too little to meet {short['label']} {short['name']}.",
             1,
@@ -227,18 +227,16 @@ def _notes(facts: Facts) -> list[str]:
     schedule, (shown, cause) = facts.get("schedule"), _reason_shown(facts)
     named = cause if shown else facts["request"]["base_cause"]
     if schedule and (named is None or named["kind"] != "schedule"):
-        out += folded("Slot", causes.slot_bounds(schedule), 2)
+        lines += folded("Slot", causes.slot_bounds(schedule), 2)
     if facts["differs"]:
-        out += folded("Note", "Another version wrote this journal: the numbers may be wrong.", 1)
-    return out
+        lines += folded("Note", "Another version wrote this journal: the numbers may be wrong.", 1)
+    return lines
 
 
 def _asked(request: Facts) -> list[str]:
     """The text about the cause if no limit binds. It explains the request."""
-    named = [reason for reason in (request["base_reason"], request["fast_reason"]) if reason]
-    text = " ".join(
-        [causes.sentences(request["base_cause"])] + [reason["sentence"] for reason in named]
-    ).strip()
+    sentences = [reason["sentence"] for reason in causes.request_reasons(request)]
+    text = " ".join([causes.sentences(request["base_cause"]), *sentences]).strip()
     return folded("Cause", text, CAUSE_LINES) if text else []
 
 
@@ -251,11 +249,6 @@ def _else(facts: Facts, lines_max: int) -> list[str]:
         text + (f", by {following['label']} {following['name']}." if following else "."),
         lines_max,
     )
-
-
-def _forbidden(limits: Facts) -> list[str]:
-    """The directions in which the limits leave no power."""
-    return [direction for end, direction in DIRECTIONS.items() if limits[f"{end}_W"] == 0]
 
 
 def _reason_shown(facts: Facts) -> tuple[Facts | None, Facts | None]:

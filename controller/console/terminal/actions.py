@@ -12,7 +12,7 @@ from functools import partial
 from typing import IO, cast
 
 from controller.console import run_words
-from controller.console.terminal.view import Seen
+from controller.console.terminal.view import ShownAlarms
 from controller.core.image import PEER_EMPTY
 from controller.run import answer_words, operator_client, operator_commands
 from controller.store import durable, spool
@@ -21,8 +21,8 @@ from controller.system.paths import why
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
-START = ": start it with G"
-_BYTES_MAX = 1000
+START_WITH_G = ": start it with G"
+ACKNOWLEDGEMENT_BYTES_MAX = 1000
 OUTPUT_BYTES_MAX = 2000
 
 
@@ -46,7 +46,7 @@ class Actions:
             return f" NOT RECORDED: {error.strerror or error}"
         return ""
 
-    def reset(self, now_us: int, who: str, seen: Seen, with_key: bool) -> str:
+    def reset(self, now_us: int, who: str, seen: ShownAlarms, with_key: bool) -> str:
         """Reset the causes that the person saw."""
         kind = operator_commands.KEY_RESET if with_key else operator_commands.REMOTE_RESET
         try:
@@ -55,7 +55,7 @@ class Actions:
         except OSError as error:
             outcome, advice = f"not sent, {error.strerror or error}", ""
         way = "key" if with_key else "remote"
-        text = f"{way} reset of {seen.words} ({_numbers(*seen.causes)}): {outcome}"
+        text = f"{way} reset of {seen.text} ({_numbers(*seen.causes)}): {outcome}"
         return f"Reset: {outcome}{advice}.{self.note(now_us, 'RESET', who, text)}"
 
     def lock_out(self, now_us: int, who: str, is_locked: bool) -> str:
@@ -63,13 +63,15 @@ class Actions:
         send = partial(operator_client.lock_out, self._socket, who, is_locked)
         if is_locked:
             return self._ask(now_us, who, "Lock-out", "LOCK", send)
-        return self._ask(now_us, who, "End of the lock-out", "UNLOCK", send, lambda: START)
+        return self._ask(now_us, who, "End of the lock-out", "UNLOCK", send, lambda: START_WITH_G)
 
     def approve(self, now_us: int, who: str, code: int) -> str:
         """Approve the changes with this code in this person's name."""
         send = partial(operator_client.approve, self._socket, who, code)
         about = f"{code:08X}: "
-        return self._ask(now_us, who, "Approval", "APPROVE", send, lambda: START, about=about)
+        return self._ask(
+            now_us, who, "Approval", "APPROVE", send, lambda: START_WITH_G, about=about
+        )
 
     def start(self, now_us: int, who: str) -> str:
         """Start the cabinet."""
@@ -111,22 +113,24 @@ class Actions:
             outcome = f"not sent, {why(error)}"
         return f"{name}: {outcome}.{self.note(now_us, code, who, about + outcome)}"
 
-    def acknowledge(self, now_us: int, who: str, seen: Seen) -> str:
+    def acknowledge(self, now_us: int, who: str, seen: ShownAlarms) -> str:
         """Show on all consoles that this person has seen this alarm."""
         content = {"who": who, "where": self._where, "causes": seen.causes}
-        noted = self.note(now_us, "ACK", who, f"has seen {seen.words}")
+        noted = self.note(now_us, "ACK", who, f"has seen {seen.text}")
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         try:
             durable.put(path, ".new", [json.dumps(content).encode("ascii")], 0o600)
         except OSError as error:
             return f"Not acknowledged: {error.strerror}.{noted}"
-        return f"Acknowledged: {seen.words}.{noted}"
+        return f"Acknowledged: {seen.text}.{noted}"
 
     def acknowledged(self, alarm: tuple[int, ...] | None) -> str | None:
         """A line with the person who has acknowledged these causes, or None."""
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            content = json_text.loads(regular_file.read(path, _BYTES_MAX).decode("ascii"))
+            content = json_text.loads(
+                regular_file.read(path, ACKNOWLEDGEMENT_BYTES_MAX).decode("ascii")
+            )
             if alarm == tuple(content["causes"]):
                 return spool.plain(
                     f"ACK    {content['who']} at {content['where']} has seen this alarm."

@@ -59,35 +59,36 @@ def _serve(arguments: Namespace, line: Line) -> int:
     where = os.path.relpath(line.path, "/dev").replace("/", "-")[-8:]
     own_names.tidy(arguments.run_dir, arguments.state_dir)
     try:
-        place = spool.folder(arguments.run_dir)
-        actor = login.Actor(os.path.join(place, "actor"))
-        kept = users.folder(arguments.state_dir)  # failed logins outlast a restart of the box
+        spool_folder = spool.folder(arguments.run_dir)
+        actor = login.ActorLock(os.path.join(spool_folder, "actor"))
+        # Failed logins outlast a restart of the box.
+        users_folder = users.folder(arguments.state_dir)
     except OSError as error:
         line.close()
         why = f"{error.strerror or error}; run this as the controller's user or as root"
         raise cli.Ended(NO_START, f"{error.filename or arguments.run_dir}: {why}") from error
     # Network terminals share one count, because each login there gets a new terminal number.
-    counted = "pts" if where.startswith("pts-") else where
+    count_name = "pts" if where.startswith("pts-") else where
     failures = login.Failures(
-        *[os.path.join(folder, f"{counted}.failed") for folder in (kept, place)]
+        *[os.path.join(folder, f"{count_name}.failed") for folder in (users_folder, spool_folder)]
     )
-    doing = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
-    seen = view.View(arguments.run_dir, arguments.state_dir)
-    person = session.Session(
-        view=seen,
-        actions=doing,
+    commands = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
+    pages = view.View(arguments.run_dir, arguments.state_dir)
+    console_session = session.Session(
+        view=pages,
+        actions=commands,
         actor=actor,
         failures=failures,
         state_directory=arguments.state_dir,
         where=where,
         idle_us=arguments.idle_min * 60_000_000,
     )
-    console = process.Console(line, person, seen, leaves_end=not arguments.tty)
+    console = process.Console(line, console_session, pages, quit_ends=not arguments.tty)
     try:
         console.run(stop)
     finally:
         console.close()
-        doing.forget_export()
+        commands.forget_export()
     if line.is_gone:
         say(f"{line.path}: the terminal is gone")
     return DONE
@@ -102,20 +103,20 @@ def _serve(arguments: Namespace, line: Line) -> int:
     cli.STATE_DIR,
 )
 def _user(arguments: Namespace) -> int:
-    name, action, place = arguments.name, arguments.what, arguments.state_dir
+    name, action, state_directory = arguments.name, arguments.what, arguments.state_dir
     if (name is None) != (action == "list"):
         line = "list takes no name" if action == "list" else f"{action} needs a name"
         raise cli.Ended(WRONG_INPUT, line)
     if action == "list":
-        if not os.path.isdir(place):
-            raise users.UserError(f"{place}: no such folder")
-        print("\n".join(users.names(place)) or "no users: firebreak user add NAME")
+        if not os.path.isdir(state_directory):
+            raise users.UserError(f"{state_directory}: no such folder")
+        print("\n".join(users.names(state_directory)) or "no users: firebreak user add NAME")
     elif action == "remove":
-        users.remove(place, name)
+        users.remove(state_directory, name)
         print(f"{name} cannot log in any more; an open login ends when it is idle")
     else:
         users.checked_name(name)  # before the command asks for a password
-        is_known = users.add(place, name, _password(name))
+        is_known = users.add(state_directory, name, _password(name))
         print(f"{name} has a new password" if is_known else f"{name} may log in at the console")
     return DONE
 

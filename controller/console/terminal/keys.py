@@ -30,9 +30,9 @@ class Decoder:
         """Call this after a time without bytes. If the last byte was an escape, it was the key
         CANCEL. Returns the keys.
         """
-        alone = self._state == _ESCAPED
+        is_alone = self._state == _ESCAPED
         self._state = _PLAIN
-        return [CANCEL] if alone else []
+        return [CANCEL] if is_alone else []
 
     def _take(self, byte: int) -> str | None:
         before, self._before = self._before, byte

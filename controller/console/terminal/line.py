@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 READ_BYTES = 256
 BAUDS = {rate: getattr(termios, f"B{rate}") for rate in (9600, 19200, 38400, 57600, 115200)}
-_IFLAG, _OFLAG, _CFLAG, _LFLAG, _ISPEED, _OSPEED, _CC = range(7)
-Given = TypeVar("Given")
-Result = TypeVar("Result")
+_IFLAG, _OFLAG, _CFLAG, _LFLAG, _ISPEED, _OSPEED, _CC = range(7)  # indexes in the list of tcgetattr
+Argument = TypeVar("Argument")
+Returned = TypeVar("Returned")
 _GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EPIPE, errno.EBADF)
 
 
@@ -34,8 +34,8 @@ class Line:
         self._descriptor = _opened(path)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._before = termios.tcgetattr(self._descriptor)
-            termios.tcsetattr(self._descriptor, termios.TCSANOW, _raw(self._before, baud))
+            self._settings_before = termios.tcgetattr(self._descriptor)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, _raw(self._settings_before, baud))
         except BlockingIOError:
             os.close(self._descriptor)
             raise LineError(f"{path}: another console uses it") from None
@@ -66,11 +66,13 @@ class Line:
     def write(self, data: bytes = b"") -> int:
         """Write the pending bytes, then these. Returns the number of accepted bytes."""
         self.pending += data
-        taken = self._tried(os.write, self.pending) if self.pending else None
-        self.pending = self.pending[taken or 0 :]
-        return taken or 0
+        accepted = self._tried(os.write, self.pending) if self.pending else None
+        self.pending = self.pending[accepted or 0 :]
+        return accepted or 0
 
-    def _tried(self, call: Callable[[int, Given], Result], argument: Given) -> Result | None:
+    def _tried(
+        self, call: Callable[[int, Argument], Returned], argument: Argument
+    ) -> Returned | None:
         """The result of the call, or None if the line is not ready. Sets is_gone if it is gone."""
         try:
             return call(self._descriptor, argument)
@@ -91,7 +93,7 @@ class Line:
         if self.pending:
             self.drop()
         with contextlib.suppress(OSError, termios.error):
-            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._before)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._settings_before)
         os.close(self._descriptor)
 
 
@@ -110,11 +112,11 @@ def _raw(before: list[Any], baud: int | None) -> list[Any]:
     """Attributes of a raw line, 8N1. CLOCAL is set, because no carrier is wired. Flow control is
     off, because a stray XOFF would stop the output.
     """
-    wanted = [*before[:_CC], list(before[_CC])]
-    wanted[_IFLAG] = termios.IGNBRK | termios.IGNPAR
-    wanted[_OFLAG] = wanted[_LFLAG] = 0
-    wanted[_CC][termios.VMIN], wanted[_CC][termios.VTIME] = 1, 0
+    attributes = [*before[:_CC], list(before[_CC])]
+    attributes[_IFLAG] = termios.IGNBRK | termios.IGNPAR
+    attributes[_OFLAG] = attributes[_LFLAG] = 0
+    attributes[_CC][termios.VMIN], attributes[_CC][termios.VTIME] = 1, 0
     if baud is not None:
-        wanted[_CFLAG] = termios.CS8 | termios.CREAD | termios.CLOCAL
-        wanted[_ISPEED] = wanted[_OSPEED] = BAUDS[baud]
-    return wanted
+        attributes[_CFLAG] = termios.CS8 | termios.CREAD | termios.CLOCAL
+        attributes[_ISPEED] = attributes[_OSPEED] = BAUDS[baud]
+    return attributes

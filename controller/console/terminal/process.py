@@ -19,13 +19,13 @@ from controller.system import caught, clock
 from controller.system.stop import Stop
 
 LOOK_US = 1_000_000
-DRAW_US = 100_000  # least time between two drawings, even if many keys come
+DRAW_US = 100_000  # shortest time between two drawings that keys cause
 STALL_US = 5_000_000
-# After a read that fills the buffer, the next read waits so long. A flood of bytes then does not
-# load the processor. It is short enough for a line of 115200 Bd.
+# Pause after a read that fills the buffer: a flood of bytes must not load the processor. The pause
+# is short enough for a line of 115200 Bd.
 FLOOD_US = 20_000
 ESCAPE_US = 100_000
-LINES_MAX = 100  # at most so many lines are logged about exceptions of keys and pages
+LINES_MAX = 100  # lines in the log about exceptions of keys and pages
 MESSAGE_ROW, MENU_ROW = 22, 24
 
 
@@ -37,18 +37,18 @@ class Console:
         line: Line,
         session: Session,
         view: View,
-        leaves_end: bool,
+        quit_ends: bool,
         now_us: Callable[[], int] = clock.now_us,
     ):
-        """leaves_end: the key Q ends the console. Without it Q only logs out."""
+        """quit_ends: the key Q ends the console. If it is false, Q only logs out."""
         self._line, self._session, self._view = line, session, view
-        self._leaves_end, self._now_us = leaves_end, now_us
+        self._quit_ends, self._now_us = quit_ends, now_us
         self._screen, self._decoder = screen.Screen(), Decoder()
-        self._last = caught.Last("console: a key or a page has failed", LINES_MAX)
-        self._look_us = self._draw_us = self._read_us = self._last_us = 0
-        self._taken_us = now_us()
+        self._exceptions = caught.Last("console: a key or a page has failed", LINES_MAX)
+        self._next_look_us = self._next_draw_us = self._next_read_us = self._drawn_us = 0
+        self._accepted_us = now_us()
         self._page: Page | None = None  # the page to draw, None if it must be made again
-        self._drawn: Page | None = None  # page that the line has not accepted whole yet
+        self._unsent_page: Page | None = None  # page that the line has not accepted whole yet
         self._size: tuple[int, int] | None = None
 
     def run(self, stop: Stop) -> None:
@@ -56,7 +56,7 @@ class Console:
         while not (stop.asked or self._line.is_gone):
             self.turn([stop])
             if self._session.wants_end:
-                if self._leaves_end:
+                if self._quit_ends:
                     return
                 self._session.wants_end = False
                 self._session.page, self._session.part = "status", 0
@@ -64,51 +64,51 @@ class Console:
     def turn(self, descriptors: Sequence = ()) -> None:
         """Wait for the next key, drawing or signal, and serve it."""
         now_us = self._now_us()
-        reading = [self._line] if now_us >= self._read_us else []
+        reading = [self._line] if now_us >= self._next_read_us else []
         writing = [self._line] if self._line.pending else []
         ready, _, _ = select.select(
             [*reading, *descriptors], writing, (), self._wait_us(now_us) / 1e6
         )
         now_us = self._now_us()
-        with self._last:
+        with self._exceptions:
             if self._line in ready:
                 self._read(now_us)
             elif self._decoder.is_open:
                 self._press(self._decoder.quiet(), now_us)
             self._session.step(now_us)
-        self._excuse(now_us)
+        self._end_question_if_failed(now_us)
         self._write(now_us)
-        if now_us >= self._look_us:
-            self._look_us, self._page = now_us + LOOK_US, None
-            with self._last:
+        if now_us >= self._next_look_us:
+            self._next_look_us, self._page = now_us + LOOK_US, None
+            with self._exceptions:
                 self._view.update()
-            self._excuse(now_us)
-        if now_us >= self._draw_us and not self._line.pending:
-            with self._last:
+            self._end_question_if_failed(now_us)
+        if now_us >= self._next_draw_us and not self._line.pending:
+            with self._exceptions:
                 self._draw(now_us)
-            if self._last.is_caught:
+            if self._exceptions.is_caught:
                 self._session.page, self._session.part = "help", 0
-            self._excuse(now_us)
+            self._end_question_if_failed(now_us)
 
-    def _excuse(self, now_us: int) -> None:
-        """End the open question if an exception was caught, so that another key works again."""
-        if self._last.is_caught:
+    def _end_question_if_failed(self, now_us: int) -> None:
+        """End the open question after an exception, so that other keys work again."""
+        if self._exceptions.is_caught:
             self._session.question, self._session.seen, self._page = None, None, None
             self._session.say("This has failed; the log of this console says where.", now_us)
 
     def _wait_us(self, now_us: int) -> int:
-        due_us = [self._look_us]
+        due_times_us = [self._next_look_us]
         if not self._line.pending:
-            due_us.append(self._draw_us)
-        if now_us < self._read_us:
-            due_us.append(self._read_us)
-        wait_us = max(0, min(due_us) - now_us)
+            due_times_us.append(self._next_draw_us)
+        if now_us < self._next_read_us:
+            due_times_us.append(self._next_read_us)
+        wait_us = max(0, min(due_times_us) - now_us)
         return min(ESCAPE_US, wait_us) if self._decoder.is_open else wait_us
 
     def _read(self, now_us: int) -> None:
         data = self._line.read()
         if len(data) >= READ_BYTES:
-            self._read_us = now_us + FLOOD_US
+            self._next_read_us = now_us + FLOOD_US
         self._press(self._decoder.feed(data), now_us)
 
     def _press(self, pressed: list[str], now_us: int) -> None:
@@ -116,7 +116,7 @@ class Console:
         for key in pressed:
             self._session.press(key, now_us)
         if pressed:
-            self._draw_us = min(self._draw_us, max(now_us, self._last_us + DRAW_US))
+            self._next_draw_us = min(self._next_draw_us, max(now_us, self._drawn_us + DRAW_US))
         if before != (self._session.page, self._session.part):
             self._page = None
 
@@ -125,18 +125,18 @@ class Console:
     def _write(self, now_us: int) -> None:
         """Write the pending bytes. Drop them if the line accepts nothing for STALL_US."""
         if not self._line.pending or self._line.write():
-            self._taken_us = now_us
-        elif now_us - self._taken_us >= STALL_US:
+            self._accepted_us = now_us
+        elif now_us - self._accepted_us >= STALL_US:
             self._line.drop()
             self._screen.forget()
-            self._drawn = None
-            self._taken_us = now_us
-        if not self._line.pending and self._drawn is not None:
-            self._session.seen, self._drawn = self._drawn.seen, None
+            self._unsent_page = None
+            self._accepted_us = now_us
+        if not self._line.pending and self._unsent_page is not None:
+            self._session.seen, self._unsent_page = self._unsent_page.seen, None
 
     def _draw(self, now_us: int) -> None:
-        self._draw_us = now_us + LOOK_US
-        self._last_us = now_us
+        self._next_draw_us = now_us + LOOK_US
+        self._drawn_us = now_us
         size = self._line.size()
         if size != self._size or self._session.is_redraw:
             self._screen.forget()
@@ -165,16 +165,16 @@ class Console:
 
     def _offer(self, lines: list[str], cursor: tuple[int, int], page: Page | None) -> None:
         """Write what has changed. The page counts as seen when the line has accepted all bytes."""
-        self._drawn = page
+        self._unsent_page = page
         self._line.write(self._screen.change(lines, cursor))
         if not self._line.pending and page is not None:
-            self._session.seen, self._drawn = page.seen, None
+            self._session.seen, self._unsent_page = page.seen, None
 
     def close(self) -> None:
         """End the login, and leave the terminal ready for the next user."""
         with contextlib.suppress(OSError):
             self._session.log_out(self._now_us(), "the console ends")
         if not self._line.pending:
-            self._line.write(screen.at(screen.ROWS, 1) + b"\r\n")
+            self._line.write(screen.cursor_to(screen.ROWS, 1) + b"\r\n")
         self._line.close()
         self._view.close()

@@ -8,7 +8,7 @@ ROWS, COLUMNS = 24, 80
 CLEAR = b"\x18\x0f\x1b[0m\x1b(B\x1b[r\x1b[2J"
 
 
-def at(row: int, column: int) -> bytes:
+def cursor_to(row: int, column: int) -> bytes:
     """Bytes that move the cursor. row, column: from 1."""
     return b"\x1b[%d;%dH" % (row, column)
 
@@ -37,7 +37,7 @@ class Screen:
             _row(number, old, new)
             for number, (old, new) in enumerate(zip(shown or [""] * ROWS, wanted), 1)
         ]
-        return begin + b"".join(rows) + at(*cursor)
+        return begin + b"".join(rows) + cursor_to(*cursor)
 
 
 def _row(number: int, old: str, new: str) -> bytes:
@@ -45,9 +45,11 @@ def _row(number: int, old: str, new: str) -> bytes:
     if old == new:
         return b""
     size = max(len(old), len(new))
-    both = list(zip(old.ljust(size), new.ljust(size)))
-    first = next(index for index, (a, b) in enumerate(both) if a != b)
-    last = next(index for index in range(size - 1, -1, -1) if both[index][0] != both[index][1])
+    pairs = list(zip(old.ljust(size), new.ljust(size)))
+    first = next(index for index, (a, b) in enumerate(pairs) if a != b)
+    last = next(index for index in range(size - 1, -1, -1) if pairs[index][0] != pairs[index][1])
     if len(new) < len(old):
-        return at(number, first + 1) + new[first:].encode("ascii") + b"\x1b[K"
-    return at(number, first + 1) + new[first : last + 1].ljust(last + 1 - first).encode("ascii")
+        return cursor_to(number, first + 1) + new[first:].encode("ascii") + b"\x1b[K"
+    return cursor_to(number, first + 1) + new[first : last + 1].ljust(last + 1 - first).encode(
+        "ascii"
+    )

@@ -6,22 +6,22 @@ keys.
 from collections.abc import Callable, Generator
 
 from controller.console import users
-from controller.console.login import Actor, Failures
+from controller.console.login import ActorLock, Failures
 from controller.console.terminal import keys, words
 from controller.console.terminal.actions import Actions
 from controller.console.terminal.question import Question
-from controller.console.terminal.view import Seen, View
+from controller.console.terminal.view import ShownAlarms, View
 from controller.console.users import UserError
 from controller.recorder import csv_files
 from controller.system.utc import UTC_US_MAX
 
 MESSAGE_US, QUESTION_US = 20_000_000, 60_000_000
-WHAT = {"e": "events", "s": "seconds", "c": "capture"}
+EXPORT_KINDS = {"e": "events", "s": "seconds", "c": "capture"}
 # {key that acts on the contents of a page: (the page, its contents in words)}
-SHOWN: dict[str, tuple[str, str]] = dict.fromkeys("RA", ("alarms", "the alarms")) | {
+PAGE_KEYS: dict[str, tuple[str, str]] = dict.fromkeys("RA", ("alarms", "the alarms")) | {
     "V": ("approval", "the changes")
 }
-ACTIONS = ("E", "T", "G", "S", "K", *SHOWN)
+ACTIONS = ("E", "T", "G", "S", "K", *PAGE_KEYS)
 # The work that a key starts. It yields questions, gets answers, and returns a message.
 Flow = Generator[Question, str, str | None]
 # {key: (question, past participle, name in Actions)}
@@ -43,7 +43,7 @@ class Session:
         self,
         view: View,
         actions: Actions,
-        actor: Actor,
+        actor: ActorLock,
         failures: Failures,
         state_directory: str,
         where: str,
@@ -54,7 +54,7 @@ class Session:
         self.page, self.part = "status", 0
         self.question: Question | None = None
         self._flow: Flow = self._command("")
-        self.seen: Seen | int | None = None
+        self.seen: ShownAlarms | int | None = None
         self.who: str | None = None
         self.is_break_glass = self.wants_end = self.is_redraw = False
         self._message, self._message_us, self._key_us = "", 0, 0
@@ -157,9 +157,9 @@ class Session:
             self.wants_end = True
         elif key == "L":
             return (yield from self._login())
-        elif key in SHOWN and self.page != SHOWN[key][0]:
-            self._turn_to(SHOWN[key][0])
-            return f"Look at {SHOWN[key][1]}, then press the key again."
+        elif key in PAGE_KEYS and self.page != PAGE_KEYS[key][0]:
+            self._turn_to(PAGE_KEYS[key][0])
+            return f"Look at {PAGE_KEYS[key][1]}, then press the key again."
         elif key in ACTIONS:
             if self.who is None:
                 return "Log in first: press L."
@@ -173,7 +173,7 @@ class Session:
             self.log_out(self._key_us, "by key")
             return None
         if self._actor.other():
-            return self._taken()
+            return self._other_acts()
         name = yield Question("Name:", characters_max=16)
         if not name:
             return "Nothing done."
@@ -184,12 +184,12 @@ class Session:
             text = "Password (key is out of RUN: Enter alone is break-glass, recorded):"
         elif self._failures.wait_us(self._key_us, name):
             return f"{self._failures.refusal(self._key_us, name)}."
-        return self._identified(name, (yield Question(text, is_hidden=True)))
+        return self._try_login(name, (yield Question(text, is_hidden=True)))
 
-    def _taken(self) -> str:
+    def _other_acts(self) -> str:
         return f"One person acts at a time: ACTS{self._actor.other()}. You may look."
 
-    def _identified(self, name: str, password: str) -> str:
+    def _try_login(self, name: str, password: str) -> str:
         now_us, is_break_glass = self._key_us, not password and bool(self._view.is_key_out)
         if not password and not is_break_glass:
             return "No password, and the key is not known to be out of RUN: no login."
@@ -202,12 +202,12 @@ class Session:
         if not is_right:
             text = f"login failed, number {self._failures.count}"
             noted = self._actions.note(now_us, "FAIL", name, text)
-            wait_s = _seconds(self._failures.wait_us(now_us, name))
+            wait_s = -(-self._failures.wait_us(now_us, name) // 1_000_000)
             return f"Wrong name or password; the next try in {wait_s} s.{noted}"
         if not is_break_glass:
             self._failures.passed(now_us, name)
         if not self._actor.take(f"{' BY KEY' if is_break_glass else ''}: {name} at {self._where}"):
-            return self._taken()
+            return self._other_acts()
         self.who, self.is_break_glass = name, is_break_glass
         event, text, line = "LOGIN", "logged in", f"{name} is logged in."
         if is_break_glass:
@@ -230,14 +230,14 @@ class Session:
             return (yield from self._lock_out(self._view.locked_out_by))
         if seen is None:
             return "This page shows nothing of it."
-        if not isinstance(seen, Seen):
+        if not isinstance(seen, ShownAlarms):
             text = "Approve these changes, the key out of RUN"
             return (yield from self._if_yes(text, "approved", actions.approve, seen))
         if key == "A":
             return actions.acknowledge(self._key_us, who, seen)
         with_key = bool(self._view.is_key_out)
-        how = "key reset" if with_key else f"remote reset, {seen.left} left"
-        text = f"{how} of {seen.words[:42]}"
+        how = "key reset" if with_key else f"remote reset, {seen.resets_left} left"
+        text = f"{how} of {seen.text[:42]}"
         return (yield from self._if_yes(text, "reset", actions.reset, seen, with_key))
 
     def _lock_out(self, by: str | None) -> Flow:
@@ -264,18 +264,14 @@ class Session:
         if self.page != "export":
             self._turn_to("export")
         kind = yield Question("Export (e)vents, (s)econds or (c)aptures:", characters_max=1)
-        if kind.lower() not in WHAT:
+        if kind.lower() not in EXPORT_KINDS:
             return "Nothing exported: allowed is e, s or c."
         since = yield Question("From which day (2026-03-14, Enter: all):", characters_max=19)
         if since and not _is_moment(since):
             return "Nothing exported: a day is written 2026-03-14."
         if self.who is None:
             return "Not exported: the login has ended."
-        return self._actions.export(self._key_us, self.who, WHAT[kind.lower()], since)
-
-
-def _seconds(time_us: int) -> int:
-    return -(-time_us // 1_000_000)
+        return self._actions.export(self._key_us, self.who, EXPORT_KINDS[kind.lower()], since)
 
 
 def _is_moment(text: str) -> bool:

@@ -19,16 +19,16 @@ from safety import signals as s
 # Rows of the screen for a page. The other rows show a message, the person who acts, and the keys.
 HEAD_ROWS, BODY_ROWS = 2, 19
 PAGES_MAX = 10  # the console joins at most so many parts of a page
-APPROVE = ["", "To approve this in your name: turn the key out of RUN and press V."]
-_TROUBLE = (OSError, JournalError, sqlite3.Error)
+APPROVE_LINES = ["", "To approve this in your name: turn the key out of RUN and press V."]
+_ERRORS = (OSError, JournalError, sqlite3.Error)
 
 
-class Seen(NamedTuple):
-    """The alarms that a page has shown. A reset names them."""
+class ShownAlarms(NamedTuple):
+    """The alarms that a page has shown. A reset names them. resets_left: remote ones, this hour."""
 
     causes: tuple[int, ...]  # Snapshot.causes
-    words: str
-    left: int
+    text: str
+    resets_left: int
 
 
 class Page(NamedTuple):
@@ -38,7 +38,7 @@ class Page(NamedTuple):
     body: list[str]
     part: int
     parts: int
-    seen: Seen | int | None
+    seen: ShownAlarms | int | None
 
 
 class View:
@@ -58,9 +58,9 @@ class View:
         try:
             self._kept.update(self._pause)
             self.trouble = None
-        except _TROUBLE as error:
-            line = no_answer.NONE_FOUND.capitalize()
-            self.trouble = f"{line} in {self._run_directory}: {why(error)}."
+        except _ERRORS as error:
+            problem = no_answer.NONE_FOUND.capitalize()
+            self.trouble = f"{problem} in {self._run_directory}: {why(error)}."
 
     def close(self) -> None:
         """Close the journal."""
@@ -99,39 +99,32 @@ class View:
         first one again. extra: lines for the end of the page.
         """
         if name in words.FIXED:
-            return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
+            return _part(words.HEAD, [*words.FIXED[name], *extra], part)
         if self._watch is None:
-            return _cut(
-                words.HEAD,
-                [
-                    *pages.text.folded("", self.trouble or ""),
-                    "",
-                    *pages.text.folded("Do", words.NO_CONTROLLER),
-                ],
-                part,
-            )
+            trouble = pages.text.folded("", self.trouble or "")
+            remedy = pages.text.folded("Do", words.NO_CONTROLLER)
+            return _part(words.HEAD, [*trouble, "", *remedy], part)
         try:
-            return self._made(self._watch, name, part, extra)
-        except _TROUBLE as error:
-            return _cut(
-                words.HEAD, pages.text.folded("", f"This page has an error: {why(error)}."), part
-            )
+            return self._page(self._watch, name, part, extra)
+        except _ERRORS as error:
+            problem = f"This page has an error: {why(error)}."
+            return _part(words.HEAD, pages.text.folded("", problem), part)
 
-    def _made(self, seen: watch.Watch, name: str, part: int, extra: Iterable[str]) -> Page:
+    def _page(self, watched: watch.Watch, name: str, part: int, extra: Iterable[str]) -> Page:
         if name == "hints":
-            head = pages.text.head(seen.facts("links"))
+            head = pages.text.head(watched.facts("links"))
             statistics = hint_statistics.read(os.path.join(self._run_directory, "hints.stats"))
             lines = ["The controller has written no counters of hints yet."]
             if statistics is not None:
                 now_ms, utc_s = clock.now_us() // 1000, int(clock.utc_us()) // 1_000_000
-                lines = sources.lines(sources.gather(statistics, seen.shadow, now_ms, utc_s))
-            return _cut(head, [*lines, *extra], part)
+                lines = sources.lines(sources.gather(statistics, watched.shadow, now_ms, utc_s))
+            return _part(head, [*lines, *extra], part)
         if name == "tests":
-            status = seen.facts("status")
-            return _cut(pages.text.head(status), [*words.tests(status), *extra], part)
+            status = watched.facts("status")
+            return _part(pages.text.head(status), [*words.tests(status), *extra], part)
         if name == "approval":
-            return _approval(seen, part)
-        facts = seen.facts(name)
+            return _approval(watched, part)
+        facts = watched.facts(name)
         if name == "alarms":
             return _alarms(facts, part, extra)
         parts = pages.parts(name, facts)[:PAGES_MAX]
@@ -141,31 +134,31 @@ class View:
             for line in lines[HEAD_ROWS:]
             if not line.startswith((CELLS, "Page "))
         ]
-        return _cut(parts[0][:HEAD_ROWS], [*body, *extra], part)
+        return _part(parts[0][:HEAD_ROWS], [*body, *extra], part)
 
 
-def _approval(seen: watch.Watch, part: int) -> Page:
-    shadow = seen.shadow
-    head = pages.text.head(seen.facts("status"))
+def _approval(watched: watch.Watch, part: int) -> Page:
+    shadow = watched.shadow
+    head = pages.text.head(watched.facts("status"))
     if base.cabinet_value(shadow, s.IMAGE_APPROVED_OK):
-        return _cut(head, [approve.UNCHANGED], part)
+        return _part(head, [approve.UNCHANGED], part)
     changes, code = approve.changed(shadow.reader.header)
     lines = [line for change in changes for line in pages.text.wrapped(change, 4)]
-    page = _cut(head, [*lines, *APPROVE], part)
+    page = _part(head, [*lines, *APPROVE_LINES], part)
     return page._replace(seen=code) if page.part == page.parts - 1 else page
 
 
-def _seen(facts: Facts) -> Seen | None:
+def _shown_alarms(facts: Facts) -> ShownAlarms | None:
     reset = facts["reset"]
-    named = [
+    rows = [
         f"row {row['stage']} {row['reason']['name']}, {row['scope']}" for row in facts["standing"]
     ]
     if facts["channel_b"]:
-        named.append(f"row {facts['channel_b']['stage']} {facts['channel_b']['name']}, channel B")
-    if not named:
+        rows.append(f"row {facts['channel_b']['stage']} {facts['channel_b']['name']}, channel B")
+    if not rows:
         return None
-    more = f" and {len(named) - 1} more" if len(named) > 1 else ""
-    return Seen(tuple(reset[name] for name in alarms.CAUSES), named[0] + more, reset["left"])
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    return ShownAlarms(tuple(reset[name] for name in alarms.CAUSES), rows[0] + more, reset["left"])
 
 
 def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:
@@ -174,10 +167,10 @@ def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:
     part %= len(parts)
     lines = [words.at_console(line) for line in parts[part] if not line.startswith(CELLS)]
     body = fitted([*lines[HEAD_ROWS:], *(extra if part == 0 else ())])
-    return Page(lines[:HEAD_ROWS], body[:BODY_ROWS], part, len(parts), _seen(facts))
+    return Page(lines[:HEAD_ROWS], body[:BODY_ROWS], part, len(parts), _shown_alarms(facts))
 
 
-def _cut(head: list[str], body: list[str], part: int) -> Page:
+def _part(head: list[str], body: list[str], part: int) -> Page:
     """One part of these lines. If the lines do not fit in one part, empty lines and dividing lines
     are dropped first.
     """

@@ -79,21 +79,21 @@ FIXED = {"help": HELP, "export": EXPORT}
 
 def tests(facts: Facts) -> list[str]:
     """The page of tests. facts: the facts of the page `status`."""
-    loop, by, missed = facts["loop"], "none", "no figures"
+    loop, lock_text, missed_text = facts["loop"], "none", "no figures"
     if facts["locked_out_by"]:
-        by = f"by {facts['locked_out_by']}"
+        lock_text = f"by {facts['locked_out_by']}"
     if loop is not None:
-        missed = f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}"
+        missed_text = f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}"
     return [
         "DUE",
         f"  gas calibration    {calibration(facts['gas_calibration_d'])} (as the detectors report)",
         *_proof_tests(facts["proof_tests"]),
         "RUNS BY ITSELF",
         f"  limits in memory   CRC {facts['version']['limits_crc']}, checked by the controller",
-        f"  loop               {missed}",
+        f"  loop               {missed_text}",
         f"  interlocks         {facts['interlocks']['armed']} rows armed of "
         f"{facts['interlocks']['built']} built",
-        f"  lock-out           {by}: K",
+        f"  lock-out           {lock_text}: K",
         "ON DEMAND",
         "  lamp test               T: both lamps flash for 5 s; the horn is silent",
         "BY HAND",
@@ -125,18 +125,17 @@ def _bench(facts: Facts) -> list[str]:
 
 
 def _proof_tests(facts: Facts | None) -> list[str]:
-    """Lines about the proof tests and about faults of their ledger."""
     if facts is None:
         return ["  proof tests        not in the journal of this controller: another version"]
     late = len(proof_state.wrong(facts["rows"]))
     is_unknown = facts["clock"] == utc.UNKNOWN
-    clock = ["  clock              may be wrong: more may be late"] if is_unknown else []
+    clock_lines = ["  clock              may be wrong: more may be late"] if is_unknown else []
     soon = len([row for row in facts["rows"] if row["state"] == proof_state.DUE])
     return [
         f"  proof tests        {late} overdue or failed, {soon} within "
         f"{proof_state.LIMITS_D[0]} d, of {len(facts['rows'])} "
         f"({proof_state.rows_armed(facts['rows'])} rows armed)",
-        *clock,
+        *clock_lines,
         *[
             part
             for line in facts["wrong"]

@@ -121,7 +121,7 @@ OPENED = {
     "a.key": keys.read,
     "trips.log": lambda path: trips.TripLog(os.path.dirname(path)),
     "trips.log.previous": lambda path: trips.TripLog(os.path.dirname(path)),
-    "console.actor": login.Actor,
+    "console.actor": login.ActorLock,
     "export": lambda path: list(csv_files.file_pieces(path)),
     "console/mary.user": lambda path: users.is_right(
         os.path.dirname(os.path.dirname(path)), "mary", "x" * 12

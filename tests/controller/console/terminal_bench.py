@@ -5,7 +5,7 @@ import re
 from controller.console.terminal import view
 
 ROWS, COLUMNS = 24, 80
-SEEN = view.Seen((4, 0x1234, -1, 0), "row 29 cell over voltage, rack 2", 2)
+SEEN = view.ShownAlarms((4, 0x1234, -1, 0), "row 29 cell over voltage, rack 2", 2)
 
 
 class Vt100:

@@ -58,7 +58,10 @@ def test_it_shows_the_changes_and_the_command(capsys, watched):
 def test_the_console_shows_the_same_changes_and_approves_them(capsys, watched):
     seen = look(watched, pause=lambda: None)
     page = seen.page("approval", 0)
-    assert page.body[:3] == approve_(capsys, watched)[1][:3] and page.body[-1:] == view.APPROVE[-1:]
+    assert (
+        page.body[:3] == approve_(capsys, watched)[1][:3]
+        and page.body[-1:] == view.APPROVE_LINES[-1:]
+    )
     assert page.seen == int(CODE, 16)
     assert watched.run(4).rig.controller.cabinet.request_approval("anna", page.seen) == 0
     watched.run(5)
@@ -76,5 +79,5 @@ def test_only_the_last_part_of_many_changes_can_be_approved(watched, monkeypatch
 def test_without_an_approval_it_compares_with_the_matrix():
     header = {"safety_image": CONFIG.safety_image, "approved": b"", "device_crcs": {}}
     lines, _ = approve.changed(header)
-    assert lines[0].startswith(approve.NOTHING) and all(line.isascii() for line in lines)
+    assert lines[0].startswith(approve.NEVER_APPROVED) and all(line.isascii() for line in lines)
     assert "  NO LONGER ARMED: stage 46b, remote link lost" in lines

@@ -426,7 +426,7 @@ def test_an_owner_that_no_box_can_have_is_the_owner_of_the_folder(
     owners = []
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "chown", lambda *given: owners.append(given))
-    backup._give(str(path), owner)
+    backup._set_owner(str(path), owner)
     assert owners == [(str(path), os.getuid(), os.getgid())]
 
 
@@ -434,7 +434,7 @@ def test_an_owner_that_no_box_can_have_is_the_owner_of_the_folder(
     "names", [["etc/cabinet/a\0b"], ["etc/cabinet/a\nb"], ["etc/cabinet/a", "etc/cabinet/a"]]
 )
 def test_names_that_no_folder_can_have_are_refused_and_nothing_is_written(names, new, capsys):
-    files = [backup_file.Kept(each, 0o644, "", b"x") for each in names]
+    files = [backup_file.ArchivedFile(each, 0o644, "", b"x") for each in names]
     (new.parent / "one.tar").write_bytes(backup_file.packed(None, None, files))
     is_no_backup(new, capsys)
 
@@ -447,11 +447,11 @@ def test_devices_pipes_and_links_in_an_archive_are_refused(kind, new, capsys):
 
 def test_each_file_is_durable_and_its_users_also_after_a_power_cut(box, new, capsys, monkeypatch):
     path, acts = backed_up(box, capsys), []
-    put, sync, give = durable.put, durable.sync_directory, backup._give
+    put, sync, give = durable.put, durable.sync_directory, backup._set_owner
     noted = lambda word, act, at, *given: (acts.append((word, str(at))), act(at, *given))  # noqa: E731
     monkeypatch.setattr(durable, "put", lambda *given: noted("put", put, *given))
     monkeypatch.setattr(durable, "sync_directory", lambda *given: noted("sync", sync, *given))
-    monkeypatch.setattr(backup, "_give", lambda *given: noted("give", give, *given))
+    monkeypatch.setattr(backup, "_set_owner", lambda *given: noted("give", give, *given))
     key = str(new / "state/keys/site_ems.key")
     run(capsys, "box restore", new, path)
     wanted = [("put", key), ("give", key), ("sync", os.path.dirname(key))]

@@ -289,7 +289,7 @@ def test_every_format_shows_a_damaged_ledger(ledger):
     path = ledger.add_every_row().path
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b'"tester":"A"', b'"tester":"B"', 1))
-    for form in proof_list.MADE:
+    for form in proof_list.FORMATS:
         code, out, err = ledger.list(form)
         assert code == 1 and "damaged from line 2" in (err if form == "csv" else out)
     # other line ends are damage, not a torn line

@@ -25,11 +25,11 @@ def test_only_changes_are_sent_and_no_terminal_commands():
     lines = ["x" * 79] * 24
     whole = shown.change(lines)
     assert len(whole) < 24 * 90 + 40
-    assert shown.change(lines) == screen.at(24, 80)
+    assert shown.change(lines) == screen.cursor_to(24, 80)
     lines[5] = "x" * 70 + "7" + "x" * 8
-    assert shown.change(lines) == screen.at(6, 71) + b"7" + screen.at(24, 80)
+    assert shown.change(lines) == screen.cursor_to(6, 71) + b"7" + screen.cursor_to(24, 80)
     lines[5] = "x" * 60
-    assert shown.change(lines) == screen.at(6, 61) + b"\x1b[K" + screen.at(24, 80)
+    assert shown.change(lines) == screen.cursor_to(6, 61) + b"\x1b[K" + screen.cursor_to(24, 80)
     assert screen.fitting("a\x1b[2Jb\r\n\x9b\x07\u00e9") == "a?[2Jb?????"
     assert len(screen.fitting("x" * 200)) == 79, "behind the last column a terminal may wrap"
 

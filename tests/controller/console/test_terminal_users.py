@@ -115,7 +115,7 @@ def test_a_damaged_file_refuses_every_login(tmp_path):
 def test_the_actor_file_has_the_present_actor(tmp_path):
     place = tmp_path / "actor"
     place.write_text(" BY KEY: somebody_of_a_long_name at ttyUSB17")  # left by a killed console
-    actor = login.Actor(str(place))
+    actor = login.ActorLock(str(place))
     assert actor.take(": anna at ttyS0") and place.read_text() == ": anna at ttyS0"
     assert actor.other() is None
     actor.give_back()

@@ -31,7 +31,7 @@ def test_every_page_fits_and_its_parts_are_complete(tripped):
             assert all(len(line) < 80 and line.isascii() for line in body)
         assert made.page(name, first.parts).body == first.body, "behind the last comes the first"
     seen = made.page("alarms", 0).seen
-    assert seen.words == "row 1a emergency stop, cabinet and 1 more" and seen.causes == made.alarm
+    assert seen.text == "row 1a emergency stop, cabinet and 1 more" and seen.causes == made.alarm
     assert made.page("status", 0).seen is None
     second, seen_by = made.page("alarms", 1, ("seen by anna",)), ["seen by anna"]
     assert second.parts == 2 and second.seen == seen, "a reset from any part names the same"
@@ -52,7 +52,7 @@ def test_an_alarm_of_channel_b_can_be_reset_too(tmp_path, runs, words):
     watched.run(12).rig.channel_b.stuck["estop_1_ok"] = 0
     made = look(watched.run(12.3))
     seen = made.page("alarms", 0).seen
-    assert seen.words == words and seen.causes == made.alarm
+    assert seen.text == words and seen.causes == made.alarm
     assert seen.causes[2:] == watched.rig.controller.cabinet.peer.causes() != (-1, 0)
     made.close()
 

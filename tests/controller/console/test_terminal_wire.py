@@ -157,7 +157,7 @@ def test_a_page_in_a_buffer_does_not_count_as_seen(terminal, monkeypatch):
     monkeypatch.undo()
     terminal.turns(1)
     assert not terminal.line.pending
-    assert terminal.session.seen.words.startswith("row 1a emergency stop")
+    assert terminal.session.seen.text.startswith("row 1a emergency stop")
 
 
 def test_a_flood_of_input_is_read_in_pieces(terminal, monkeypatch):
@@ -294,7 +294,7 @@ def test_a_reset_shows_and_records_both_answers(tmp_path, monkeypatch):
         assert shown == f"Reset: {words}" and len(shown) < 80
         path = str(tmp_path / f"{here}{in_b}" / "command.sock")
         assert asked == [(path, operator_commands.KEY_RESET, *SEEN.causes)]
-        text = f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {answer.words()}"
+        text = f"anna at ttyS0: key reset of {SEEN.text} (4, 0x1234): {answer.words()}"
         assert notes(tmp_path / f"{here}{in_b}") == [("RESET", text)]
 
 
@@ -331,12 +331,12 @@ def test_start_stop_and_lock_out_show_and_record_their_answers(tmp_path, monkeyp
 
 def test_an_alarm_of_channel_b_can_be_acknowledged_too(tmp_path, monkeypatch):
     made, causes = doing_at(tmp_path), (-1, 0, 0, 0x3FFFFFFF)
-    there = SEEN._replace(causes=causes, words="row 1a emergency stop, channel B")
+    there = SEEN._replace(causes=causes, text="row 1a emergency stop, channel B")
     answer = operator_client.Answer(latches.NOTHING, 1)
     asked = answered(monkeypatch, operator_client, "reset", answer)
     made.reset(1, "anna", there, False)
     assert asked == [(str(tmp_path / "command.sock"), operator_commands.REMOTE_RESET, *causes)]
-    what = f"remote reset of {there.words} (-1, 0x0; B 0, 0x3fffffff)"
+    what = f"remote reset of {there.text} (-1, 0x0; B 0, 0x3fffffff)"
     text = f"anna at ttyS0: {what}: nothing to reset; channel B: done"
     assert notes(tmp_path) == [("RESET", text)]
     made.acknowledge(2, "anna", there)

@@ -143,7 +143,7 @@ def test_a_command_that_fails_stops_it(command, halted, capsys):
     seen = Seen(fleet)
     with pytest.raises(KeyboardInterrupt) if halted else contextlib.nullcontext():
         rolling.look(seen, 60_000_000, "")
-        rolling._going.wait(timeout=60)
+        rolling._installation.wait(timeout=60)
         rolling.look(seen, 61_000_000, "")
     assert fleet.out.halted == halted and "hall1: begins" in capsys.readouterr().out
     assert rolling.look(seen, 62_000_000, "no broker") is None
@@ -155,13 +155,13 @@ def test_one_installation_goes_on_at_a_time(capsys):
     fleet = Fleet()
     fleet.has(NAMES[:1])
     rolling = Rolling(fleet.out, ["cat", "/dev/null", "{}"], 0)
-    rolling._going = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    rolling._installation = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
     rolling.look(Seen(fleet), 60_000_000, "")
     assert "begins" not in capsys.readouterr().out
-    rolling._going.communicate()
+    rolling._installation.communicate()
     rolling.look(Seen(fleet), 61_000_000, "")
     assert capsys.readouterr().out.count("begins") == 1
-    rolling._going.wait(timeout=60)
+    rolling._installation.wait(timeout=60)
 
 
 @pytest.mark.parametrize("command", ["update", "ssh '{}"])

@@ -112,7 +112,7 @@ def of_fleet(seen):
     one = found["cabinets"]["hall1"]
     out = roll_out.RollOut(["hall1"], "9.9")
     return (
-        page._code(found) == 0,
+        page._exit_code(found) == 0,
         site_ask.answer(found, JOB)["answer"] == site_ask.YES,
         site_ask.answer(found, JOB, "" if found["is_common"] else "hall1")["answer"]
         == site_ask.YES,

@@ -97,11 +97,11 @@ def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writ
     found = link_statistics.read(str(path))["units"]["io", 0]
     del field.ports["io"].statistics[0]
     assert (found["sent"], found["other_unit"], found["answered_by"]) == (9, 4, 255)
-    assert links._strangers([{"device": "roof", "address": 0, "counters": found}]) == [
+    assert links._other_units([{"device": "roof", "address": 0, "counters": found}]) == [
         "Other  roof: unit 255 answers the requests to unit 0 (4 times). A late reply",
         "       counts too; else correct unit_id.",
     ]
-    assert links._strangers([{"device": "roof", "address": 0, "counters": None}]) == []
+    assert links._other_units([{"device": "roof", "address": 0, "counters": None}]) == []
 
 
 @pytest.mark.parametrize("text", ("", "A1", "12345678", "123456789", "x" * 32))

@@ -101,7 +101,7 @@ def test_steps_that_limits_hold_at_zero_decide_nothing_and_a_silent_device_fails
     {**TURNED, GRID: -1}  f"{step_words.METER} {step_words.CONVERTER}"
     {**TURNED_RACKS, GRID: 1}  f"{step_words.READINGS} {step_words.CONVERTER}"
     {AC: -1, DC: -1, GRID: 1}  f"{step_words.BATTERY} {step_words.CONVERTER}"
-    {**TURNED_RACKS, GRID: 0}  step_words.UNTOLD
+    {**TURNED_RACKS, GRID: 0}  step_words.NO_METER
     {**TURNED, GRID: 0}  step_words.CONVERTER
     {AC: -1, DC: -1, "rack 1": -1}  step_words.HALF
     {DC: -1}  step_words.HALF

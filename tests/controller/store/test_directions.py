@@ -55,7 +55,7 @@ DIRECTIONS = {
         console/backup.py _backup _put
         console/backup_file.py packed
         console/login.py give_back take
-        console/provision.py _fill _made _provision
+        console/provision.py _fill _make_folder _provision
         console/terminal/actions.py acknowledge
         doors/alarms/outbox.py _write
         journal/writer.py _take_room

@@ -78,7 +78,7 @@ PLACES = {
     # a command of a person: one line and exit code 3; the same command again completes it
     "one line": """
         console/backup.py _backup _put
-        console/provision.py _fill _made _provision
+        console/provision.py _fill _make_folder _provision
         console/users.py add remove
         hints/keys.py create revoke rotate withdraw
         recorder/csv_files.py write_whole
@@ -312,14 +312,14 @@ def failures(folder, say):
 
 
 def actor(folder, say):
-    made = login.Actor(str(folder / "actor"))
+    made = login.ActorLock(str(folder / "actor"))
     return lambda number: made.take("anna") and not made.give_back(), lambda: made.take("eva")
 
 
 def acknowledged(folder, say):
     (folder / "console").mkdir(mode=0o700)
     made = Actions(str(folder), str(folder), str(folder), "tty")
-    seen = SimpleNamespace(causes=(1, 2, -1, 0), words="row 1")
+    seen = SimpleNamespace(causes=(1, 2, -1, 0), text="row 1")
 
     def act(number):
         line = made.acknowledge(number, "anna", seen)

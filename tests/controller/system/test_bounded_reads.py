@@ -41,11 +41,11 @@ PLACES = """
 controller/config/approval.py devices | a profile and its DBC, which were read with their bounds
 controller/config/can_dialects.py shipped | files of the release
 controller/config/unit_access.py _kind | a file of the kernel
-controller/console/backup_file.py _entry | within the 32 MiB that were read, and not sparse
+controller/console/backup_file.py _archived | within the 32 MiB that were read, and not sparse
 controller/console/backup_file.py packed | writes
 controller/console/backup_file.py unpacked | 32 MiB were read before
 controller/workbench/bus_access.py _is_can | a file of the kernel
-controller/console/person.py _asked | what a person types
+controller/console/person.py _password | what a person types
 controller/console/provision.py read_list | the text was read with LIST_BYTES_MAX
 controller/workbench/sniff.py pieces | a port gives what has arrived
 controller/console/terminal/actions.py lines | its own child, OUTPUT_BYTES_MAX

@@ -36,8 +36,8 @@ PLACES = """
 audit/rules.py names | names alone; each rule is loaded by its name
 console/backup.py _files | a file that cannot be read ends the backup, which must be whole
 console/backup_file.py unpacked | an archive is restored whole, or not at all
-console/migrate.py _strangers | names and owners alone
-console/provision.py _beside | a refusal: nothing is made of a part
+console/migrate.py _foreign_files | names and owners alone
+console/provision.py _profiles_beside | a refusal: nothing is made of a part
 console/users.py names | names alone
 doors/http/pages.py _fixed | files of the release
 hints/keys.py names | names alone; keys.load names each bad one
