@@ -109,10 +109,12 @@ def _source(source: Facts) -> list[str]:
             f"  last: {h.label(code)} {h.text(code)[0]}, sequence {source['last_sequence']}, "
             f"purpose {source['last_purpose']}"
         )
-    return lines + [line for hint in source["in_force"] for line in _held(hint, source["fallback"])]
+    return lines + [
+        line for hint in source["in_force"] for line in _quantity_lines(hint, source["fallback"])
+    ]
 
 
-def _held(hint: Facts, fallbacks: Facts) -> list[str]:
+def _quantity_lines(hint: Facts, fallbacks: Facts) -> list[str]:
     """[line about one quantity of a source]. [] if the source has no hint or fallback for it."""
     numbers = {name: number for number, name in h.QUANTITIES.items()}
     fallback_W = fallbacks.get(hint["quantity"])

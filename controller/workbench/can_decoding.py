@@ -17,7 +17,7 @@ from drivers.profile import Profile
 from drivers.rack_sources import ALLOWED, CELLS, TEMPERATURES
 from safety.signals import RACK_INPUTS
 
-OTHERS_MAX = 1000  # keeps at most so many foreign ids: a damaged capture may contain any id
+OTHERS_MAX = 1000  # foreign ids that are kept: a damaged capture may contain any id
 STATE_SENTENCES = REFUSAL_SENTENCES | {
     can_dialect.WAITING: "two periods of the dialect have not gone by",
     can_dialect.FOREIGN: "the id {id} is of another dialect",

@@ -5,7 +5,7 @@ written. The frames come from a capture file or from the live line.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from controller.workbench.rtu_stream import LEAST_BYTES, READS, REPLY, REQUEST
+from controller.workbench.rtu_stream import FRAME_BYTES_MIN, READS, REPLY, REQUEST
 from drivers.buses import rtu
 from drivers.buses.crc import FRAME_BYTES_MAX, crc16
 from drivers.buses.receiver import Receiver
@@ -130,7 +130,7 @@ class Exchange:
 
 def has_crc(data: bytes) -> bool:
     """True if the data is a whole frame with a good CRC."""
-    return LEAST_BYTES <= len(data) <= FRAME_BYTES_MAX and crc16(data) == 0
+    return FRAME_BYTES_MIN <= len(data) <= FRAME_BYTES_MAX and crc16(data) == 0
 
 
 def hexed(data: bytes) -> str:

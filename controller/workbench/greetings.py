@@ -16,7 +16,7 @@ from drivers.profile import Profile
 # registers, input registers, contacts, SunSpec.
 GREETINGS = ((3, 0, 1), (4, 0, 1), (2, 0, 1), (3, 40000, 2))
 # Exceptions with which a device says that it has no such function, address or value.
-OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]
+EXCEPTIONS_OF_DEVICES = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]
 SILENT = "no answer"
 # Longest time for the first reads of profiles at one baud rate. 10 silent units x 53 reads would
 # need 90 s.
@@ -79,7 +79,7 @@ def is_answer(answer: Answer) -> bool:
     """True for data, and for an exception about function, address or value. These come from the
     device itself. Any other exception may come from a gateway.
     """
-    return isinstance(answer, bytes) or answer in OF_A_DEVICE
+    return isinstance(answer, bytes) or answer in EXCEPTIONS_OF_DEVICES
 
 
 def is_telling(answer: Answer) -> bool:

@@ -21,11 +21,15 @@ LISTS = ("setpoint", "setup,start,stop")
 OPTIONAL_TABLES = ("identity", "setup,start,stop", "heartbeat", "arrays", "sent")
 # {table: keys that the skeleton shows although they have a default}. A row needs them, unless it
 # has another key that replaces them.
-ALSO = {"messages": ("id",), "signals": ("start", "length"), "faults": ("start", "length")}
-ALSO |= {"arrays": ("length", "starts"), "setup,start,stop": ("value",)}
+SHOWN_DEFAULTS = {
+    "messages": ("id",),
+    "signals": ("start", "length"),
+    "faults": ("start", "length"),
+}
+SHOWN_DEFAULTS |= {"arrays": ("length", "starts"), "setup,start,stop": ("value",)}
 # {table: names of its rows in the skeleton}. For registers see NEEDED.
-ROWS = {"messages": ("pack",), "faults": ("trips",), "arrays": ("cell_voltage_mV",)}
-ROWS |= {"sent": ("alive",), "identity": ("model",)}
+ROW_NAMES = {"messages": ("pack",), "faults": ("trips",), "arrays": ("cell_voltage_mV",)}
+ROW_NAMES |= {"sent": ("alive",), "identity": ("model",)}
 SIGNALS = (
     "rack_voltage_mV",
     "rack_current_mA",
@@ -33,8 +37,11 @@ SIGNALS = (
     "charge_current_mA_max",
     "discharge_current_mA_max",
 )
-MORE = {"meter": meter_profile.NAMES, form.REGISTER_PCS: ("dc_current_mA", "state", "fault_any")}
-MORE[form.REGISTER_BMS] = (*SIGNALS, "cell_voltage_mV", "fault_any")
+MORE_REGISTERS = {
+    "meter": meter_profile.NAMES,
+    form.REGISTER_PCS: ("dc_current_mA", "state", "fault_any"),
+}
+MORE_REGISTERS[form.REGISTER_BMS] = (*SIGNALS, "cell_voltage_mV", "fault_any")
 
 
 def skeleton(family: str, role: str = "") -> str:
@@ -117,8 +124,8 @@ def _rows(family: str, head: str, role: str) -> Iterable[str]:
     if role and head == "registers":
         return _directions(role)
     if head == "registers":
-        return (*form.NEEDED.get(family, ()), *MORE.get(family, ()))
-    return SIGNALS if head == "signals" else ROWS.get(head, ("NAME",))
+        return (*form.NEEDED.get(family, ()), *MORE_REGISTERS.get(family, ()))
+    return SIGNALS if head == "signals" else ROW_NAMES.get(head, ("NAME",))
 
 
 def _directions(role: str) -> dict[str, list[str]]:
@@ -142,7 +149,7 @@ def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
 
 
 def _must(head: str, table: Form, also: tuple[str, ...] = ()) -> list[str]:
-    also = (*also, *ALSO.get(head, ()))
+    also = (*also, *SHOWN_DEFAULTS.get(head, ()))
     names = [key for key, field in table.items() if field.default is REQUIRED or key in also]
     return [f"{key} = {ASK}" for key in names]
 

@@ -13,7 +13,7 @@ from drivers.buses.crc import FRAME_BYTES_MAX, crc16
 REQUEST, REPLY = ">", "<"
 READS, WRITES_ONE, WRITES = (1, 2, 3, 4), (5, 6), (15, 16)
 FIXED_BYTES, EXCEPTION_BYTES = 8, 5
-LEAST_BYTES = 4
+FRAME_BYTES_MIN = 4
 
 
 class Piece(NamedTuple):
@@ -53,7 +53,7 @@ class Stream:
     def _take_frame(self) -> Piece | None:
         """The frame at the beginning of the buffer, taken from it."""
         head = bytes(self._buffer[:FRAME_BYTES_MAX])
-        if len(head) < LEAST_BYTES:
+        if len(head) < FRAME_BYTES_MIN:
             return None
         order = (REPLY, REQUEST) if head[:2] == self._request_head else (REQUEST, REPLY)
         for direction in order:

@@ -28,7 +28,7 @@ from safety import latches, start_checklist
 
 OTHERS_LINES_MIN, OTHERS_LINES_MAX, CHECKS_SHOWN = 3, 7, 3
 OTHERS_MARGIN = 17
-DETAILS_MAX = 19  # a part of the page has at most so many lines of alarms
+DETAILS_MAX = 19  # lines of alarms in a part of the page
 LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 

@@ -22,7 +22,9 @@ def lines(facts: Facts) -> list[str]:
         *_labelled("missing", [_missing(lack) for lack in facts["missing"]]),
         *_labelled("left", _left(facts)),
         *_labelled("plan", _plan(facts["plan"]) if "plan" in facts else []),
-        *_labelled("limits", [_limit(limit) for limit in facts["rests_on"]] + _course(facts)),
+        *_labelled(
+            "limits", [_limit(limit) for limit in facts["rests_on"]] + _tightest_case(facts)
+        ),
         *_labelled("connection", [_connection(facts)]),
         *_labelled("battery", [_battery(facts)]),
         *_labelled("assumed", facts["assumptions"]),
@@ -111,7 +113,7 @@ def _limit(limit: Facts) -> str:
     return text + (" (decides)." if limit["decides"] else ".")
 
 
-def _course(facts: Facts) -> list[str]:
+def _tightest_case(facts: Facts) -> list[str]:
     texts = {
         "renewed": "if every source goes on",
         "silent": "if no source sends anything more",

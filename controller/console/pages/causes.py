@@ -126,7 +126,7 @@ def sentences(cause: Facts | None) -> str:
     if "unit" in cause and "rack" not in cause:
         text = f"No rack is connected to the DC bus of PCS {cause['unit']}."
     else:
-        text = _WORDS[cause["kind"]](cause)
+        text = _SENTENCES[cause["kind"]](cause)
     rising = cause.get("recovering")
     if rising:
         text += (
@@ -232,7 +232,7 @@ def request(facts: Facts) -> str:
     return f"{names[0][0].upper()}{names[0][1:]} asks for {power}."
 
 
-_WORDS: dict[str, Callable[[Facts], str]] = {
+_SENTENCES: dict[str, Callable[[Facts], str]] = {
     **dict.fromkeys(
         ("pcs_rated", "test", "installer"),
         lambda cause: f"{kilowatt(cause['limit_W'])} kW is set for all converters together.",

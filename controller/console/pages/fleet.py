@@ -8,7 +8,7 @@ from controller.state.record import utc_text
 from controller.system.paths import printable
 
 NAME_MAX = 16
-TABLE_LEAST = 3  # lines of the table that always stay
+TABLE_LINES_MIN = 3  # these lines of the table always stay
 MARGIN = 2
 HEADS = f"{'STATE':<13} SHARE kW LEFT IMPORT kW BATTERY kW CHARGE ALARMS"
 LAST = "STATE in capitals: not heard now; its values are the last known."
@@ -22,7 +22,9 @@ def lines(facts: Facts, height: int | None = None) -> list[str]:
     rows = [_row(name, cabinet, width) for name, cabinet in cabinets.items()]
     below = [*_below(facts), *([LAST] if facts["silent"] else []), LEGEND]
     head = [*_head(facts), "-" * WIDTH, f"{'CABINET':<{width}} {HEADS}"]
-    room = len(rows) if height is None else max(TABLE_LEAST, height - len(head) - len(below) - 1)
+    room = (
+        len(rows) if height is None else max(TABLE_LINES_MIN, height - len(head) - len(below) - 1)
+    )
     if len(rows) > room:
         rest = f"... {len(rows) - room} more"
         rows = [*rows[:room], rest]

@@ -18,7 +18,7 @@ from controller.state.base import Facts
 from controller.system.paths import ascii_only
 
 ROOM = HEIGHT - 3  # number of lines between the head and the line with the part's number
-ROWS = 9  # so many first rows of the table stay together with its header
+ROWS_WITH_HEADER = 9  # first rows of the table, which stay together with its header
 DO = "Check that it runs: systemctl status firebreak-planner."
 DOES = {words.DISCHARGES: "discharge", words.CHARGES: "charge", words.IDLE: "rest"}
 COLUMNS = "{:<18} {:<9} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8}"
@@ -44,7 +44,11 @@ def blocks(facts: Facts) -> Parts:
     parts += [_said(*pair) for pair in (("TODAY", words.today(plan)), *words.state(plan))]
     rows = [_row(span) for span in words.spans(plan["slots"])]
     if rows:
-        parts += [[RULE, HEADER, *rows[:ROWS]], *[[row] for row in rows[ROWS:]], [RULE]]
+        parts += [
+            [RULE, HEADER, *rows[:ROWS_WITH_HEADER]],
+            *[[row] for row in rows[ROWS_WITH_HEADER:]],
+            [RULE],
+        ]
     parts += [_said(*pair) for pair in words.month(plan)]
     texts = [" ".join(filter(None, shadow)) for shadow in words.shadows(plan)]
     parts += [_said("OTHERS", f"in the same hours: {'; '.join(texts)}.", 5)] if texts else []

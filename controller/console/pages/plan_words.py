@@ -18,9 +18,9 @@ QUARTER = timedelta(minutes=15)
 W_PER_KW, H_PER_SLOT, WH_PER_KWH = 1000.0, 0.25, 1000.0
 IDLE_BELOW_W = 500.0  # below this power the battery counts as idle
 LOWERED_PEAK_W_MIN = 1000.0  # a sentence names no smaller effect on the highest import
-IDLE_QUARTERS_MAX = 2  # a span goes on over so many idle quarters of an hour
+IDLE_QUARTERS_MAX = 2  # idle quarters of an hour that do not end a span
 CHARGES, DISCHARGES, IDLE = "-+."
-SPANS_MAX = 4  # a sentence names at most so many spans
+SPANS_MAX = 4  # spans that a sentence names
 ENERGY_PART_MIN = 0.1  # of the largest span; a sentence leaves out smaller spans
 CURRENCY_MAX = 8
 HABITS = {"holds_cap": "holds the cap before all", "trades": "earns by prices below the cap",
@@ -175,8 +175,8 @@ def next_spans(plan: Plan) -> str:
     """ "It charges from 02:00 to 04:15 and discharges from 17:00 to 20:30."."""
     now = time_of(plan)
     upcoming = [span for span in spans(plan["slots"]) if span.does != IDLE and span.end > now]
-    least_W = ENERGY_PART_MIN * max(map(_size_W, upcoming), default=0.0)
-    ahead = [span for span in upcoming if _size_W(span) >= least_W]
+    power_sum_W_min = ENERGY_PART_MIN * max(map(_power_sum_W, upcoming), default=0.0)
+    ahead = [span for span in upcoming if _power_sum_W(span) >= power_sum_W_min]
     if not plan["slots"]:
         return "There is no plan yet."
     if not ahead:
@@ -197,7 +197,7 @@ def next_spans(plan: Plan) -> str:
     return f"It {', '.join(first)}{', then ' if first else ''}{last}."
 
 
-def _size_W(span: Span) -> float:
+def _power_sum_W(span: Span) -> float:
     return abs(math.fsum(row["battery_W"] or 0.0 for row in span.rows))
 
 

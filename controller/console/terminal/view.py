@@ -18,8 +18,8 @@ from safety import signals as s
 
 # Rows of the screen for a page. The other rows show a message, the person who acts, and the keys.
 HEAD_ROWS, BODY_ROWS = 2, 19
-PAGES_MAX = 10  # the console joins at most so many parts of a page
-APPROVE_LINES = ["", "To approve this in your name: turn the key out of RUN and press V."]
+PARTS_MAX = 10  # parts of a page that the console joins
+ADVICE = ["", "To approve this in your name: turn the key out of RUN and press V."]
 _ERRORS = (OSError, JournalError, sqlite3.Error)
 
 
@@ -127,7 +127,7 @@ class View:
         facts = watched.facts(name)
         if name == "alarms":
             return _alarms(facts, part, extra)
-        parts = pages.parts(name, facts)[:PAGES_MAX]
+        parts = pages.parts(name, facts)[:PARTS_MAX]
         body = [
             words.at_console(line)
             for lines in parts
@@ -144,7 +144,7 @@ def _approval(watched: watch.Watch, part: int) -> Page:
         return _part(head, [approve.UNCHANGED], part)
     changes, code = approve.changed(shadow.reader.header)
     lines = [line for change in changes for line in pages.text.wrapped(change, 4)]
-    page = _part(head, [*lines, *APPROVE_LINES], part)
+    page = _part(head, [*lines, *ADVICE], part)
     return page._replace(seen=code) if page.part == page.parts - 1 else page
 
 

@@ -58,10 +58,7 @@ def test_it_shows_the_changes_and_the_command(capsys, watched):
 def test_the_console_shows_the_same_changes_and_approves_them(capsys, watched):
     seen = look(watched, pause=lambda: None)
     page = seen.page("approval", 0)
-    assert (
-        page.body[:3] == approve_(capsys, watched)[1][:3]
-        and page.body[-1:] == view.APPROVE_LINES[-1:]
-    )
+    assert page.body[:3] == approve_(capsys, watched)[1][:3] and page.body[-1:] == view.ADVICE[-1:]
     assert page.seen == int(CODE, 16)
     assert watched.run(4).rig.controller.cabinet.request_approval("anna", page.seen) == 0
     watched.run(5)
