@@ -92,7 +92,7 @@ STAMPS = {
         "::test_weather_of_another_zone_or_without_a_course_is_a_doubt",
         2,
     ),
-    "controller/state/course.py": Exempt(
+    "controller/state/futures.py": Exempt(
         CHARGE, "tests/controller/state/test_ask.py::test_the_charge_ends_at_the_target", 7
     ),
     "controller/state/forecast.py": Exempt(

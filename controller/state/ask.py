@@ -4,12 +4,12 @@ A "yes" must be right, a "no" may be too strict, so estimates are on the safe si
 meter the answer is never "yes".
 """
 
+import math
 from collections.abc import Iterable
 
 from controller.core.base import reasons
 from controller.state import base
 from controller.state.base import Facts
-from controller.state.course import courses
 from controller.state.forecast import (
     BMS_DDEGC,
     MARGIN_PERMILLE,
@@ -18,6 +18,7 @@ from controller.state.forecast import (
     Job,
     Moment,
 )
+from controller.state.futures import futures
 from controller.state.situation import LOOK_BACK_MS
 from controller.state.situation_forms import Situation
 from safety.tapers import taper_permille
@@ -27,7 +28,7 @@ POWER_W_MAX, AT_S_MAX, FOR_S_MAX = 1_000_000_000, 86_400, 86_400
 
 
 def answer(situation: Situation, job: Job) -> Facts:
-    """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}. If the meters are
+    """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [text]}. If the meters are
     known, these facts too:
 
     course: the possible future that decides, None if there is only one; margin_W, margin_Wh: spare
@@ -36,38 +37,39 @@ def answer(situation: Situation, job: Job) -> Facts:
     """
     if situation.unknown:
         return not_known(job, situation.unknown)
-    forecasts = [Forecast(situation, job, course) for course in courses(situation)]
+    forecasts = [Forecast(situation, job, future) for future in futures(situation)]
     if any(forecast.is_needed for forecast in forecasts) and situation.unknown_battery:
         return not_known(job, situation.unknown_battery)
-    future = min(
+    deciding = min(
         forecasts, key=lambda forecast: (not _missing(situation, forecast), forecast.margin_W)
     )
-    missing, worst, seen_W = _missing(situation, future), future.worst, situation.connection.seen_W
-    is_yes, left_Wh = not missing, min(forecast.left_Wh for forecast in forecasts)
+    missing, worst = _missing(situation, deciding), deciding.worst
+    is_yes, seen_W = not missing, situation.connection.seen_W
+    left_Wh = min(forecast.left_Wh for forecast in forecasts)
     return {
         "answer": YES if is_yes else NO,
         **job._asdict(),
-        "course": future.course.name if len(forecasts) > 1 else None,
+        "course": deciding.future.name if len(forecasts) > 1 else None,
         "rests_on": _rests_on(situation, worst),
-        "margin_W": int(future.margin_W) if is_yes else None,
+        "margin_W": int(deciding.margin_W) if is_yes else None,
         "margin_Wh": int(left_Wh) if is_yes and left_Wh < float("inf") else None,
         "missing": missing,
         "unknown": [],
         "needed_W": max(0, round(worst.need_W)),
-        "given_Wh": round(future.given_Wh),
+        "given_Wh": round(deciding.given_Wh),
         "remaining_Wh": None if situation.unknown_battery else situation.battery.remaining_Wh,
         "reserve_permille": situation.battery.reserve_permille,
         "import_W_max": round(worst.cap.import_W),
         "import_reason": base.reason(worst.cap.reason),
         "connection_W": [sum(seen_W) // len(seen_W), max(seen_W)],
-        "end_ddegC": round(future.ddegC),
+        "end_ddegC": round(deciding.ddegC),
         "assumptions": assumptions(situation),
     }
 
 
 def _rests_on(situation: Situation, worst: Moment) -> list[Facts]:
-    """Each limit on which the answer depends. valid_s None: the limit has no end; decides: the
-    limit decides the worst moment.
+    """The limits on which the answer depends. valid_s None: the limit has no end; decides: True
+    for the limit that binds in the worst moment.
     """
     connection, tracking = situation.connection, situation.tracking
     limits: list[tuple] = [("", "connection", "configured", connection.import_W_max, None, None)]
@@ -91,7 +93,7 @@ def _rests_on(situation: Situation, worst: Moment) -> list[Facts]:
 
 
 def not_known(job: Job, unknown: Iterable[str]) -> Facts:
-    """The answer if no forecast is possible; unknown: the unknown values, in words."""
+    """The answer if no forecast is possible; unknown: texts about the unknown values."""
     return {"answer": NOT_KNOWN, **job._asdict(), "missing": [], "unknown": list(unknown)}
 
 
@@ -107,7 +109,7 @@ def assumptions(situation: Situation) -> list[str]:
         f"Modules warm by {WARM_DDEGC_PER_C2_H / 10:g} K per hour at 1 C, with the square of the "
         f"power; the BMS may derate {BMS_DDEGC / 10:g} K early.",
     ]
-    if len(courses(situation)) > 1:
+    if len(futures(situation)) > 1:
         sentences.append(
             "Sources of hints may renew what they sent or fall silent, the worse one counts: a "
             "silent one's hint counts while it is valid, then its fallback."
@@ -117,13 +119,8 @@ def assumptions(situation: Situation) -> list[str]:
     return sentences
 
 
-def _up(value: float) -> int:
-    """A missing amount, rounded up to a whole number."""
-    return -int(-value // 1)
-
-
 def _missing(situation: Situation, forecast: Forecast) -> list[Facts]:
-    """Everything that is missing. what: condition, temperature, power, peak_window or energy."""
+    """What is missing. `what` is condition, temperature, power, peak_window or energy."""
     missing = []
     if forecast.worst.spare_W < 0:
         missing.append(_missing_power(situation, forecast.worst))
@@ -133,7 +130,7 @@ def _missing(situation: Situation, forecast: Forecast) -> list[Facts]:
         missing.append(
             {
                 "what": "peak_window",
-                "missing_W": _up(-first.spare_W),
+                "missing_W": math.ceil(-first.spare_W),
                 "from_s": first.begin_s,
                 "until_s": first.end_s,
             }
@@ -142,7 +139,7 @@ def _missing(situation: Situation, forecast: Forecast) -> list[Facts]:
         missing.append(
             {
                 "what": "energy",
-                "missing_Wh": _up(-forecast.left_Wh),
+                "missing_Wh": math.ceil(-forecast.left_Wh),
                 "reserve_permille": forecast.reserve_permille,
             }
         )
@@ -153,13 +150,13 @@ def _missing_power(situation: Situation, worst: Moment) -> Facts:
     """Why the battery cannot give the power of the worst moment."""
     battery = situation.battery
     limit = base.reason(battery.discharge_reason)
-    shortage = {"missing_W": _up(-worst.spare_W), "from_s": worst.now_s, "limit": limit}
+    shortage = {"missing_W": math.ceil(-worst.spare_W), "from_s": worst.now_s, "limit": limit}
     if not battery.discharge_W_max:
         return {"what": "condition", **shortage}
     if worst.need_W > worst.cool_W:
         return {"what": "power", **shortage}
     full_ddegC, none_ddegC = battery.taper_ddegC
-    now = taper_permille(battery.hottest_ddegC, full_ddegC, none_ddegC)
-    part = worst.need_W * now / worst.cool_W / 1000
-    cool_ddegC = none_ddegC - (none_ddegC - full_ddegC) * part - BMS_DDEGC
-    return {"what": "temperature", **shortage, "missing_ddegC": _up(worst.ddegC - cool_ddegC)}
+    now_permille = taper_permille(battery.hottest_ddegC, full_ddegC, none_ddegC)
+    needed = worst.need_W * now_permille / worst.cool_W / 1000  # share of the full power
+    cool_ddegC = none_ddegC - (none_ddegC - full_ddegC) * needed - BMS_DDEGC
+    return {"what": "temperature", **shortage, "missing_ddegC": math.ceil(worst.ddegC - cool_ddegC)}

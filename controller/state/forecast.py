@@ -13,7 +13,7 @@ from controller.core.base.integers import low_pass
 from controller.core.base.schedule_table import Slot
 from controller.core.tracking.guess import FAST_DELAYS
 from controller.core.tracking.reference import Reference
-from controller.state.course import Cap, Course
+from controller.state.futures import Cap, Future
 from controller.state.situation_forms import Connection, Peak, Situation
 from safety.tapers import taper_permille
 
@@ -42,8 +42,8 @@ class Job(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """need_W: power that the battery must give in addition to the largest import; can_W: power that
-    it can give; cool_W: power that it could give if the modules did not warm.
+    """A moment of the job. need_W: power that the battery must give besides the largest import;
+    can_W: power that it can give; cool_W: that power if the modules did not warm.
     """
 
     need_W: float
@@ -60,8 +60,8 @@ class Moment(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """An interval of peak shaving. spare_W: import that is left in it, as a mean over the part of
-    the job in it.
+    """An interval of peak shaving. spare_W: import that is left in it, as a mean over the job's
+    part of it.
     """
 
     spare_W: float
@@ -74,23 +74,23 @@ class Forecast:
     while the battery is needed; reserve_permille: the reserve of that moment.
     """
 
-    def __init__(self, situation: Situation, job: Job, course: Course):
-        """course: a possible future."""
-        self.course = course
-        self._given, self._job, self._peak = situation, job, situation.peak
+    def __init__(self, situation: Situation, job: Job, future: Future):
+        """Compute the forecast of a job in one possible future."""
+        self.future = future
+        self._job, self._battery, self._peak = job, situation.battery, situation.peak
         battery, tracking = situation.battery, situation.tracking
         self._job_W = job.power_W * situation.connection.share_permille / PERMILLE
-        self._most_W, self._levels_W = (
-            max(situation.connection.seen_W),
-            _levels(situation.connection),
-        )
+        self._most_W = max(situation.connection.seen_W)
+        self._levels_W = _levels(situation.connection)
         shared = tracking.energy_Wh, tracking.energy_share_permille, battery.rated_W
         self._reference = Reference(TICK_MS, *shared)
         self._reference.words[:] = array("q", tracking.reference)
-        self._part = low_pass(TICK_MS, FAST_DELAYS * tracking.path_delay_ms)
-        self._energy_Wh, self._soc = float(battery.remaining_Wh), float(battery.soc_permille)
-        self._held = self._soc  # state of charge that a slot holds
-        self._used_Ws, self._job_s = (float(situation.peak.used_Ws) if situation.peak else 0.0), 0
+        self._low_pass = low_pass(TICK_MS, FAST_DELAYS * tracking.path_delay_ms)
+        self._energy_Wh = float(battery.remaining_Wh)
+        self._soc_permille = float(battery.soc_permille)
+        self._held_soc_permille = self._soc_permille  # a slot of the schedule holds it
+        self._used_Ws = situation.peak.used_Ws if situation.peak else 0.0
+        self._job_s = 0  # part of the job in the present interval of peak shaving
         is_full = battery.discharge_W_max >= battery.rated_W
         self._cool_W = battery.discharge_W_max * (1 if is_full else LIMIT_LEFT_PERMILLE / PERMILLE)
         self.ddegC, self.given_Wh, self.left_Wh = float(battery.hottest_ddegC), 0.0, float("inf")
@@ -141,9 +141,9 @@ class Forecast:
     def _step(self, now_s: int, step_s: int) -> None:
         has_begun = now_s >= self._job.at_s
         runs = has_begun and now_s < self._job.at_s + self._job.for_s
-        slot = self.course.slot(now_s)
-        more_W = self.course.steps_W(now_s) + (self._job_W if runs else 0)
-        cap = self.course.import_cap(now_s, slot, step_s)
+        slot = self.future.slot(now_s)
+        more_W = self.future.steps_W(now_s) + (self._job_W if runs else 0)
+        cap = self.future.import_cap(now_s, slot, step_s)
         cap_W = cap.import_W
         least_W = min(cap_W, self._peak_W(now_s))
         can_W = self._cool_W * self._warm_share()
@@ -154,7 +154,7 @@ class Forecast:
             self.moments.append(Moment(need_W, can_W, self._cool_W, cap, now_s, self.ddegC))
             self._job_s += step_s
         if has_begun and self._most_W + more_W > least_W:
-            margin_Wh = self._given.battery.full_Wh * MARGIN_PERMILLE / PERMILLE
+            margin_Wh = self._battery.full_Wh * MARGIN_PERMILLE / PERMILLE
             left_Wh = self._energy_Wh - (margin_Wh + self._kept_Wh(slot))
             if left_Wh < self.left_Wh:
                 self.left_Wh, self.reserve_permille = left_Wh, self._reserve_permille(slot)
@@ -172,35 +172,35 @@ class Forecast:
 
     def _warm_share(self) -> float:
         """Share of the limit that is left if the modules warm and the BMS derates early."""
-        ends = self._given.battery.taper_ddegC
-        now = taper_permille(self._given.battery.hottest_ddegC, *ends)
-        then = taper_permille(round(self.ddegC) + BMS_DDEGC, *ends)
-        return min(1.0, then / max(1, now))
+        ends_ddegC = self._battery.taper_ddegC
+        now_permille = taper_permille(self._battery.hottest_ddegC, *ends_ddegC)
+        then_permille = taper_permille(round(self.ddegC) + BMS_DDEGC, *ends_ddegC)
+        return min(1.0, then_permille / max(1, now_permille))
 
     def _reserve_permille(self, slot: Slot | None) -> int:
-        """The reserve that acts: that of the peaks, or the higher one of a slot."""
-        return max(self._given.battery.reserve_permille, slot.reserve_permille if slot else 0)
+        """The peaks reserve, or the reserve of a slot if it is higher."""
+        return max(self._battery.reserve_permille, slot.reserve_permille if slot else 0)
 
     def _kept_Wh(self, slot: Slot | None) -> float:
-        """Energy that the reserve of a slot keeps above the peaks reserve."""
-        more = self._reserve_permille(slot) - self._given.battery.reserve_permille
-        return more * self._given.battery.full_Wh / PERMILLE
+        """Energy that the reserve of a slot keeps above the peaks reserve, Wh."""
+        more_permille = self._reserve_permille(slot) - self._battery.reserve_permille
+        return more_permille * self._battery.full_Wh / PERMILLE
 
     def _balance(
         self, now_s: int, more_W: float, cap_W: float, can_W: float, slot: Slot | None, step_s: int
     ) -> float:
-        """Mean import of a step. Updates energy, charge and temperature."""
-        battery, course = self._given.battery, self.course
+        """Mean import of a step, W. Updates energy, charge and temperature."""
+        battery, future = self._battery, self.future
         loads_W = [level_W + more_W for level_W in self._levels_W]
         load_W = math.fsum(loads_W) / LEVELS
-        low_W, most_W = course.choice_W(now_s, slot, load_W)
+        low_W, most_W = future.choice_W(now_s, slot, load_W)
         high_W = most_W if self._energy_Wh > self._kept_Wh(slot) else 0
-        base_W, is_requested, is_exact = course.base(now_s, slot)
-        export_W_max = course.export_W_max(now_s, slot)
+        base_W, is_requested, is_exact = future.base(now_s, slot)
+        export_W_max = future.export_W_max(now_s, slot)
 
         def imported_W(wanted_W: float) -> float:
-            """Mean import if load tracking wants an import of wanted_W. First its choice bounds the
-            import, then the obligations, then the limits.
+            """Mean import, W, if load tracking wants wanted_W. First the caps bound the import,
+            then the obligations, then the limits.
             """
             sum_W = 0.0
             for level_W in loads_W:
@@ -215,30 +215,31 @@ class Forecast:
         error = self._soc_error(slot, is_requested or base_W != 0)
         self._reference.step(error, round(power_W - base_W), step_s)
         ends_W = [round(imported_W(end_W) + base_W) for end_W in (-WIDE_W, WIDE_W)]
-        self._reference.hold(ends_W[0], ends_W[1], self._part, step_s)
+        self._reference.hold(ends_W[0], ends_W[1], self._low_pass, step_s)
         self._flow(power_W, step_s)
         return import_W
 
     def _soc_error(self, slot: Slot | None, is_asked: bool) -> int | None:
-        """Target less state of charge, permille, by the rule of core/policies/track.py."""
+        """Target minus state of charge, permille, by the rule of core/policies/track.py."""
         if not slot:
-            self._held = self._soc
+            self._held_soc_permille = self._soc_permille
         if is_asked:
             return None
-        return round((self._held if slot else self._given.battery.target_permille) - self._soc)
+        target_permille = self._held_soc_permille if slot else self._battery.target_permille
+        return round(target_permille - self._soc_permille)
 
     def _flow(self, power_W: float, step_s: int) -> None:
-        battery, hours = self._given.battery, step_s / 3600
-        part = battery.efficiency_permille / PERMILLE
-        taken_Wh = power_W * hours * (1 / part if power_W > 0 else part)
-        self.given_Wh += max(0.0, power_W) * hours
-        self._energy_Wh -= taken_Wh
-        self._soc -= taken_Wh * PERMILLE / battery.full_Wh
-        self.ddegC += WARM_DDEGC_PER_C2_H * (power_W / battery.full_Wh) ** 2 * hours
+        full_Wh, step_h = self._battery.full_Wh, step_s / 3600
+        efficiency = self._battery.efficiency_permille / PERMILLE
+        used_Wh = power_W * step_h * (1 / efficiency if power_W > 0 else efficiency)
+        self.given_Wh += max(0.0, power_W) * step_h
+        self._energy_Wh -= used_Wh
+        self._soc_permille -= used_Wh * PERMILLE / full_Wh
+        self.ddegC += WARM_DDEGC_PER_C2_H * (power_W / full_Wh) ** 2 * step_h
 
 
 def _levels(connection: Connection) -> list[float]:
-    """LEVELS means of the load's sorted values. They are equal if the load does not swing."""
+    """Means of LEVELS equal parts of the sorted load, W. They are equal if the load is constant."""
     seen_W = sorted(connection.seen_W)
     means_W = []
     for level in range(LEVELS):

@@ -1,6 +1,5 @@
-"""A cabinet and its connection in plain numbers, the input of ask.py. The numbers come from a
-controller's journal, or from the control functions in a shadow (a core that follows the journal)
-or a simulation.
+"""Reads the situation of a cabinet, the input of ask.py, in plain numbers. They come from the
+control functions of a simulation, or of a shadow: a core that follows a controller's journal.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +28,7 @@ from controller.journal.snapshot import Shadow, ticks
 from controller.state.situation_forms import (
     Battery,
     Connection,
-    Held,
+    LimitHint,
     Peak,
     Situation,
     Step,
@@ -40,8 +39,8 @@ from safety import parameters as p, signals as s
 
 LOOK_BACK_MS = 300_000
 DAY_S = 86_400
-# Limits that change by a clock or expire: the forecast computes each one over time.
-_OF_COURSE = (
+# The forecast itself computes these limits over time, because they change or expire.
+_CHANGING = (
     reasons.PEAK_SHAVING,
     reasons.SCHEDULE_GRID_CAP,
     reasons.GRID_CAP_HINT,
@@ -66,19 +65,18 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
         if not shadow.update() or not shadow.settled:
             raise JournalError(f"{path}: the controller has not made two ticks yet")
         core, names = shadow.core, shadow.reader.header.get("source_names", ())
-        now = core.control, core.settings, core.facts
-        situation = of_control(*now, _connections(shadow), names)
-        wrong = [no_answer.NO_TICKS] if not is_live else []
-        wrong += ["another version wrote the journal"] * shadow.differs
-        return situation._replace(unknown=(*wrong, *situation.unknown))
+        imports_W = _connections_W(shadow)
+        situation = of_control(core.control, core.settings, core.facts, imports_W, names)
+        doubts = [] if is_live else [no_answer.NO_TICKS]
+        if shadow.differs:
+            doubts.append("another version wrote the journal")
+        return situation._replace(unknown=(*doubts, *situation.unknown))
     finally:
         shadow.close()
 
 
-def _connections(shadow: Shadow) -> list[int]:
-    """Import with the battery at 0, W, one for each keyframe of the last LOOK_BACK_MS. A keyframe
-    in which the import is unknown gives none.
-    """
+def _connections_W(shadow: Shadow) -> list[int]:
+    """Known imports with the battery at 0, W, at the keyframes of the last LOOK_BACK_MS."""
     sequence, tick_ms = shadow.sequence or 0, shadow.core.safety_image[p.H_TICK_MS]
     moment, imports_W = Moment(shadow), []
     for frame in shadow.reader.recent(sequence - LOOK_BACK_MS // tick_ms):
@@ -112,7 +110,7 @@ def of_control(
         unknown_battery.append("the temperature of the modules: check the BMS")
     unknown = []
     if findings.connection_W is None:
-        unknown.append(f"the power of the connection: {_of_meters(facts)}")
+        unknown.append(f"the power of the connection: {_meter_trouble(facts)}")
     if findings.is_off_grid:
         unknown.append("when the grid comes back: the site is off the grid")
     heard_s, schedule_source = _schedule(control, names)
@@ -126,13 +124,13 @@ def of_control(
         slots=_slots(control),
         steps=_steps(control, settings[parameters.SHARE]),
         ramp_W_per_s=settings["setpoint_ramp_W_per_s"],
-        hints=_held(control, names),
+        hints=_limit_hints(control, names),
         heard_s=heard_s,
         schedule_source=schedule_source,
     )
 
 
-def _of_meters(facts: KernelFacts) -> str:
+def _meter_trouble(facts: KernelFacts) -> str:
     """Why the power of the connection is unknown, with the remedy."""
     meters = {"grid meter": s.G_METER_GRID, "load meter": s.G_METER_LOAD}
     silent = [
@@ -151,14 +149,14 @@ def _connection(
     """The connection with its limits, except the limits that change by a clock."""
     now_W = control.found.connection_W
     seen_W = (*connections_W, *(() if now_W is None else (now_W,)))
-    imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
+    import_limit = settings["grid_import_W_max"], reasons.GRID_IMPORT
     export_W = settings["grid_export_W_max"]
     for duty in control.chain.obligations.standing:
-        if now_W is None or duty.rank == site_load.GRID_CONNECTION or duty.low_reason in _OF_COURSE:
+        if now_W is None or duty.rank == site_load.GRID_CONNECTION or duty.low_reason in _CHANGING:
             continue
-        imported = min(imported, (max(0, now_W - duty.low_W), duty.low_reason))
+        import_limit = min(import_limit, (max(0, now_W - duty.low_W), duty.low_reason))
         export_W = min(export_W, max(0, duty.high_W - now_W))
-    return Connection(seen_W, *imported, export_W, settings[parameters.SHARE])
+    return Connection(seen_W, *import_limit, export_W, settings[parameters.SHARE])
 
 
 def _battery(control: Control, settings: dict[str, int], facts: KernelFacts) -> Battery:
@@ -210,10 +208,10 @@ def _name(names: Sequence[str], source: int) -> str:
     return names[source] if source < len(names) else f"source {source + 1}"
 
 
-def _held(control: Control, names: Sequence[str]) -> tuple[Held, ...]:
-    """Each quantity of each source that has a valid hint or a fallback, if it limits a power."""
+def _limit_hints(control: Control, names: Sequence[str]) -> tuple[LimitHint, ...]:
+    """The valid hints and fallbacks of all sources that limit a power."""
     table: HintTable = control.functions[HintTable.NAME]
-    held = []
+    hints = []
     for source in range(table.count):
         for quantity, name in hint_codes.QUANTITIES.items():
             value_W, valid_s, state = [
@@ -225,8 +223,9 @@ def _held(control: Control, names: Sequence[str]) -> tuple[Held, ...]:
             left_s = valid_s if state == hint_outputs.VALID else 0
             if group >= 0 and (left_s or fallback_W >= 0):
                 then_W = fallback_W if fallback_W >= 0 else None
-                held.append(Held(_name(names, source), name, group, value_W, left_s, then_W))
-    return tuple(held)
+                source_name = _name(names, source)
+                hints.append(LimitHint(source_name, name, group, value_W, left_s, then_W))
+    return tuple(hints)
 
 
 def _schedule(control: Control, names: Sequence[str]) -> tuple[int | None, str]:
@@ -252,15 +251,14 @@ def _steps(control: Control, share_permille: int) -> tuple[Step, ...]:
 def _choice_W(chain: setpoint.Chain) -> tuple[int, int]:
     """(low, high) of all caps together, without the caps that the forecast computes over time."""
     caps = [answer for answer in chain.answers if type(answer) is Cap]
-    charge_W = [cap.charge_W_max for cap in caps if cap.charge_reason not in _OF_COURSE]
-    discharge_W = [cap.discharge_W_max for cap in caps if cap.discharge_reason not in _OF_COURSE]
+    charge_W = [cap.charge_W_max for cap in caps if cap.charge_reason not in _CHANGING]
+    discharge_W = [cap.discharge_W_max for cap in caps if cap.discharge_reason not in _CHANGING]
     return -min([WIDE_W, *charge_W]), min([WIDE_W, *discharge_W])
 
 
 def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
-    """The account of the present interval. None: peak shaving is off, the power of the connection
-    is unknown, or the clock is not exact. Without an exact clock there is no account, because the
-    limit holds at every moment.
+    """The present interval. None: peak shaving is off, the power of the connection is unknown, or
+    the clock is not exact. Without an exact clock the limit holds at every moment.
     """
     by_rank = {obligation.rank: obligation for obligation in control.chain.obligations.standing}
     obliged, now_W = by_rank.get(peak_shaving.RANK), control.found.connection_W
@@ -277,7 +275,7 @@ def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
 
 
 def _clock(control: Control, signal: str) -> int:
-    """A signal of the clock, which is known."""
+    """A signal of the clock. The caller has checked that the clock is known."""
     (clock,) = control.known.site.of_role("clock")
     value = clock.value(signal)
     assert value is not None

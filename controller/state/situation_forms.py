@@ -61,9 +61,9 @@ class Tracking(NamedTuple):
     base_source: str = ""
 
 
-class Held(NamedTuple):
-    """A quantity of a source: value_W counts while valid_s > 0, then the fallback. group: a group
-    of hint_groups.
+class LimitHint(NamedTuple):
+    """A hint that limits a power: value_W counts while valid_s > 0, then the fallback. group: a
+    group of hint_groups.
     """
 
     source: str
@@ -99,6 +99,6 @@ class Situation(NamedTuple):
     slots: tuple[tuple[int, int, Slot], ...]
     steps: tuple[Step, ...]
     ramp_W_per_s: int  # ramp of a cap that falls before a slot with a lower cap
-    hints: tuple[Held, ...] = ()
+    hints: tuple[LimitHint, ...] = ()
     heard_s: int | None = None
     schedule_source: str = ""

@@ -6,9 +6,9 @@ from ask_bench import REFERENCE, situation
 from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.core.policies import hint_groups as g
 from controller.state import ask
-from controller.state.course import RENEWED, Course
 from controller.state.forecast import Forecast, Job
-from controller.state.situation_forms import Held, Peak, Step
+from controller.state.futures import RENEWED, Future
+from controller.state.situation_forms import LimitHint, Peak, Step
 from tests.tables import cases
 
 SHORT_S = 60
@@ -131,7 +131,7 @@ def test_peak_shaving_allows_a_peak_whose_interval_keeps_its_mean():
     (missing,) = answer(400_000, 0, 400, **late)["missing"]
     assert (missing["from_s"], missing["until_s"]) == (-600, 300)
     given = situation(**peak())
-    second = Forecast(given, Job(400_000, 1000, 1700), Course(given, RENEWED)).intervals
+    second = Forecast(given, Job(400_000, 1000, 1700), Future(given, RENEWED)).intervals
     assert [each[1:] for each in second] == [(900, 1800), (1800, 2700)]
     assert abs(second[1].spare_W + 100_000) < 20_000, "each interval counts anew"
 
@@ -239,7 +239,7 @@ def test_any_length_is_answered(for_s):
     assert answer(10_000, 0, for_s)["answer"] == "yes"
 
 
-TOLD = Held("ems", "import_W_max", g.IMPORT, 500_000, 60, None)
+TOLD = LimitHint("ems", "import_W_max", g.IMPORT, 500_000, 60, None)
 LATER, MINUTE = 600, (0, 60)
 ASKED = {"base_W": -200_000, "is_requested": True, "base_s": 60, "base_source": "ems"}
 OPEN = Slot(-1, OPEN_W, OPEN_W, 0)
@@ -293,7 +293,7 @@ def test_what_a_silent_source_leaves_decides_the_charge_before_a_job(changes, en
     assert whats(found) == ([] if enough else ["energy"])
 
 
-NO_CHARGE = Held("site", "charge_W_max", g.CHARGE, 0, 60, None)
+NO_CHARGE = LimitHint("site", "charge_W_max", g.CHARGE, 0, 60, None)
 CONNECTION = TOLD._replace(fallback_W=400_000)
 
 
