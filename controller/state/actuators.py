@@ -36,12 +36,12 @@ def _actuator(shadow: Shadow, number: int, actuator_chain: ActuatorChain) -> Fac
     def trace(place: int) -> int:
         return shadow.out[first + place]
 
-    record, view = actuator_chain.actuator, actuator_chain.view
+    actuator, view = actuator_chain.actuator, actuator_chain.view
     code = trace(c.O_BINDING_REASON)
     return {
         "name": actuator_chain.name,
         "device": base.configured(shadow, view.device),
-        "text": record.text,
+        "text": actuator.text,
         "value": trace(c.O_SETPOINT_W),
         "request": trace(c.O_REQUEST_W),
         "request_reason": reason(trace(c.O_REQUEST_BASE_REASON)),
@@ -49,10 +49,10 @@ def _actuator(shadow: Shadow, number: int, actuator_chain: ActuatorChain) -> Fac
         "steps": _steps(trace),
         "binding": reason(code),
         "without": without(actuator_chain.chain, code) if code else None,
-        "sent": view.sent(record.name),
-        "feedback": record.feedback,
-        "feedback_value": view.value(record.feedback),
-        "unheard": record.unheard,
+        "sent": view.sent(actuator.name),
+        "feedback": actuator.feedback,
+        "feedback_value": view.value(actuator.feedback),
+        "unheard": actuator.unheard,
     }
 
 
@@ -93,16 +93,16 @@ def without(chain: c.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
 
     wider: gives the (value, reason) that replaces an end of a cap or limit if `code` set that end.
     """
-    again = c.Chain(WIDE_W)
+    wider_chain = c.Chain(WIDE_W)
     for answer in chain.answers:
-        left = _left(answer, code, wider)
-        if left is not None:
-            again.take(left)
-    value = again.finish(1)
-    return {"value": value, "next": reason(again.out[c.O_BINDING_REASON])}
+        wider_answer = _without(answer, code, wider)
+        if wider_answer is not None:
+            wider_chain.take(wider_answer)
+    value = wider_chain.finish(1)
+    return {"value": value, "next": reason(wider_chain.out[c.O_BINDING_REASON])}
 
 
-def _left(answer: Answer, code: int, wider: Wider) -> Answer | None:
+def _without(answer: Answer, code: int, wider: Wider) -> Answer | None:
     """The answer without the bounds that have the reason `code`; None if no bound is left."""
     if isinstance(answer, Obligation):
         return None if code in (answer.low_reason, answer.high_reason) else answer

@@ -33,7 +33,7 @@ def facts(
     """
     standing = [rows.row_of(shadow, name, history) for name in shadow.standing]
     for row in standing:
-        row["began_text"] = _recorded(row, recorded) if row["began_ms"] is None else None
+        row["began_text"] = _recorded_begin(row, recorded) if row["began_ms"] is None else None
     first = shadow.stage_names[shadow.first_out] if shadow.first_out >= 0 else None
     ordered = rows.by_danger(standing)
     return {
@@ -52,7 +52,7 @@ def facts(
             for scope, name, began_ms in history.first_out_per_scope()
         ],
         "channel_b": rows.channel_b(shadow),
-        "check": check(ordered),
+        "check": _remedies(ordered),
         "reset": reset(shadow, ordered),
         "start": start(shadow),
         "cells_are_live": True,
@@ -60,14 +60,14 @@ def facts(
     }
 
 
-def _recorded(row: Facts, recorded: record.Record | None) -> str | None:
+def _recorded_begin(row: Facts, recorded: record.Record | None) -> str | None:
     """When the recorder saw this row begin, as text; None when unknown."""
     scope = row["instance"].partition(".")[2] or "cabinet"
     event = recorded.began(row["stage"], scope) if recorded else None
     return record.utc_text(event["utc_us"], event["utc_source"]) if event else None
 
 
-def check(ordered: list[Facts]) -> list[Facts]:
+def _remedies(ordered: list[Facts]) -> list[Facts]:
     """[{rows: [stage, ...], remedy}]: the remedies in the order of the rows, without repeats."""
     by_remedy: dict[str, list[str]] = {}
     for row in ordered:
@@ -79,9 +79,8 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
     """The conditions of a reset now.
 
     needs: the kind of reset: None (nothing is latched), "remote" or "key". waits: latched instances
-    whose cause has not been gone for long enough, each with due_ms, the time that is still missing;
-    None: the cause is still active. result: result that a reset of this kind would have now, in
-    this channel.
+    whose cause has not been gone for long enough. due_ms: the time that is still missing; None: the
+    cause is still active. result: what a reset of this kind would give now, in this channel.
     """
     left, allowed = shadow.core.facts.resets()
     latched = [row for row in standing if row["is_latched"]]
@@ -95,7 +94,7 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
         "allowed": allowed,
         "next_token_ms": next_token_ms(shadow),
         **dict(zip(CAUSES, shadow.causes)),
-        **typed(shadow, standing),
+        **needed_reset(shadow, standing),
         "result": l.RESULTS[result],
         "waits": [
             {
@@ -110,9 +109,9 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
     }
 
 
-def typed(shadow: Shadow, standing: list[Facts]) -> Facts:
-    """{code, command} of the reset that is needed now. Both None: no reset is needed. Only command
-    None: the key must be turned first.
+def needed_reset(shadow: Shadow, standing: list[Facts]) -> Facts:
+    """{code, command} of the reset that is needed now; both are None if none is needed. Only
+    command is None while the key must be turned first.
     """
     needed = rows.needed([row["reset"] for row in standing], rows.channel_b(shadow))
     code = code_of(shadow.causes) if needed else None

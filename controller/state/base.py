@@ -65,12 +65,10 @@ def is_frozen(shadow: Computed, group: int) -> bool:
 
 def bit_names(device: Facts, bits: int | None) -> list[str]:
     """Names of the set bits, in the order of the device's profile; "bit 9" without a name."""
-    known, rest = device.get("fault_bits", {}), bits or 0
-    names = [name for name, bit in known.items() if rest >> bit & 1]
-    unknown = [
-        bit for bit in range(rest.bit_length()) if rest >> bit & 1 and bit not in known.values()
-    ]
-    return names + [f"bit {bit}" for bit in unknown]
+    positions, word = device.get("fault_bits", {}), bits or 0
+    names = [name for name, bit in positions.items() if word >> bit & 1]
+    unnamed = sorted({*range(word.bit_length())} - {*positions.values()})
+    return names + [f"bit {bit}" for bit in unnamed if word >> bit & 1]
 
 
 def cabinet_value(shadow: Computed, index: int) -> int | None:
@@ -120,9 +118,10 @@ def head(shadow: Shadow) -> Facts:
 
 def contradicted(shadow: Shadow) -> list[Facts]:
     """Each signal that other measurements contradict: {signal, reason}."""
-    contradictions = [function.contradicted() for function in shadow.core.functions.values()]
     return [
-        {"signal": name, "reason": reason(code)} for some in contradictions for name, code in some
+        {"signal": name, "reason": reason(code)}
+        for function in shadow.core.functions.values()
+        for name, code in function.contradicted()
     ]
 
 
@@ -149,6 +148,12 @@ def entry_of(shadow: Snapshot, device: SiteDevice) -> Facts:
     place = device.role.name, device.number - 1
     devices = shadow.reader.header.get("devices", [])
     return next((row for row in devices if (row["role"], row["index"]) == place), {})
+
+
+def differing(device: Facts, number: int) -> str | None:
+    """Name of register `number` (from 1) of a device's identity; None: 0, or no such register."""
+    names: list[str] = device.get("identity", [])
+    return names[number - 1] if 0 < number <= len(names) else None
 
 
 def configured(shadow: Snapshot, device: SiteDevice) -> str | None:

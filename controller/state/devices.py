@@ -26,7 +26,8 @@ def age_ms(view: DeviceView) -> int | None:
 
 def _device(shadow: Shadow, view: DeviceView) -> Facts:
     device, role = view.device, view.device.role
-    differs = _differs(shadow, view)
+    # first register of the identity whose value differs from the profile's
+    differs = base.differing(base.entry_of(shadow, device), view.word(OTHER_DEVICE))
     # another party has fixed the device at a lower value than the configuration file
     is_fixed = differs in [actuator.name for actuator in role.actuators]
     return {
@@ -77,15 +78,6 @@ def _reading(shadow: Shadow, view: DeviceView) -> Facts:
         "ups_Wh": bridging.total_Wh([view]),
         "is_alone": is_on_battery and not shadow.core.found.is_off_grid,
     }
-
-
-def _differs(shadow: Shadow, view: DeviceView) -> str | None:
-    """Name of the first register of the identity whose value differs from the profile's; None: none
-    does.
-    """
-    names: list[str] = base.entry_of(shadow, view.device).get("identity", [])
-    number = view.word(OTHER_DEVICE)
-    return names[number - 1] if 0 < number <= len(names) else None
 
 
 def powers(shadow: Shadow) -> list[Facts]:

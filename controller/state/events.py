@@ -50,17 +50,16 @@ def _of_journal(event: Facts) -> Facts:
     if event["kind"] == h.STATE:
         fields = {"kind": "state", "code": "", "scope": "cabinet", "text": event["state"]}
         return {"uptime_ms": event["uptime_ms"], **fields}
-    name = event["stage"]
-    stage = base.stage_of(name)
-    code = reasons.ROW + stage[m.S_ROW]
-    own, sentence, _ = reason_words.stage_text(stage)
+    instance = event["stage"]
+    stage = base.stage_of(instance)
+    name, sentence, _ = reason_words.stage_text(stage)
     if event.get("behind"):
         sentence = heard.named(sentence, event["behind"])
-    text = f"{stage[m.S_ID]}: {own}" + (f". {sentence}" if event["kind"] == h.BEGAN else "")
+    text = f"{stage[m.S_ID]}: {name}" + (f". {sentence}" if event["kind"] == h.BEGAN else "")
     return {
         "uptime_ms": event["uptime_ms"],
         "kind": event["kind"].partition("_")[0],
-        "code": reasons.label(code),
-        "scope": h.scope_of(name),
+        "code": reasons.label(reasons.ROW + stage[m.S_ROW]),
+        "scope": h.scope_of(instance),
         "text": text + TAILS[event["kind"]],
     }

@@ -9,7 +9,7 @@ from controller.core.policies.notices import Notices
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.state.base import Facts
 
-# {bound: (word with its source, quantities of that source that may set it)}
+# {bound: (output with its source, quantities of that source that may set it)}
 BINDING = {
     "control": (t.O_CONTROL_SOURCE, ("power_W",)),
     "charge_W_max": (t.O_CHARGE_SOURCE, ("charge_W_max", "import_W_max")),
@@ -19,8 +19,8 @@ BINDING = {
 }
 
 
-def words(shadow: Snapshot) -> Sequence[int]:
-    """The words that the hint table publishes, () in a journal without them."""
+def table_outputs(shadow: Snapshot) -> Sequence[int]:
+    """The outputs of the hint table, () in a journal without them."""
     names = shadow.output_names
     if t.HINT_OUTPUTS[0] not in names:
         return ()
@@ -35,7 +35,7 @@ def source_names(shadow: Snapshot) -> list[str]:
 
 def binding(shadow: Snapshot) -> dict[str, str | None]:
     """{bound: name of the source whose hint sets it, or None}."""
-    out, names = words(shadow), source_names(shadow)
+    out, names = table_outputs(shadow), source_names(shadow)
     return {
         bound: names[out[place] - 1] if out and out[place] else None
         for bound, (place, _) in BINDING.items()
@@ -46,12 +46,12 @@ def in_force(shadow: Shadow) -> list[Facts]:
     """The hint of each source and quantity whose state is not "none". is_heartbeat_owed: its
     fallback ends only after both a heartbeat and a new hint.
     """
-    out, table = words(shadow), shadow.core.functions[hint_table.HintTable.NAME]
+    out, table = table_outputs(shadow), shadow.core.functions[hint_table.HintTable.NAME]
     quantities, facts = hint_codes.QUANTITIES, []
     for index, source in enumerate(source_names(shadow)):
-        for place, (quantity, name) in enumerate(quantities.items()):
+        for position, (quantity, name) in enumerate(quantities.items()):
             first = t.output_at(index, quantity, 0)
-            entry = table.entries[index * len(quantities) + place]
+            entry_at = table.entries[index * len(quantities) + position]
             if out[first + t.F_STATE] != t.NONE:
                 facts.append(
                     {
@@ -61,7 +61,7 @@ def in_force(shadow: Shadow) -> list[Facts]:
                         "valid_s": out[first + t.F_VALID_S],
                         "state": t.STATES[out[first + t.F_STATE]],
                         "fallback_W": fallback_W(shadow, index, quantity),
-                        "is_heartbeat_owed": bool(table.state[entry + hint_table.E_LAPSED]),
+                        "is_heartbeat_owed": bool(table.state[entry_at + hint_table.E_LAPSED]),
                     }
                 )
     return facts
@@ -127,14 +127,15 @@ def fallback_W(shadow: Snapshot, index: int, quantity: int) -> int | None:
 
 
 def remaining_Wh(shadow: Snapshot) -> int | None:
-    """Energy above the reserve, Wh; None: the journal does not contain this number."""
-    out = words(shadow)
-    return out[t.O_REMAINING_WH] if out else None
+    """Energy above the reserve, Wh; None: unknown, also in a journal without the hint table."""
+    out = table_outputs(shadow)
+    is_known = out and out[t.O_REMAINING_WH] >= 0
+    return out[t.O_REMAINING_WH] if is_known else None
 
 
 def of_source(shadow: Shadow, bound: str) -> list[Facts]:
-    """The hints in force that set `bound`, all of one source. A bound of charge or discharge may
-    also be set by the source's hint of an import or export maximum.
+    """The hints in force that set `bound`, all of one source. A source's import or export maximum
+    may also set the bound of charge or discharge.
     """
     name = binding(shadow)[bound]
     own = [hint for hint in in_force(shadow) if hint["source"] == name]

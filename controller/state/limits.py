@@ -38,21 +38,20 @@ def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
     withhold the most power.
     """
     other_limits = [index for index in range(bounds.LIMIT_COUNT) if index != number]
-    limit_of_W = shadow.core.facts.limit_W
+    limit_W = shadow.core.facts.limit_W
 
-    def left_W(unit: int) -> int:
-        return (
-            min(limit_of_W(unit, way, index) for index in other_limits) - shadow.core.rated_W[unit]
-        )
+    def over_rating_W(unit: int) -> int:
+        lowest_W = min(limit_W(unit, way, index) for index in other_limits)
+        return lowest_W - shadow.core.rated_W[unit]
 
-    unit = min(range(shadow.layout.units), key=left_W)
+    unit = min(range(shadow.layout.units), key=over_rating_W)
 
     def order(index: int) -> tuple[int, int]:
-        """Sort key. Of equal limits the kernel names the first in NAMED, or the last if they leave
-        0 W.
+        """Sort key. Of equal limits the kernel names the first in NAMED; of limits of 0 W, the
+        last.
         """
-        limit_W, place = limit_of_W(unit, way, index), bounds.NAMED.index(index)
-        return limit_W, place if limit_W else -place
+        left_W, place = limit_W(unit, way, index), bounds.NAMED.index(index)
+        return left_W, place if left_W else -place
 
     return _lowest_W(shadow, way, other_limits), CODES[way][min(other_limits, key=order)]
 
@@ -153,12 +152,14 @@ def cell(shadow: Shadow, rack: int, way: int) -> Facts | None:
 
 def _taper(shadow: Shadow, way: int, number: int) -> Facts:
     """The reading of the rack with the smallest share, that share, and both ends of the taper."""
-    charge, more, numbers = _TAPERS[number]
+    charge_word, distance, numbers = _TAPERS[number]
     unit = _unit_of(shadow, way, number)
     online = _online(shadow, unit)
     if not online:
         return {"unit": unit + 1, "racks_online": 0}
-    shares = [(shadow.core.facts.rack_limit(rack, charge + way * more), rack) for rack in online]
+    shares = [
+        (shadow.core.facts.rack_limit(rack, charge_word + way * distance), rack) for rack in online
+    ]
     left_permille, rack = min(shares)
     seen, ends = numbers(shadow, way, rack)
     return {"unit": unit + 1, "rack": rack + 1, **seen, "left_permille": left_permille, **ends}

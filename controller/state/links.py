@@ -39,17 +39,17 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     kinds: Facts = defaultdict(dict, counters or {})
     header = shadow.reader.header
 
-    def of(device: Facts, kind: str) -> Any:
+    def counter(kind: str, device: Facts) -> Any:
         return kinds[kind].get((device["bus"], device["address"]))
 
     rows = [
         {
             **_device(shadow, device, kinds["units"]),
             "meter": _meter(device, kinds["meters"]),
-            "serial": of(device, "serials") or None,
-            "unnamed_state": of(device, "states"),
-            "spent_writes": of(device, "spent"),
-            "refusal": _refusal(device, of(device, "racks")),
+            "serial": counter("serials", device) or None,
+            "unnamed_state": counter("states", device),
+            "spent_writes": counter("spent", device),
+            "refusal": _refusal(device, counter("racks", device)),
             "stop": None if device.get("shows_stop", True) else UNSEEN_STOP,
         }
         for device in header.get("devices", [])
@@ -118,30 +118,27 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
     """
     if report is None or report["state"] in (can_dialect.OK, can_dialect.WAITING):
         return None
-    if report["state"] == can_dialect.SIGN:
+    state, number = report["state"], report["can_id"]
+    if state == can_dialect.SIGN:
         return (
             "its current has another sign than the converter's power; no value counts until the "
             "profile is corrected and the controller restarts"
         )
-    number = report["can_id"]
-    if report["state"] == can_dialect.OTHER:
-        name = device.get("identity", [])[number - 1]
+    if state == can_dialect.OTHER:
+        name = base.differing(device, number)
         return f"another device than the profile's: {name} differs, no value counts"
-    if report["state"] == can_dialect.STUCK:
+    if state == can_dialect.STUCK:
         return f"its heartbeat, read from register {number} on, has stopped, no value counts"
-    if report["state"] == can_dialect.READ:
+    if state == can_dialect.READ:
         return f"the read from register {number} on has a value out of range, it does not count"
     can_id = number & ~EXTENDED
-    if report["state"] == can_dialect.STOPPED:
+    if state == can_dialect.STOPPED:
         return f"id 0x{can_id:X} has stopped, no value counts"
-    if report["state"] == can_dialect.REFUSED:
+    if state == can_dialect.REFUSED:
         return f"id 0x{can_id:X} comes with values that do not fit its profile, they do not count"
-    is_foreign = report["state"] == can_dialect.FOREIGN
-    problem = (
-        "is of another protocol"
-        if is_foreign
-        else "of its protocol does not come, or not with its length"
-    )
+    problem = "of its protocol does not come, or not with its length"
+    if state == can_dialect.FOREIGN:
+        problem = "is of another protocol"
     fits = profile.shipped()[report["fits"] - 1] if report["fits"] else ""
     allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"
     return f"id 0x{can_id:X} {problem}, no value counts; {allowed}"
@@ -153,12 +150,12 @@ def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None
     if report is None:
         return None
     known = {name: None if value < 0 else value for name, value in report.items()}
-    number, names = known.pop("other_device") or 0, device.get("identity", [])
+    number = known.pop("other_device") or 0
     stated_ms, found_ms = report["refresh_stated_ms"], known["refresh_ms"]
     return {
         **known,
         "is_slower": found_ms is not None and found_ms > stated_ms * SLOWER_PERCENT // 100,
-        "differs": names[number - 1] if 0 < number <= len(names) else None,
+        "differs": base.differing(device, number),
     }
 
 

@@ -91,7 +91,9 @@ def _of_others(name: str) -> Facts:
     return {
         "place": name,
         "is_here": False,
-        **{key: [] for key in ("racks", "units", "each_rack")},
+        "racks": [],
+        "units": [],
+        "each_rack": [],
         "unknown_racks": 0,
         "rows": [],
         **dict.fromkeys(("is_alarm", "rack", "module", "temperature_ddegC", "rise_ddegC_per_min")),

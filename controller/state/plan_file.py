@@ -111,7 +111,7 @@ FORM = {
     "actual": tables(ACTUAL),
     "month": table(MONTH),
 }
-SENT = dict.fromkeys(("at", "code", "text"), LINE) | {"at": TIME}
+SENT = {"at": TIME, "code": LINE, "text": LINE}
 
 
 def beside(run_directory: str) -> str:

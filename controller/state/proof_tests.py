@@ -18,18 +18,18 @@ class Ledger:
 
     def __init__(self, state_directory: str):
         self._directory = state_directory
-        self._seen: tuple[int, ...] = ()
-        self._found: proof_lines.Found | None = None
+        self._file_state: tuple[int, ...] = ()
+        self._content: proof_lines.Found | None = None
 
     def read(self) -> proof_lines.Found:
         """The content now. Raises OSError."""
-        seen: tuple[int, ...] = ()
+        file_state: tuple[int, ...] = ()
         with contextlib.suppress(FileNotFoundError):
             now = os.stat(proof_tests.path_of(self._directory))
-            seen = now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
-        if self._found is None or seen != self._seen:
-            self._found, self._seen = proof_tests.read(self._directory), seen
-        return self._found
+            file_state = now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+        if self._content is None or file_state != self._file_state:
+            self._content, self._file_state = proof_tests.read(self._directory), file_state
+        return self._content
 
 
 def facts(
@@ -55,14 +55,14 @@ def facts(
     summary = "proof-test ledger damaged" if content.breaks else proof_state.summary(rows)
     if clock == utc.UNKNOWN and summary and not (content.breaks or proof_state.wrong(rows)):
         summary += ", clock unknown"
-    open_ = replacements.open_of(content.records)
-    if open_:
-        summary = f"{', '.join(open_)} is being replaced"
+    replacing = replacements.open_of(content.records)
+    if replacing:
+        summary = f"{', '.join(replacing)} is being replaced"
     units = sign_tests.units(codes(header), content.records)
     return {
         "rows": rows,
         "signs": [{key: unit[key] for key in ("unit", "state", "date")} for unit in units],
-        "replacing": [replacements.words(record) for record in open_.values()],
+        "replacing": [replacements.words(record) for record in replacing.values()],
         "summary": summary,
         "wrong": content.lines,
         "clock": clock,

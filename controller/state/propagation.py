@@ -25,15 +25,15 @@ def facts(shadow: Shadow, history: History) -> Facts | None:
     """The hottest suspected module and its Estimate. None: no suspicion, or no neighbours."""
     if "neighbours" not in shadow.reader.header:
         return None
-    began_ms = _began_ms(shadow, history, SUSPECTING)
-    suspects = [hottest for rack in began_ms if (hottest := _hottest(shadow, rack))]
+    suspected_ms = _active_ms(shadow, history, SUSPECTING)
+    suspects = [hottest for rack in suspected_ms if (hottest := _hottest(shadow, rack))]
     if not suspects:
         return None
     hot_ddegC, rack, module = max(suspects)
     kind = shadow.reader.header["chemistry"]
     is_lit = hot_ddegC / DECI >= propagation_map.CELLS[kind].trigger_degC
-    burning_ms = _began_ms(shadow, history, BURNING if is_lit else (COLLAPSED,), min).get(rack)
-    seen = _seen(shadow, rack, module, began_ms[rack], burning_ms)
+    burning_ms = _active_ms(shadow, history, BURNING if is_lit else (COLLAPSED,), min).get(rack)
+    seen = _seen(shadow, rack, module, suspected_ms[rack], burning_ms)
     estimate = propagation_map.estimate(kind, seen, _neighbours(shadow))
     return {
         "rack": rack + 1,
@@ -46,18 +46,17 @@ def facts(shadow: Shadow, history: History) -> Facts | None:
     }
 
 
-def _began_ms(
+def _active_ms(
     shadow: Shadow, history: History, rows: Sequence[int], choose: Callable[[int, int], int] = max
 ) -> dict[int, int]:
-    """{rack from 0: time since the first of these rows became active on it, ms}; with choose = min:
-    since the last of them.
+    """{rack from 0: time for which one of these rows is active on it, ms}. choose: max for the
+    oldest row, min for the newest.
     """
     ages_ms: dict[int, int] = {}
     for name in shadow.standing:
         stage, _, scope = name.partition(".rack")
         if scope and BY_ID[stage][m.S_ROW] in rows:
-            began_ms = history.began_ms.get(name)
-            age_ms = base.uptime_ms(shadow) - (0 if began_ms is None else began_ms)
+            age_ms = base.uptime_ms(shadow) - (history.began_ms.get(name) or 0)
             ages_ms[int(scope) - 1] = choose(age_ms, ages_ms.get(int(scope) - 1, age_ms))
     return ages_ms
 
@@ -69,7 +68,7 @@ def _hottest(shadow: Shadow, rack: int) -> tuple[int, int, int] | None:
 
 
 def _seen(
-    shadow: Shadow, rack: int, module: int, began_ms: int, burning_ms: int | None
+    shadow: Shadow, rack: int, module: int, warming_ms: int, burning_ms: int | None
 ) -> propagation_map.Seen:
     readings = racks.readings_ddegC(shadow, rack)
     modules = len(readings)
@@ -85,7 +84,7 @@ def _seen(
         rise_K_per_s=rise_ddegC / DECI / heating.HISTORY_S,
         others_degC=median_degC,
         air_degC=median_degC if air_ddegC is None else air_ddegC / DECI,
-        warming_s=min(began_ms / MILLI, WARMING_S_MAX),
+        warming_s=min(warming_ms / MILLI, WARMING_S_MAX),
         burning_s=None if burning_ms is None else min(burning_ms / MILLI, WARMING_S_MAX),
     )
 

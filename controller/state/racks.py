@@ -26,11 +26,11 @@ def facts(shadow: Shadow) -> Facts:
 
 def rack_of(shadow: Shadow, rack: int) -> Facts:
     """Everything about one rack (from 0)."""
-    value: dict[str, int | None] = {
+    values: dict[str, int | None] = {
         name: base.rack_value(shadow, rack, index) for name, index in _VALUES.items()
     }
-    reported = value.pop("contactor_state")
-    lowest_mV, highest_mV = value["cell_voltage_mV_min"], value["cell_voltage_mV_max"]
+    reported = values.pop("contactor_state")
+    lowest_mV, highest_mV = values["cell_voltage_mV_min"], values["cell_voltage_mV_max"]
     spread_mV = None
     if lowest_mV is not None and highest_mV is not None:
         spread_mV = highest_mV - lowest_mV
@@ -39,7 +39,7 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
     return {
         "rack": rack + 1,
         "unit": shadow.core.facts.unit_of(rack) + 1,
-        **value,
+        **values,
         "soh_counted_permille": counted(health.lowest())[rack],
         "full_Wh": health.rack_energies_Wh()[rack],
         **temperatures(shadow, rack),

@@ -34,8 +34,8 @@ class Record:
     def _rows(self, fields: Sequence[str], rest: str, *values: object) -> list[Facts]:
         if regular_file.is_none(self._path):
             raise sqlite3.OperationalError(regular_file.REFUSED)
-        place = f"file:{quote(os.path.abspath(self._path))}?mode=ro"
-        with contextlib.closing(sqlite3.connect(place, uri=True, timeout=WAIT_S)) as connection:
+        uri = f"file:{quote(os.path.abspath(self._path))}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=WAIT_S)) as connection:
             rows = connection.execute(f"SELECT {', '.join(fields)} FROM {rest}", values).fetchall()
         return [dict(zip(fields, row)) for row in rows]
 
@@ -100,7 +100,7 @@ class Record:
 
 
 def opened(state_directory: str) -> Record | None:
-    """The record, None if it is absent or cannot be read."""
+    """The record; None if it is absent or cannot be read."""
     record = Record(state_directory)
     try:
         record.summary()

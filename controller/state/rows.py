@@ -97,8 +97,8 @@ def by_danger(rows: list[Facts]) -> list[Facts]:
 
 
 def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
-    """See `reason_of`. For channel B and the self-test the reason names the present cause. If there
-    is no cause now, it names the first cause.
+    """See `reason_of`. For channel B and the self-test the sentence names the present cause, or the
+    first cause if there is none now.
     """
     reason, feature = reason_of(stage), stage[m.S_FEATURE]
     if stage[m.S_SCOPE] == s.CABINET and feature in SENTENCES:
@@ -122,23 +122,25 @@ def demands_of(stage: tuple) -> dict[str, int]:
 def effect(stage: tuple) -> str:
     """The effect of a stage on the power, in a few words."""
     demand = stage[m.S_DEMAND]
-    effects: list[str] = []
+    effects = []
     if demand[m.D_PCS]:
         effects.append("stop" if demand[m.D_PCS] >= m.PCS_STOP else "ramp to zero")
     if demand[m.D_DC] >= m.DC_OPEN_AT_ZERO:
         effects.append("open")
     elif not effects:
-        effects += ["no charge"] if demand[m.D_CHARGE_INHIBIT] else []
-        effects += ["no discharge"] if demand[m.D_DISCHARGE_INHIBIT] else []
-        derate = max(demand[m.D_CHARGE_DERATE_PCT], demand[m.D_DISCHARGE_DERATE_PCT])
-        effects += ([f"{100 - derate} % power"] if derate else []) + (
-            ["no start"] if demand[m.D_DC] else []
-        )
+        derate_pct = max(demand[m.D_CHARGE_DERATE_PCT], demand[m.D_DISCHARGE_DERATE_PCT])
+        levels = {
+            "no charge": demand[m.D_CHARGE_INHIBIT],
+            "no discharge": demand[m.D_DISCHARGE_INHIBIT],
+            f"{100 - derate_pct} % power": derate_pct,
+            "no start": demand[m.D_DC],
+        }
+        effects = [text for text, level in levels.items() if level]
     return ", ".join(effects) or "warning"
 
 
 def rows_demanding(seen: Snapshot, demand: int, level: int) -> list[Facts]:
-    """[{stage, row, scope, name, remedy}] of instances with this level of a demand or more."""
+    """[{stage, row, scope, name, remedy}] of instances whose demand has this level or more."""
     stages = {name: base.stage_of(name) for name in seen.standing}
     return [
         {

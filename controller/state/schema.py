@@ -73,12 +73,13 @@ def _object(text: str) -> Facts:
     for line in text.strip().splitlines():
         match = LINE.fullmatch(line)
         assert match, line
-        path, kind, is_left_out, is_nullable, meaning = match.groups()
-        _put(form, path, _value(path, kind, bool(is_nullable), meaning), bool(is_left_out))
+        path, kind, optional_mark, null_mark, meaning = match.groups()
+        value_form = _value_form(path, kind, bool(null_mark), meaning)
+        _put(form, path, value_form, bool(optional_mark))
     return form
 
 
-def _value(path: str, kind: str, is_nullable: bool, meaning: str) -> Facts:
+def _value_form(path: str, kind: str, is_nullable: bool, meaning: str) -> Facts:
     """The form of a value. kind: a name of TYPES, or of a shared form."""
     value_form: Facts
     if kind in TYPES:
@@ -100,23 +101,21 @@ def _unit(path: str) -> str:
     return UNITS.get(unit, unit) + (f"/{per}" if per else "")
 
 
-def _put(into: Facts, path: str, value: Any, is_left_out: bool) -> None:
+def _put(form: Facts, path: str, value_form: Any, is_optional: bool) -> None:
     """Put the form of a field at its place in the form of an object."""
     name, _, rest = path.partition(".")
     key = name.rstrip("[]{}")
-    own = into.setdefault("properties", {})
-    into.setdefault("additionalProperties", False)
-    if key not in own and not is_left_out:
-        into.setdefault("required", []).append(key)
-    part = value if not rest else own.get(key, {})
+    own = form.setdefault("properties", {})
+    form.setdefault("additionalProperties", False)
+    if key not in own and not is_optional:
+        form.setdefault("required", []).append(key)
     if name.endswith("[]"):
-        own.setdefault(key, {"type": "array"})
-        part = own[key].setdefault("items", value)
+        part = own.setdefault(key, {"type": "array"}).setdefault("items", value_form)
     elif name.endswith("{}"):
-        own.setdefault(key, {"type": "object"})
-        part = own[key].setdefault("additionalProperties", value)
+        part = own.setdefault(key, {"type": "object"}).setdefault(
+            "additionalProperties", value_form
+        )
     else:
-        own.setdefault(key, value)
-        part = own[key]
+        part = own.setdefault(key, value_form)
     if rest:
-        _put(part, rest, value, is_left_out)
+        _put(part, rest, value_form, is_optional)

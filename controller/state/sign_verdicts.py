@@ -60,14 +60,13 @@ def _point(name: str, samples: Samples, phases: Phases, meter_result: int | None
         verdict = _verdict(name, fit[0] / share, 2 * fit[1] / abs(share))
     if name == GRID and meter_result in _METER and (verdict == LITTLE or meter_result):
         verdict, by = _METER[meter_result], "the grid meter's own test"
-    known = fit or (None, None)
     return {
         "point": name,
         "verdict": verdict,
         "by": by,
-        "moved_W": None if known[0] is None else round(known[0] * span_W),
+        "moved_W": round(fit[0] * span_W) if fit else None,
         "expected_W": round(share * span_W),
-        "uncertainty_W": None if known[1] is None else round(2 * known[1] * span_W),
+        "uncertainty_W": round(2 * fit[1] * span_W) if fit else None,
     }
 
 

@@ -38,23 +38,23 @@ RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 
 def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | None) -> Facts:
     """The page `status` as plain data; loop: of loop_statistics.read; record: of Record.summary."""
-    chain, crc = why.facts(shadow), f"{shadow.out[s.IMAGE_CRC]:08X}"
-    active = rows.by_danger([rows.row_of(shadow, name, history) for name in shadow.standing])
+    chain_facts, crc = why.facts(shadow), f"{shadow.out[s.IMAGE_CRC]:08X}"
+    standing = rows.by_danger([rows.row_of(shadow, name, history) for name in shadow.standing])
     rack_rows, full_Wh = racks.facts(shadow)["racks"], shadow.core.decision.health.energy_Wh
     charge = _of_racks(rack_rows)
     return {
         **base.head(shadow),
-        **_seen_and_heard(shadow),
+        **_indicators(shadow),
         "interlocks": _interlocks(shadow),
-        "standing": active,
+        "standing": standing,
         "channel_b": rows.channel_b(shadow),
-        "reset": alarms.typed(shadow, active),
+        "reset": alarms.needed_reset(shadow, standing),
         **charge,
         **_power(shadow),
         "full_Wh": full_Wh,
         "rated_W": sum(shadow.core.rated_W),
         "rated_Wh": shadow.core.settings["energy_Wh"],
-        **{name: chain[name] for name in FROM_CHAIN},
+        **{name: chain_facts[name] for name in FROM_CHAIN},
         **_available(shadow, charge["soc_permille_max"], full_Wh),
         "reserve_permille": _kept_permille(shadow),
         **_hints(shadow),
@@ -75,7 +75,7 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
     }
 
 
-def _seen_and_heard(shadow: Shadow) -> Facts:
+def _indicators(shadow: Shadow) -> Facts:
     """Lamps and horn, gas detectors, contacts."""
     lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
     return {
@@ -111,24 +111,24 @@ def _of_racks(rack_rows: list[Facts]) -> dict[str, int | None]:
 
 
 def _available(shadow: Shadow, soc_permille: int | None, full_Wh: int) -> dict[str, int | None]:
-    """The range in which a request is met now, and the part of the range that the battery can hold
-    for HELD_MIN minutes with its present energy.
+    """The range in which a request is met now, and the part of it that the battery can hold for
+    HELD_MIN minutes with its present energy.
     """
     low_W, high_W = [
         shadow.chain(place) for place in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W)
     ]
     stored_Wh = hints.remaining_Wh(shadow)
-    given_W = taken_W = None
-    if stored_Wh is not None and stored_Wh >= 0:
-        given_W = min(high_W, stored_Wh * 60 // HELD_MIN)
+    discharge_W = charge_W = None
+    if stored_Wh is not None:
+        discharge_W = min(high_W, stored_Wh * 60 // HELD_MIN)
     if soc_permille is not None:
         free_Wh = full_Wh * max(0, 1000 - soc_permille) // 1000
-        taken_W = max(low_W, -free_Wh * 60 // HELD_MIN)
+        charge_W = max(low_W, -free_Wh * 60 // HELD_MIN)
     return {
         "available_low_W": low_W,
         "available_high_W": high_W,
-        f"held_{HELD_MIN}min_low_W": taken_W,
-        f"held_{HELD_MIN}min_high_W": given_W,
+        f"held_{HELD_MIN}min_low_W": charge_W,
+        f"held_{HELD_MIN}min_high_W": discharge_W,
     }
 
 
@@ -144,17 +144,15 @@ def _power(shadow: Shadow) -> Facts:
     None: unknown.
     """
     battery_W = base.battery_W(shadow)
-    remaining_Wh, seconds = hints.remaining_Wh(shadow), None
-    if remaining_Wh is not None and remaining_Wh < 0:
-        remaining_Wh = None
+    remaining_Wh, reserve_in_s = hints.remaining_Wh(shadow), None
     if remaining_Wh is not None and battery_W is not None and battery_W >= RESERVE_POWER_W_MIN:
-        seconds = remaining_Wh * 3600 // battery_W
+        reserve_in_s = remaining_Wh * 3600 // battery_W
     return {
         "battery_W": battery_W,
         "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
         "load_W": base.cabinet_value(shadow, s.LOAD_POWER_W),
         "remaining_Wh": remaining_Wh,
-        "reserve_in_s": seconds,
+        "reserve_in_s": reserve_in_s,
     }
 
 
@@ -172,10 +170,11 @@ def _interlocks(shadow: Shadow) -> dict[str, int]:
 
 
 def _calibration_d(shadow: Shadow) -> int | None:
-    """Days until the first gas detector is due for calibration; below 0: overdue. None: the days of
-    a detector are unknown, and no other detector is overdue; or there is no detector.
+    """Days until the first gas detector is due for calibration; below 0: overdue. None: there is no
+    detector, or the days of one are unknown and no other is overdue.
     """
     places = chain(*shadow.core.facts.detectors().values())
-    values = [base.cabinet_value(shadow, first + 2) for first in places]
-    soonest_d = min([value for value in values if value is not None], default=None)
-    return None if None in values and (soonest_d is None or soonest_d >= 0) else soonest_d
+    days_left = [base.cabinet_value(shadow, first + 2) for first in places]
+    soonest_d = min([left_d for left_d in days_left if left_d is not None], default=None)
+    is_overdue = soonest_d is not None and soonest_d < 0
+    return soonest_d if is_overdue or None not in days_left else None

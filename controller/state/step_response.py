@@ -49,7 +49,7 @@ def facts(samples: Samples, phases: Phases, tick_ms: int) -> Facts:
 def _point(name: str, samples: Samples, phases: Phases, tick_ms: int) -> Facts:
     """{point, too_little, steps, refresh_ms}, and the keys of `_figures` if too_little is ""."""
     seen, sign = samples.points[name], -1 if name == GRID else 1
-    steps = _steps(samples, seen, phases, sign)
+    steps = _steps(samples, seen, phases)
     point: Facts = {
         "point": name,
         "too_little": _too_little(samples, seen, phases, steps),
@@ -79,57 +79,51 @@ def _too_little(
     return NOISY if moved_W < least_W else ""
 
 
-def _steps(samples: Samples, seen: Sequence[Sample], phases: Phases, sign: int) -> list[Step]:
+def _steps(samples: Samples, seen: Sequence[Sample], phases: Phases) -> list[Step]:
     steps = []
     for before, after in zip(phases, phases[1:]):
         sent = [sample for sample in samples.sent if after[0] <= sample.at_ms < after[1]]
         asked = [numbers.settled(samples.setpoints, phase) for phase in (before, after)]
         shown = [numbers.settled(seen, phase) for phase in (before, after)]
         if sent and all(asked) and all(shown):
-            size_W, moved_W = [median(of[1]) - median(of[0]) for of in (asked, shown)]
-            step = _step(
-                begin_ms=sent[0].at_ms,
-                end_ms=after[1],
-                seen=seen,
-                size_W=size_W,
-                moved_W=sign * moved_W,
-                shown=shown,
-                sign=sign,
-            )
+            size_W = median(asked[1]) - median(asked[0])
+            step = _step(seen, sent[0].at_ms, after[1], size_W, *map(median, shown))
             steps += [step] if step else []
     return steps
 
 
 def _step(
+    seen: Sequence[Sample],
     begin_ms: float,
     end_ms: float,
-    seen: Sequence[Sample],
     size_W: float,
-    moved_W: float,
-    shown: Sequence[list[float]],
-    sign: int,
+    before_W: float,
+    after_W: float,
 ) -> Step | None:
-    """The step that was sent at begin_ms; None: the values did not move, or did not reach HIGH."""
-    base_W = median(shown[0])
+    """The step that was sent at begin_ms; None: the values did not move, or did not reach HIGH.
+
+    before_W, after_W: settled values before and after the step.
+    """
+    moved_W = after_W - before_W
     if not moved_W or not size_W:
         return None
-    course = [
-        (sample.at_ms - begin_ms, sign * (sample.value_W - base_W) / moved_W)
+    curve = [
+        (sample.at_ms - begin_ms, (sample.value_W - before_W) / moved_W)
         for sample in seen
         if begin_ms < sample.at_ms <= end_ms
     ]
-    low, high = [_crossing(course, level) for level in (LOW, HIGH)]
+    low, high = [_crossing(curve, level) for level in (LOW, HIGH)]
     if low is None or high is None:
         return None
-    return Step(size_W, moved_W, low, high, max(level for _, level in course))
+    return Step(size_W, moved_W, low, high, max(level for _, level in curve))
 
 
-def _crossing(course: Sequence[tuple[float, float]], level: float) -> tuple[float, float] | None:
+def _crossing(curve: Sequence[tuple[float, float]], level: float) -> tuple[float, float] | None:
     """(last time before a value reaches the level, time of that value), ms; None: none
     reaches it.
     """
     before_ms = 0.0
-    for at_ms, value in course:
+    for at_ms, value in curve:
         if value >= level:
             return before_ms, at_ms
         before_ms = at_ms

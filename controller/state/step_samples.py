@@ -75,13 +75,15 @@ class Samples:
     change of the set-point on the wire.
     """
 
-    def __init__(self, of: Place):
-        self.place, self.at_ms = of, 0
+    def __init__(self, unit_place: Place):
+        self.place, self.at_ms = unit_place, 0
         self.setpoints: list[Sample] = []
         self.sent: list[Sample] = []
-        racks = [rack_point(rack) for rack in of.racks]
-        self.points: dict[str, list[Sample]] = {name: [] for name in (AC, DC, *racks, *of.meters)}
-        self._hash = dict.fromkeys(METERS.values(), -1)
+        racks = [rack_point(rack) for rack in unit_place.racks]
+        self.points: dict[str, list[Sample]] = {
+            name: [] for name in (AC, DC, *racks, *unit_place.meters)
+        }
+        self._raw_hash = dict.fromkeys(METERS.values(), -1)
 
     def take(self, inp: Words, out: Words, fresh: Words, elapsed_ms: int) -> None:
         """Add one tick."""
@@ -122,9 +124,9 @@ class Samples:
         new value.
         """
         raw_hash = inp[power_at + 1]
-        if not fresh[group] or raw_hash == self._hash[point]:
+        if not fresh[group] or raw_hash == self._raw_hash[point]:
             return
-        self._hash[point] = raw_hash
+        self._raw_hash[point] = raw_hash
         load = self.points.get(LOAD, []) if point == GRID else []
         self._add(point, inp[power_at] - (load[-1].value_W if load else 0))
 

@@ -32,7 +32,7 @@ DONE = "done"
 
 
 class Session:
-    """Steps of the units in turn.
+    """Steps of the units, one unit after the other.
 
     `ended`: "" while the session goes on, then DONE or why it ended early. `waits`: the event for
     which it waits. Three fields have an entry for each unit (from 0): `samples`; `phases`: (start,
@@ -98,10 +98,10 @@ class Session:
     def _advance(
         self, inp: Words, out: Words, fresh: Words, elapsed_ms: int
     ) -> tuple[int, int, int] | None:
-        of = self._places[self._unit]
-        samples = self.samples.setdefault(of.unit, Samples(of))
+        unit_place = self._places[self._unit]
+        samples = self.samples.setdefault(unit_place.unit, Samples(unit_place))
         samples.take(inp, out, fresh, elapsed_ms)
-        self._note_held(of, out)
+        self._note_held(unit_place, out)
         if self._step >= 0 and samples.at_ms < self._until_ms:
             return None
         self._step += 1
@@ -109,21 +109,19 @@ class Session:
             return self._next_unit()
         ms = self._hold_ms + self._step * SWEEP_MS if self._step else SETTLE_MS
         self._until_ms = samples.at_ms + ms
-        self.phases.setdefault(of.unit, []).append((samples.at_ms, self._until_ms))
-        power_W = self._signs[self._step] * step_W(of)
-        return of.unit + 1, power_W, ms + SPARE_MS
+        self.phases.setdefault(unit_place.unit, []).append((samples.at_ms, self._until_ms))
+        power_W = self._signs[self._step] * step_W(unit_place)
+        return unit_place.unit + 1, power_W, ms + SPARE_MS
 
-    def _note_held(self, of: Place, out: Words) -> None:
+    def _note_held(self, unit_place: Place, out: Words) -> None:
         """Note the reason that keeps a step from its power."""
-        asked_W = self._signs[max(self._step, 0)] * step_W(of)
-        reason_at = of.layout.outputs + O_BINDING_REASON
-        is_held = abs(out[of.setpoint_at] - asked_W) >= max(1, of.quantum_W)
-        if (
-            is_held
-            and self._step > 0
-            and out[reason_at] not in (reasons.NONE, reasons.SERVICE_TEST)
-        ):
-            self.held.setdefault(of.unit, set()).add(out[reason_at])
+        if self._step <= 0:
+            return
+        asked_W = self._signs[self._step] * step_W(unit_place)
+        reason = out[unit_place.layout.outputs + O_BINDING_REASON]
+        is_held = abs(out[unit_place.setpoint_at] - asked_W) >= max(1, unit_place.quantum_W)
+        if is_held and reason not in (reasons.NONE, reasons.SERVICE_TEST):
+            self.held.setdefault(unit_place.unit, set()).add(reason)
 
     def _next_unit(self) -> tuple[int, int, int]:
         """Ask the last unit for 0 W; the next one begins with the next tick."""
@@ -141,6 +139,6 @@ def of_journal(seen: Snapshot, units: Sequence[int], signs: Sequence[int], hold_
     return Session(places, signs, hold_ms, index_of("meter_sign"), index_of("mode_reason"))
 
 
-def step_W(of: Place) -> int:
+def step_W(unit_place: Place) -> int:
     """Largest power of TEST mode, W."""
-    return of.rated_W * TEST_PERMILLE // 1000
+    return unit_place.rated_W * TEST_PERMILLE // 1000

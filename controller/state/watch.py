@@ -111,13 +111,13 @@ class Watch:
         trouble = record.trouble(self._state_directory) if recorded is None else None
         if recorded is not None:
             try:
-                return self._made(page, recorded, span_s)
+                return self._page(page, recorded, span_s)
             except sqlite3.Error as error:  # only a part of the file can be read
                 trouble = str(error)
-        facts = self._made(page, None, span_s)
+        facts = self._page(page, None, span_s)
         return facts if trouble is None else {**facts, "record_trouble": trouble}
 
-    def _made(self, page: str, recorded: record.Record | None, span_s: int) -> Facts:
+    def _page(self, page: str, recorded: record.Record | None, span_s: int) -> Facts:
         shadow, boot_ms = self.shadow, self._wall.clocks.now_us() // 1000
         by_page: dict[str, Callable[[], Facts]] = {  # the other pages need only the shadow
             "status": lambda: self._status(recorded),

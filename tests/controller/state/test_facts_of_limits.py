@@ -10,6 +10,7 @@ from watched import EACH_20_MS, Watched, action, silent
 from controller.console.pages import causes
 from controller.core.base import reasons
 from controller.core.kernel_readings import KernelReadings
+from controller.core.policies import hint_outputs
 from controller.state import base, limits, status, trend
 from safety import bounds, matrix as m, rack_limits as rl, signals as s, tapers
 from tests.tables import cases
@@ -226,7 +227,8 @@ def test_racks_that_differ(monkeypatch):
     *((10_000, 999, (10_000, None)), (10_000, 1000, (10_000, 36_000)))
     *((-1, 5000, (None, None)), (10_000, None, (10_000, None)), (0, 5000, (0, 0)))""")
 def test_the_time_to_the_reserve(monkeypatch, remaining_Wh, battery_W, left):
-    monkeypatch.setattr(status.hints, "remaining_Wh", lambda seen: remaining_Wh)
+    outputs = {hint_outputs.O_REMAINING_WH: remaining_Wh}
+    monkeypatch.setattr(status.hints, "table_outputs", lambda seen: outputs)
     monkeypatch.setattr(base, "battery_W", lambda seen: battery_W)
     monkeypatch.setattr(base, "cabinet_value", lambda *_: 1)
     found = status._power(None)
