@@ -27,13 +27,8 @@ from controller.system.paths import WrongInput
 FILE, LOCK_FILE, HEAD_FILE = "proof_tests.jsonl", "proof_tests.lock", "proof_tests.head"
 PIECE_BYTES = 65_536  # of one read: Python allocates all of it, and the controller locks its memory
 MODE = 0o640  # the doors report how far the cabinet has joined
-
-
-# (UTC, us since 1970; source of the clock)
-Moment = tuple[SupportsInt, str]
-
-
-Made = tuple[str | int, ...]  # values of a record
+Moment = tuple[SupportsInt, str]  # (UTC, us since 1970; source of the clock)
+Values = tuple[str | int, ...]  # values of a record, without its number
 
 
 class LedgerError(WrongInput):
@@ -90,8 +85,8 @@ class Ledger:
         Raises BlockingIOError.
         """
 
-        def make(ledger: pl.Found) -> Made | None:
-            first = pl.COMMISSIONED, "", *_written(ledger, moment), "", 0, "", remark
+        def make(ledger: pl.Found) -> Values | None:
+            first = pl.COMMISSIONED, "", *_stamp(ledger, moment), "", 0, "", remark
             is_new = all(record.kind == pl.PROVISIONED for record in ledger.records)
             return first if is_new else None
 
@@ -127,8 +122,8 @@ class Ledger:
     def _record(
         self, moment: Moment, kind: str, row: str, date: str | None, more: tuple[str, int, str, str]
     ) -> pl.Record:
-        def make(ledger: pl.Found) -> Made:
-            on, *recorded = _written(ledger, moment)
+        def make(ledger: pl.Found) -> Values:
+            on, *recorded = _stamp(ledger, moment)
             if date is not None:
                 check_date(ledger, recorded[0], row, date)
             return kind, row, date or on, *recorded, *more
@@ -146,14 +141,14 @@ class Ledger:
         allowed = f"one line of at most {pl.TEXT_CHARACTERS_MAX} ASCII characters"
         _check([(_is_text(text), f"{_shown(text)}: allowed is {allowed}") for text in (by, remark)])
 
-        def make(ledger: pl.Found) -> Made:
-            return kind, row, *_written(ledger, moment), by, 0, "", remark
+        def make(ledger: pl.Found) -> Values:
+            return kind, row, *_stamp(ledger, moment), by, 0, "", remark
 
         self.commission(moment, waits=waits)
         self._append(make, waits)
 
     def _append(
-        self, make: Callable[[pl.Found], Made | None], waits: bool = True
+        self, make: Callable[[pl.Found], Values | None], waits: bool = True
     ) -> pl.Record | None:
         """Add a durable record. make(Found): its values without the number, or None."""
         try:
@@ -168,7 +163,7 @@ class Ledger:
                 f"{path_of(self.directory)}: nothing is recorded: {why}"
             ) from None
 
-    def _add(self, make: Callable[[pl.Found], Made | None]) -> pl.Record | None:
+    def _add(self, make: Callable[[pl.Found], Values | None]) -> pl.Record | None:
         with self._opened(FILE, os.O_RDWR | os.O_APPEND) as descriptor:
             ledger = read(self.directory)
             values = make(ledger)
@@ -195,11 +190,11 @@ class Ledger:
 
 def provisioned(moment: Moment, remark: str) -> bytes:
     """The ledger of a cabinet that was only made yet."""
-    when = _written(pl.found_in(b""), moment)
+    when = _stamp(pl.found_in(b""), moment)
     return pl.encode((1, pl.PROVISIONED, "", *when, "", 0, "", remark), START.hex())
 
 
-def _written(ledger: pl.Found, moment: Moment) -> tuple[str, str, str]:
+def _stamp(ledger: pl.Found, moment: Moment) -> tuple[str, str, str]:
     """(date, recorded_utc, clock) of a new record. No clock prevents a record, because the chain
     keeps the order: a clock that is impossible, or behind the last record and not steered, is
     DOUBTFUL. A steered clock may be behind, because the clock of that record was ahead.
@@ -249,9 +244,9 @@ def _remark(remark: str) -> Rule:
 
 
 def _check(rules: Iterable[Rule]) -> None:
-    """Raise LedgerError with the text of the first broken rule. Rule: (is ok, text)."""
-    for is_ok, text in rules:
-        if not is_ok:
+    """Raise LedgerError with the text of the first broken rule."""
+    for is_kept, text in rules:
+        if not is_kept:
             raise LedgerError(text)
 
 

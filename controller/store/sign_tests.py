@@ -1,10 +1,9 @@
 """Finds the units that need a sign test, from the ledger and the CRCs of their devices.
 
 A sign test shows that a device counts charge and discharge with the right sign. The sign depends on
-device, profile and firmware. So a record counts only for the devices
-that it names by their CRC (config/approval.py: place, contacts and profile). After a replacement,
-or if a device reports another serial number, a further record, which names no CRC, makes the test
-due again.
+device, profile and firmware. So a record counts only for the devices that it names by their CRC
+(config/approval.py: place, contacts and profile). After a replacement, or another serial number of
+a device, a further record, which names no CRC, makes the test due again.
 
 The controller refuses a start while a unit has neither a passed test nor an acceptance by a named
 person. The ledger keeps this acceptance, and the test stays due. A failed test cannot be accepted.

@@ -42,6 +42,7 @@ APPROVED = "approved"  # a further entry (bytes), after a limit image was approv
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 APPROVED_BY, PATH_DELAY, WRITTEN = "approved_by.", "path_delay.", "written."
 EPOCH, SIGN = "epoch.", "sign."
+COUNTS = {"written": WRITTEN, "epochs": EPOCH, "signs": SIGN}  # prefix of the names of each
 # fields that are in `values` under their own names
 NUMBERS = ("noc_verified", "trips", "changes", "peak_minute", "peak_used_Wh")
 AWAKE = (0, "")
@@ -61,7 +62,7 @@ class Record:
 
     latches: {stage instance: number}; the first-out has the highest number. token_ages_ms: ages of
     the spent reset tokens. cabinets: two names if two stores were mixed. rest: (reason, person of a
-    lock-out or ""). approved: bytes of approval.packed. changes: revision of run/mark.py.
+    lock-out or ""). approved: bytes of approval.packed. changes: see run/store_revision.py.
     path_delay: (approval.path_identity, ms). peak_...: words of core/policies/peak_shaving.py.
     written: by device, what drivers/wear.py keeps. epochs: by Account.epoch_name in hints/.
     signs: by unit.
@@ -103,9 +104,9 @@ def on_disk(record: Record) -> dict[str, Any]:
         values[APPROVED_BY + record.approved_by] = 1
     if record.path_delay != UNMEASURED:
         values[PATH_DELAY + record.path_delay[0]] = record.path_delay[1]
-    values |= {WRITTEN + name: kept for name, kept in record.written.items()}
-    values |= {EPOCH + name: epoch for name, epoch in record.epochs.items()}
-    values |= {SIGN + unit: how for unit, how in record.signs.items()}
+    for field_name, prefix in COUNTS.items():
+        counts = getattr(record, field_name)
+        values |= {prefix + name: number for name, number in counts.items()}
     values |= {name: number for name in NUMBERS if (number := getattr(record, name))}
     more = {APPROVED: record.approved} if record.approved else {}
     return {name: getattr(record, name) for name in SAME} | {"values": values} | more
@@ -124,9 +125,7 @@ def in_memory(stored: dict[str, Any]) -> Record:
         approved_by=_text(values, APPROVED_BY),
         path_delay=next(iter(_texts(values, PATH_DELAY)), UNMEASURED),
         **{name: values.get(name, 0) for name in NUMBERS},
-        written=dict(_texts(values, WRITTEN)),
-        epochs=dict(_texts(values, EPOCH)),
-        signs=dict(_texts(values, SIGN)),
+        **{name: dict(_texts(values, prefix)) for name, prefix in COUNTS.items()},
     )
 
 
@@ -159,19 +158,17 @@ def union(first: Record, second: Record) -> Record:
         noc_verified=first.noc_verified | second.noc_verified,
         trips=max(first.trips, second.trips),
         changes=max(first.changes, second.changes),
-        written=_higher(first.written, second.written),
-        epochs=_higher(first.epochs, second.epochs),
-        signs=_higher(first.signs, second.signs),
+        **{name: _higher(getattr(first, name), getattr(second, name)) for name in COUNTS},
     )
 
 
 def _higher(first: Counts, second: Counts) -> Counts:
     """Both dicts, with the higher number of a name that both have."""
-    return first | {name: max(kept, first.get(name, kept)) for name, kept in second.items()}
+    return first | {name: max(number, first.get(name, 0)) for name, number in second.items()}
 
 
 def _younger(one_ms: Iterable[int], other_ms: Iterable[int]) -> list[int]:
-    """Ages of spent tokens from two lists: the lower age of each pair, sorted."""
+    """Ages of spent tokens: the lower of both at each place of the sorted lists."""
     pairs = itertools.zip_longest(sorted(one_ms), sorted(other_ms), fillvalue=math.inf)
     return [int(min(pair)) for pair in pairs]
 

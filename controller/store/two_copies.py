@@ -82,9 +82,9 @@ class Store:
 
     def load(self) -> Loaded:
         """Read both copies. A damaged file raises no exception and never counts as clean."""
-        return self._found()._replace(salt=secrets.randbelow(TRIPS_END))
+        return self._read()._replace(salt=secrets.randbelow(TRIPS_END))
 
-    def _found(self) -> Loaded:
+    def _read(self) -> Loaded:
         copies = [_read_copy(path) for path in self.paths]
         newer = [line for _, line in copies if line and line.endswith(NEWER_WORDS)]
         self._is_newer = bool(newer)
@@ -97,7 +97,7 @@ class Store:
             nothing = [f"{self.directory}: no store here yet"]
             return Loaded(UNREADABLE if lines else MISSING, None, 0, lines or nothing)
         self._generation, record = max(whole, key=lambda copy: copy[0])
-        if _is_of_two(whole):
+        if _are_apart(whole):
             lines = [f"{self.directory}: the two copies belong to different stores"]
             return Loaded(UNREADABLE, union(whole[0][1], whole[1][1]), self._generation, lines)
         if len(whole) == 1:
@@ -132,7 +132,7 @@ class Store:
     def _leave_one(self) -> None:
         """Keep only the newer copy, as the second one. If the disk refuses that, both stay."""
         first, second = [_read_copy(path)[0] for path in self.paths]
-        if not first or second and _is_of_two([first, second]):
+        if not first or second and _are_apart([first, second]):
             return  # UNREADABLE already
         with contextlib.suppress(OSError):
             if second and second[0] > first[0]:
@@ -142,12 +142,11 @@ class Store:
             durable.sync_directory(self.directory)
 
 
-def _is_of_two(whole: list[Copy]) -> bool:
+def _are_apart(whole: list[Copy]) -> bool:
     """True for two copies that a power cut cannot leave.
 
     They differ with the same number, or are two saves apart. A failed save uses a number too. So a
-    power cut in the save after it also leaves copies that are two saves apart, and the key is
-    needed.
+    power cut in the next save also leaves copies that are two saves apart, and the key is needed.
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
