@@ -26,17 +26,17 @@ SERVICES = ("run", "record run", "doors", "planner", CONSOLE)  # these print not
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; argv without the program's name. Returns the exit code."""
-    command_line = _whole(_joined(sys.argv[1:] if argv is None else argv))
+    arguments = _with_action(_joined(sys.argv[1:] if argv is None else argv))
     is_closed = sys.stdout is None
     try:
-        return guarded("firebreak", lambda: _obey(command_line, is_closed))
+        return guarded("firebreak", lambda: _run(arguments, is_closed))
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
 
 
-def _obey(argv: list[str], is_closed: bool) -> int:
-    """The exit code of a command. is_closed: the standard output is."""
+def _run(argv: list[str], is_closed: bool) -> int:
+    """Run a command. Returns its exit code. is_closed: the standard output is closed."""
     try:
         if argv[:1] == ["watch"]:
             return int(importlib.import_module(WATCH).main(argv[1:], "firebreak watch"))
@@ -55,9 +55,8 @@ def _obey(argv: list[str], is_closed: bool) -> int:
 
 
 def _joined(argv: list[str]) -> list[str]:
-    """argv with each negative number joined to its option.
-
-    argparse would take the -20kW of `--power -20kW` for an option.
+    """argv with each negative number joined to its option: argparse would take the -20kW of
+    `--power -20kW` for an option.
     """
     joined: list[str] = []
     for argument in argv:
@@ -68,10 +67,10 @@ def _joined(argv: list[str]) -> list[str]:
     return joined
 
 
-def _whole(argv: list[str]) -> list[str]:
+def _with_action(argv: list[str]) -> list[str]:
     """argv with the usual action of a command, if it has one and argv names none."""
     usual = USUAL_ACTION.get(argv[0]) if argv else None
-    if usual is None or argv[1:2] in ([action] for action in (*ACTIONS[argv[0]], "-h", "--help")):
+    if usual is None or {*argv[1:2]} & {*ACTIONS[argv[0]], "-h", "--help"}:
         return argv
     return [argv[0], usual, *argv[1:]]
 
@@ -132,7 +131,7 @@ def _add(
 ) -> None:
     """Add a command with the action in argv only, or with all actions if argv has none.
 
-    is_whole: add all actions, with their options.
+    is_whole: also add the options of all actions.
     """
     if name not in ACTIONS:
         _add_known(commands, name, is_whole, **settings)

@@ -110,7 +110,7 @@ def unknown(every, text):
     for program, line in LINE.findall(text):
         words = line.split()
         if program != "hil":
-            words = controller.__main__._whole(words)
+            words = controller.__main__._with_action(words)
         known = [each for parser in reached(every[program], words)
                  for each in parser._option_string_actions]  # fmt: skip
         known.append("--version")  # of the program itself
