@@ -17,7 +17,14 @@ from typing import NamedTuple
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics as st, schedule_wire as sw, wire as w
-from controller.hints.hint_check import Refusal, freshness, is_reading, meaning, permitted, refusal
+from controller.hints.hint_check import (
+    Refusal,
+    freshness_code,
+    is_permitted,
+    is_reading,
+    meaning_code,
+    schedule_refusal,
+)
 from controller.hints.later import Later
 from controller.hints.schedule_wire import Held, Schedule
 
@@ -45,21 +52,21 @@ Keys = dict[str, tuple[Key, ...]]  # the newest first, by source
 
 
 class Account:
-    """Memory of one source: its keys (newest first), the highest sequence of each, its quota.
+    """The state of one source: its keys (newest first), the highest sequence of each, its quota.
 
     Each key has its own sequences, so the holder of an old key cannot use up those of the new key.
     """
 
-    __slots__ = ("source", "keys", "row", "sequences", "_epochs", "_taken_ms", "_next")
+    __slots__ = ("source", "keys", "row", "sequences", "_epochs", "_taken_ms", "_oldest")
 
     def __init__(
         self, source: Source, keys: tuple[Key, ...], row: memoryview, epochs: Mapping[str, int]
     ):
-        """row: the words of the source in the statistics. epochs: as kept, by `epoch_name`."""
+        """row: the words of the source in the statistics. epochs: stored, by `epoch_name`."""
         self.source, self.row, self._epochs = source, row, epochs
         self.sequences: dict[bytes, int] = {}
-        self._taken_ms = array("q", [-QUOTA_MS] * source.hints_per_s_max)
-        self._next = 0
+        self._taken_ms = array("q", [-QUOTA_MS] * source.hints_per_s_max)  # a ring
+        self._oldest = 0  # place in it
         self.set_keys(keys)
 
     def set_keys(self, keys: tuple[Key, ...]) -> None:
@@ -115,12 +122,12 @@ class Account:
 
     def within_quota(self, now_ms: int) -> bool:
         """True when fewer than hints_per_s_max hints were taken in the last second."""
-        return self._taken_ms[self._next] + QUOTA_MS <= now_ms
+        return self._taken_ms[self._oldest] + QUOTA_MS <= now_ms
 
     def note_taken(self, now_ms: int) -> None:
         """Count one hint of the quota as used."""
-        self._taken_ms[self._next] = now_ms
-        self._next = (self._next + 1) % len(self._taken_ms)
+        self._taken_ms[self._oldest] = now_ms
+        self._oldest = (self._oldest + 1) % len(self._taken_ms)
 
 
 class Pending(NamedTuple):
@@ -176,7 +183,7 @@ class Admission:
         after the tick.
         """
         if len(data) == w.HELLO.size:
-            return self._hello(data, now_ms)
+            return self._answer_request(data, now_ms)
         is_schedule = sw.is_schedule(data)
         if is_schedule or w.is_well_formed(data):
             account = self._account(data)
@@ -195,7 +202,8 @@ class Admission:
             self._common[st.UNKNOWN_SOURCE] += 1
         return account
 
-    def _hello(self, data: bytes, now_ms: int) -> bytes | None:
+    def _answer_request(self, data: bytes, now_ms: int) -> bytes | None:
+        """The answer to a hello, or to a request for the state or the schedule; None: no answer."""
         magic = data[: w.MAGIC_BYTES]
         if magic not in (w.HELLO_MAGIC, w.STATUS_MAGIC, w.READ_MAGIC):
             self._common[st.WRONG_MAGIC] += 1
@@ -234,16 +242,16 @@ class Admission:
         waits.
         """
         source = account.source
-        code = freshness(hint, self.nonce, account.sequences[key], now_ms)
+        code = freshness_code(hint, self.nonce, account.sequences[key], now_ms)
         if code not in (h.OTHER_BOOT, h.OLD_SEQUENCE):
             account.sequences[key] = hint.sequence
         if code:
             return Refusal(code)
         if isinstance(hint, Schedule):
-            refused = refusal(hint, source.role)
+            refused = schedule_refusal(hint, source.role)
         else:
-            code = meaning(hint, source.valid_s_max, now_ms)
-            is_allowed = permitted(source.role, hint.kind, hint.quantity)
+            code = meaning_code(hint, source.valid_s_max, now_ms)
+            is_allowed = is_permitted(source.role, hint.kind, hint.quantity)
             refused = Refusal(code or (0 if is_allowed else h.ROLE))
         if refused.code:
             return refused
@@ -260,13 +268,13 @@ class Admission:
             return 0
         names, epoch = account.epoch_names(key), w.epoch_of(hint.sequence)
         if not is_reading(hint):
-            kept = self._controller.epochs.get(names[0], 0)
-            if not kept:  # a sender without epochs
+            highest = self._controller.epochs.get(names[0], 0)
+            if not highest:  # a sender without epochs
                 return 0
-            if epoch > kept:  # no heartbeat has begun it
+            if epoch > highest:  # no heartbeat has begun it
                 return h.EPOCH_UNSTORED
-        is_kept = self._controller.keep_epoch(names, epoch)
-        return 0 if is_kept else h.EPOCH_UNSTORED
+        is_stored = self._controller.keep_epoch(names, epoch)
+        return 0 if is_stored else h.EPOCH_UNSTORED
 
     def _hand_over(self, source: Source, hint: w.Hint | Schedule, now_ms: int) -> int:
         if isinstance(hint, Schedule):
@@ -288,8 +296,8 @@ class Admission:
         account = self._by_name.get(name)
         if account is None:
             return False
-        kept = account.keys[:1] if rotate else ()
-        old = [old_key._replace(until_ms=now_ms + OLD_KEY_MS) for old_key in kept]
+        newest = account.keys[:1] if rotate else ()
+        old = [old_key._replace(until_ms=now_ms + OLD_KEY_MS) for old_key in newest]
         account.set_keys((key, *old) if key else ())
         if key is None:
             self.later.drop(account.source.index + 1)

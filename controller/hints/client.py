@@ -11,7 +11,7 @@ from controller.hints import schedule_wire as sw, wire as w
 from controller.system import clock, sockets
 
 ANSWER_S = 2.0  # longest wait for an answer
-Found = TypeVar("Found", w.Reply, sw.Answer)
+ReplyOrAnswer = TypeVar("ReplyOrAnswer", w.Reply, sw.Answer)
 
 
 def sender(send_s: float) -> socket.socket:
@@ -98,11 +98,11 @@ class HintClient:
         return self._answer(w.reply_of, key, hint.sequence)
 
     def _answer(
-        self, opened: Callable[[bytes, bytes], Found | None], key: bytes, sequence: int
-    ) -> Found | None:
+        self, decode: Callable[[bytes, bytes], ReplyOrAnswer | None], key: bytes, sequence: int
+    ) -> ReplyOrAnswer | None:
         """The answer with this sequence. Other answers are skipped."""
         while (data := self.receive()) is not None:
-            answer = opened(data, key)
+            answer = decode(data, key)
             if answer is not None and answer.sequence == sequence:
                 return answer
         return None

@@ -30,8 +30,8 @@ def first(*checks: tuple[bool, int]) -> int:
     return next((code for is_wrong, code in checks if is_wrong), 0)
 
 
-def freshness(hint: w.Hint | Schedule, nonce: bytes, last_sequence: int, now_ms: int) -> int:
-    """0, or the refusal of an authentic hint: another run, a used sequence, too late, too early."""
+def freshness_code(hint: w.Hint | Schedule, nonce: bytes, last_sequence: int, now_ms: int) -> int:
+    """0, or the code that refuses an authentic hint of another run, sequence or time."""
     return first(
         (hint.nonce != nonce, h.OTHER_BOOT),
         (hint.sequence <= last_sequence, h.OLD_SEQUENCE),
@@ -40,8 +40,8 @@ def freshness(hint: w.Hint | Schedule, nonce: bytes, last_sequence: int, now_ms:
     )
 
 
-def meaning(hint: w.Hint, valid_s_max: int, now_ms: int) -> int:
-    """0, or why the core cannot take kind, quantity, value, validity and start."""
+def meaning_code(hint: w.Hint, valid_s_max: int, now_ms: int) -> int:
+    """0, or the code that refuses kind, quantity, value, validity or start."""
     is_beat = hint.kind == h.HEARTBEAT
     low_W, high_W = _RANGES.get(0 if is_beat else hint.quantity, _UP_W)
     start_ms_max = 0 if is_beat else now_ms + START_MS_MAX
@@ -61,7 +61,7 @@ def is_reading(hint: w.Hint) -> bool:
     return hint.kind == h.HEARTBEAT and hint.quantity in h.QUANTITIES
 
 
-def permitted(role: str, kind: int, quantity: int) -> bool:
+def is_permitted(role: str, kind: int, quantity: int) -> bool:
     """True if the role may send this kind. Below the role grid_cap an import maximum only narrows
     charging.
     """
@@ -90,9 +90,9 @@ class Refusal(NamedTuple):
     field: int = 0
 
 
-def refusal(schedule: Schedule, role: str) -> Refusal:
-    """The first part of a schedule that a source of this role may not send. Its code is 0 if the
-    source may send everything.
+def schedule_refusal(schedule: Schedule, role: str) -> Refusal:
+    """The first part of a schedule that a source of this role may not send. The code is 0 if there
+    is none.
     """
     code = first(
         (not _is_at_least(role, "request"), h.ROLE),

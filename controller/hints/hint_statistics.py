@@ -49,7 +49,8 @@ class HintStatistics:
         self._words = memoryview(self._map)[words_at:].cast("Q")
         self.common = self._words[: len(COMMON)]
         self.rows = [
-            self._words[at : at + len(OWN)] for at in range(len(COMMON), len(self._words), len(OWN))
+            self._words[first : first + len(OWN)]
+            for first in range(len(COMMON), len(self._words), len(OWN))
         ]
         HEAD.pack_into(self._map, 0, MAGIC, len(text), words_at)
 

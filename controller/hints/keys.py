@@ -32,8 +32,8 @@ def checked_name(name: str) -> str:
 
 def _paths(state_directory: str, name: str) -> tuple[str, str, str]:
     """Paths of (key, old key, new key while it is written) of a source."""
-    start = os.path.join(state_directory, DIRECTORY, checked_name(name))
-    return start + SUFFIX, start + OLD_SUFFIX, start + ".new"
+    stem = os.path.join(state_directory, DIRECTORY, checked_name(name))
+    return stem + SUFFIX, stem + OLD_SUFFIX, stem + ".new"
 
 
 def create(state_directory: str, name: str) -> bytes:
@@ -133,12 +133,12 @@ def load(
 def _keys_of(state_directory: str, name: str, utc_s: int, now_ms: int) -> tuple[admission.Key, ...]:
     path, old_path, _ = _paths(state_directory, name)
     key, made_s = read(path)
-    left_s, kept = OLD_S - elapsed_s(made_s, utc_s), list[admission.Key]()
+    left_s, old_keys = OLD_S - elapsed_s(made_s, utc_s), list[admission.Key]()
     if 0 < left_s <= OLD_S:
         # A damaged old key is no longer in force. The new key stays valid.
         with contextlib.suppress(FileNotFoundError, KeyStoreError):
-            kept = [admission.key_of(*read(old_path), now_ms + left_s * 1000)]
-    return (admission.key_of(key, made_s), *kept)
+            old_keys = [admission.key_of(*read(old_path), now_ms + left_s * 1000)]
+    return (admission.key_of(key, made_s), *old_keys)
 
 
 def names(state_directory: str) -> list[str]:

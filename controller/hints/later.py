@@ -26,8 +26,8 @@ class Later:
         due = sorted((start_ms, key) for key, (start_ms, _) in self._waiting.items())
         for start_ms, key in due:
             hint = self._waiting[key][1]
-            left = hint._replace(valid_ms=hint.valid_ms - (now_ms - start_ms))
-            if start_ms > now_ms or (left.valid_ms > 0 and self._take(left) is None):
+            hint = hint._replace(valid_ms=hint.valid_ms - (now_ms - start_ms))
+            if start_ms > now_ms or (hint.valid_ms > 0 and self._take(hint) is None):
                 return
             del self._waiting[key]
 

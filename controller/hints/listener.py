@@ -77,18 +77,18 @@ class HintListener:
             ),
             self.statistics,
         )
-        self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
+        self._turns_left, self._rejecting_calls_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         self._socket = sockets.bound(self._path, SENDERS)
-        self._last = caught.Last("hints: one datagram is dropped or not answered", LINES_MAX)
+        self._failures = caught.Last("hints: one datagram is dropped or not answered", LINES_MAX)
 
     def fileno(self) -> int:
         """The descriptor. It is readable when a datagram waits."""
         return self._socket.fileno()
 
     @property
-    def hungry(self) -> bool:
+    def may_receive(self) -> bool:
         """True while this tick may take another datagram."""
-        return self._left > 0 and self._rejecting_left > 0
+        return self._turns_left > 0 and self._rejecting_calls_left > 0
 
     def receive(self, now_us: int) -> None:
         """Take one datagram to judge, or reject some by length and magic."""
@@ -98,14 +98,14 @@ class HintListener:
             except BlockingIOError:
                 break
             is_message = w.is_well_formed(data) or sw.is_schedule(data)
-            self._left -= is_message
-            with self._last:
+            self._turns_left -= is_message
+            with self._failures:
                 answer = self.admission.receive(data, sender, now_us // 1000)
                 if answer is not None:
                     self._send(answer, sender)
             if is_message:
                 return
-        self._rejecting_left -= 1
+        self._rejecting_calls_left -= 1
 
     def _state(self, source_name: str, now_ms: int) -> w.State:
         return replies.state(source_name, self._core, self._sources, self.admission.nonce, now_ms)
@@ -129,7 +129,7 @@ class HintListener:
     def answer(self, now_us: int) -> None:
         """Reply to the hints of the last tick, and to a schedule that is now whole in the image."""
         self.admission.later.begin(now_us // 1000)
-        self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
+        self._turns_left, self._rejecting_calls_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         pending = self.admission.pending
         if not pending:
             return
@@ -139,7 +139,7 @@ class HintListener:
             if is_schedule and not waiting.code and self._image.is_schedule_entering:
                 entering.append(waiting)
                 continue
-            with self._last:
+            with self._failures:
                 self._reply(waiting, now_us // 1000)
         pending[:] = entering
 

@@ -12,15 +12,13 @@ from controller.core.policies.notices import SAME_MS, Notices
 from controller.core.policies.schedule import Schedule
 from controller.hints import admission, hint_check, schedule_wire as sw, wire as w
 
-_AS_IS = h.NOTICE, h.HEARTBEAT  # the time left may be longer than the validity of the hint
+_MAY_OUTLAST = h.NOTICE, h.HEARTBEAT  # the reply may give more time than the hint was valid for
 
 
 def reply(
     pending: admission.Pending, hint: w.Hint, core: Core, nonce: bytes, uptime_ms: int
 ) -> w.Reply:
-    """Reply to an authentic hint. It has the nonce of this run, so that a sender
-    learns the nonce.
-    """
+    """Reply to an authentic hint, with the nonce of this run for a sender that does not know it."""
     source = pending.account.source
     if hint.quantity in h.NOTICES:
         code, value_W, valid_ms = _of_notice(core, source.index, hint, uptime_ms)
@@ -31,9 +29,7 @@ def reply(
         if hint.kind == h.HEARTBEAT:
             code, granted_W = h.GRANTED, value_W
     fallback_W = source.fallback.get(hint.quantity)
-    low_W, high_W = _available(core.chain)
-    low_reason, high_reason = _end_reasons(core.chain)
-    is_shorter = not pending.code and hint.kind not in _AS_IS
+    is_shorter = not pending.code and hint.kind not in _MAY_OUTLAST
     return w.Reply(
         source=source.name,
         nonce=nonce,
@@ -46,12 +42,7 @@ def reply(
         granted_W=granted_W,
         valid_ms=min(hint.valid_ms, valid_ms) if is_shorter else valid_ms,
         fallback_W=w.NOTHING_W if fallback_W is None else fallback_W,
-        available_low_W=low_W,
-        available_high_W=high_W,
-        low_reason=low_reason,
-        high_reason=high_reason,
-        setpoint_W=core.chain.out[setpoint.O_SETPOINT_W],
-        binding_reason=core.chain.out[setpoint.O_BINDING_REASON],
+        **_power(core.chain),
     )
 
 
@@ -60,22 +51,15 @@ def state(
 ) -> w.State:
     """State after the last tick for the source of this name."""
     control = _of_table(core, hint_outputs.O_CONTROL_SOURCE)
-    low_W, high_W = _available(core.chain)
-    low_reason, high_reason = _end_reasons(core.chain)
     return w.State(
         source=source_name,
         nonce=nonce,
         uptime_ms=uptime_ms,
-        setpoint_W=core.chain.out[setpoint.O_SETPOINT_W],
-        available_low_W=low_W,
-        available_high_W=high_W,
         remaining_Wh=_of_table(core, hint_outputs.O_REMAINING_WH),
         reserve_peaks_permille=core.settings["soc_reserve_peaks_permille"],
         reserve_backup_permille=core.settings["soc_reserve_backup_permille"],
-        low_reason=low_reason,
-        high_reason=high_reason,
-        binding_reason=core.chain.out[setpoint.O_BINDING_REASON],
         control_source=sources[control - 1].name if control else "",
+        **_power(core.chain),
     )
 
 
@@ -84,13 +68,17 @@ def _available(chain: setpoint.Chain) -> tuple[int, int]:
     return chain.out[setpoint.O_AVAILABLE_LOW_W], chain.out[setpoint.O_AVAILABLE_HIGH_W]
 
 
-def _end_reasons(chain: setpoint.Chain) -> tuple[int, int]:
-    """Reason codes of both ends of the available power."""
-    caps = chain.caps
-    return (
-        end_reason(chain, caps.low_W, caps.low_reason),
-        end_reason(chain, caps.high_W, caps.high_reason),
-    )
+def _power(chain: setpoint.Chain) -> dict[str, int]:
+    """The fields of a Reply and a State about set-point and available power."""
+    low_W, high_W = _available(chain)
+    return {
+        "available_low_W": low_W,
+        "available_high_W": high_W,
+        "low_reason": end_reason(chain, chain.caps.low_W, chain.caps.low_reason),
+        "high_reason": end_reason(chain, chain.caps.high_W, chain.caps.high_reason),
+        "setpoint_W": chain.out[setpoint.O_SETPOINT_W],
+        "binding_reason": chain.out[setpoint.O_BINDING_REASON],
+    }
 
 
 def _of_table(core: Core, place: int) -> int:
@@ -100,12 +88,12 @@ def _of_table(core: Core, place: int) -> int:
 
 def _of_notice(core: Core, source_index: int, hint: w.Hint, uptime_ms: int) -> tuple[int, int, int]:
     """(result code, value, ms left) of a notice of a source; NOTHING_W without a value."""
-    known: Notices = core.functions[Notices.NAME]
+    notices: Notices = core.functions[Notices.NAME]
     if hint.quantity == h.PRICE_IS_NEGATIVE:
-        left_ms = known.price_ms(source_index)
+        left_ms = notices.price_ms(source_index)
         return h.GRANTED, 1 if left_ms else w.NOTHING_W, left_ms
     start_ms = max(0, hint.start_ms - uptime_ms)
-    for step in known.steps():
+    for step in notices.steps():
         if step.source == source_index and abs(step.start_ms - start_ms) <= SAME_MS:
             return h.GRANTED, step.step_W, step.left_ms
     return h.FARTHER if hint.value_W else h.GRANTED, w.NOTHING_W, 0
@@ -181,9 +169,7 @@ def end_reason(chain: setpoint.Chain, cap_W: int, cap_reason: int) -> int:
 
 
 def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) -> sw.Answer:
-    """Answer to a schedule. It has the nonce of this run, so that a sender with an old nonce learns
-    the new nonce.
-    """
+    """Answer to a schedule, with the nonce of this run for a sender that has an old nonce."""
     refused, out = pending.refused, core.functions[Schedule.NAME].out
     return sw.Answer(
         source=pending.account.source.name,

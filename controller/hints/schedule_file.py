@@ -73,7 +73,8 @@ def read(path: str) -> Plan:
 
 def _of_toml(path: str) -> Plan:
     values = reading.read(path, (), toml_text.read(path), _FORM)
-    slots = [_slot(path, ("slot", str(at)), slot) for at, slot in enumerate(values["slot"], 1)]
+    numbered = enumerate(values["slot"], 1)
+    slots = [_slot(path, ("slot", str(number)), slot) for number, slot in numbered]
     return Plan(int(values["start"].timestamp()) // 60, values["slot_min"], tuple(slots))
 
 

@@ -64,24 +64,29 @@ class Cabinet(Generic[K]):
         self._relays = Relays(core, config.tick_ms)
         self.sequence = 0
         self.keyframe_ticks = p.ticks(KEYFRAME_MS, config.tick_ms)
-        self._recorded: tuple[int, int, int] | None = None  # cause mask, run state, first-out
+        self._keyframe_causes: tuple[int, int, int] | None = (
+            None  # cause mask, run state, first-out
+        )
         self.answer, self.peer_answer, self._lamp_test_ms = 0, latches.NONE, 0
         self._step_request = StepRequest(config.units)
-        self._records = RecordFeed(config, core, self.image, loaded, keeper)
-        self._records.go_on(self.field.wear, loaded)
-        self.sign_held = sign_request.units(self._records.signs, config.units)
-        self.epochs, self.keep_epoch = self._records.epochs.highest, self._records.keep_epoch
-        self.run_request, self._reset = self._records.run_request, self._records.reset
+        self._record_feed = RecordFeed(config, core, self.image, loaded, keeper)
+        self._record_feed.go_on(self.field.wear, loaded)
+        self.sign_held = sign_request.units(self._record_feed.signs, config.units)
+        self.epochs, self.keep_epoch = (
+            self._record_feed.epochs.highest,
+            self._record_feed.keep_epoch,
+        )
+        self.run_request, self._reset = self._record_feed.run_request, self._record_feed.reset
 
     @property
     def locked_out(self) -> str:
         """The person who has locked the cabinet out, "" without a lock-out."""
-        return self._records.locked_out.in_effect
+        return self._record_feed.locked_out.in_effect
 
     @property
     def approval(self) -> Approval:
         """Approval of the limit image."""
-        return self._records.approval
+        return self._record_feed.approval
 
     def tick(self, now_us: int, elapsed_ticks: int) -> None:
         """One tick: everything between the freeze and the last submitted byte."""
@@ -106,24 +111,24 @@ class Cabinet(Generic[K]):
             self.answer, self.peer_answer = self._reset.answer, self._reset.peer_answer
         self.run_request.count_test(elapsed_ms, not core.out[s.CONTACTOR_SUPPLY_OK])
         if self.journal is not None:
-            self._record(self.journal, elapsed_ticks)
-        self._records.tick(elapsed_ms)
+            self._append(self.journal, elapsed_ticks)
+        self._record_feed.tick(elapsed_ms)
 
     def _settle(self, elapsed_ms: int) -> None:
         """Let each change that the store has saved by now take effect in this tick."""
         self._reset.before_step(self.keeper, elapsed_ms, self.peer)
-        locked_out = self._records.locked_out.settle(self.keeper, elapsed_ms)
+        locked_out = self._record_feed.locked_out.settle(self.keeper, elapsed_ms)
         approved = self.approval.value.settle(self.keeper, elapsed_ms)
         rest = self.run_request.rest.settle(self.keeper, elapsed_ms)
         self.answer = rest or locked_out or approved
         self.run_request.note_store(self.keeper.ok, elapsed_ms)
-        self._records.mark.settle(self.keeper)
+        self._record_feed.revision.settle(self.keeper)
         self.peer_answer = latches.NONE
 
     def _local(self, inp: "array[int]", elapsed_ticks: int) -> None:
         """Write the inputs of the kernel that originate in the controller."""
-        records = self._records
-        inp[s.ARMED_STORED] = records.armed_stored()
+        feed = self._record_feed
+        inp[s.ARMED_STORED] = feed.armed_stored()
         # Each entry into running passes here: a start, a reset, a restart, a store that is saved.
         sign_request.step(self.sign_held, self.run_request, self.core.out[s.STATE] == s.RUNNING)
         # If saving fails, a restart could lose a latch: make a controlled stop.
@@ -137,16 +142,16 @@ class Cabinet(Generic[K]):
         if self.config.noc_source >= 0:
             hints = self.core.functions["hint_table"]
             inp[s.NOC_LINK_OK] = 1 if hints.alive(self.config.noc_source) else 0
-            records.noc_verified |= inp[s.NOC_LINK_OK]
-        inp[s.NOC_VERIFIED] = records.noc_verified
-        inp[s.IMAGE_APPROVED_OK] = 1 if records.approval.is_given else 0
+            feed.noc_verified |= inp[s.NOC_LINK_OK]
+        inp[s.NOC_VERIFIED] = feed.noc_verified
+        inp[s.IMAGE_APPROVED_OK] = 1 if feed.approval.is_given else 0
         inp[s.METER_SIGN] = self.core.functions["meter_sign"].out[0]
         if self.peer is not None:
             self.peer.update(elapsed_ticks)
             inp[s.PEER_CODE] = self.peer.code
             self.image.put("peer", self.peer.causes())
-            inp[s.STORE_IS_OLD] = records.mark.is_old(self.peer.kept())
-            self.peer.mark = records.mark.durable
+            inp[s.STORE_IS_OLD] = feed.revision.is_old(self.peer.kept())
+            self.peer.store_revision = feed.revision.durable
         self._relays.step(inp, elapsed_ticks)
         inp[s.SELF_TEST_BITS] = self._relays.bits
         if self.self_test is not None:
@@ -161,19 +166,19 @@ class Cabinet(Generic[K]):
         for pcs in self.field.pcs:
             pcs.is_sign_due = not self._in_test() and pcs.unit + 1 in self.sign_held
 
-    def _record(self, journal: JournalWriter, elapsed_ticks: int) -> None:
+    def _append(self, journal: JournalWriter, elapsed_ticks: int) -> None:
         """Append the tick; a keyframe every 10 s, and if cause mask, first-out or state changed."""
         core = self.core
         now = core.out[s.CAUSE_MASK], core.out[s.STATE], core.out[s.FIRST_OUT_INSTANCE]
-        keyframe = self.sequence % self.keyframe_ticks == 0 or now != self._recorded
-        self._recorded = now
+        is_keyframe = self.sequence % self.keyframe_ticks == 0 or now != self._keyframe_causes
+        self._keyframe_causes = now
         journal.append(
             self.sequence,
             elapsed_ticks,
             core.inp,
             core.fresh,
             core.out,
-            core.state_words() if keyframe else None,
+            core.state_words() if is_keyframe else None,
         )
         self.sequence += 1
 
@@ -202,18 +207,18 @@ class Cabinet(Generic[K]):
         effect. A stop takes effect at once and lasts until a start. Returns a refusal of the start,
         or 0; then `answer` later says how the command ended.
         """
-        if is_run and self.locked_out:
-            return operator_commands.STAYS_LOCKED
-        if is_run and self._in_test():
-            return operator_commands.IN_TEST
-        if is_run and self.core.out[s.START_NEEDED]:
-            return operator_commands.RESET_FIRST
-        if is_run and self.sign_held:
-            return operator_commands.SIGN_HELD
-        if is_run:
-            self.run_request.start(is_awaited)
-        else:
+        if not is_run:
             self.run_request.stop(standby.PERSON, is_awaited)
+            return 0
+        if self.locked_out:
+            return operator_commands.STAYS_LOCKED
+        if self._in_test():
+            return operator_commands.IN_TEST
+        if self.core.out[s.START_NEEDED]:
+            return operator_commands.RESET_FIRST
+        if self.sign_held:
+            return operator_commands.SIGN_HELD
+        self.run_request.start(is_awaited)
         return 0
 
     def end(self) -> None:
@@ -242,7 +247,9 @@ class Cabinet(Generic[K]):
 
     def request_sign(self, unit: int, how: int) -> int:
         """Set how the sign test of a unit (from 1) holds a start (Commanded)."""
-        return sign_request.ask(self.sign_held, self._records.signs, unit, how, self.config.units)
+        return sign_request.ask(
+            self.sign_held, self._record_feed.signs, unit, how, self.config.units
+        )
 
     def _in_test(self) -> int:
         return self.run_request.test or self.core.inp[s.TEST_REQUEST]
@@ -256,23 +263,20 @@ class Cabinet(Generic[K]):
         restart. Only the person who locked out may end it, or anybody while the key is known to be
         out of RUN. The end is stored first; then standby follows. Returns like request_run.
         """
-        by = self._records.locked_out
-        if is_locked and by.chosen:
-            return operator_commands.LOCKED
-        if not is_locked and not by.in_effect:
-            return operator_commands.NOT_LOCKED
-        if (
-            not is_locked
-            and name != by.in_effect
-            and not self.core.kernel.features.fire.key_is_out()
-        ):
-            return operator_commands.OTHERS_LOCK
+        lock_out = self._record_feed.locked_out
         if is_locked:
-            by.take_effect(name, is_awaited)
+            if lock_out.chosen:
+                return operator_commands.LOCKED
+            lock_out.take_effect(name, is_awaited)
             self.run_request.stop(standby.LOCK_OUT, name=name)
         else:
-            by.store_first("", is_awaited)
-        self._records.submit()
+            if not lock_out.in_effect:
+                return operator_commands.NOT_LOCKED
+            is_own = name == lock_out.in_effect
+            if not is_own and not self.core.kernel.features.fire.key_is_out():
+                return operator_commands.OTHERS_LOCK
+            lock_out.store_first("", is_awaited)
+        self._record_feed.submit()
         return 0
 
     def request_approval(self, name: str, code: int) -> int:
@@ -287,7 +291,7 @@ class Cabinet(Generic[K]):
         if not self.core.kernel.features.fire.key_is_out():
             return operator_commands.KEY_IN_RUN
         self.approval.give(name)
-        self._records.submit()
+        self._record_feed.submit()
         return 0
 
     def request_read(self, bus: str, place: Place, end: End) -> int:

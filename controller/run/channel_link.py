@@ -43,7 +43,7 @@ class ChannelLink:
         self._signal_bits = self._known_bits = 0
         # (kind, first-out, mask) of a reset that B has not answered
         self._order: tuple[int, int, int] | None = None
-        self.mark = (0, 0)  # (revision, digest) of the store, for B to keep (mark.py)
+        self.store_revision = (0, 0)  # (revision, digest) for B to keep (store_revision.py)
         self._frame_ticks = self._order_ticks = 0
 
     @property
@@ -166,10 +166,10 @@ class ChannelLink:
         frame.put(f.RESET_MASK, mask)
 
     def _keep(self) -> None:
-        kept = self.kept()
-        is_due = kept is not None and kept[0] < self.mark[0]
+        kept, (revision, digest) = self.kept(), self.store_revision
+        is_due = kept is not None and kept[0] < revision
         if is_due or self.sender.frame.get(f.RESET_KIND):
-            self._ask(f.KEEP if is_due else 0, self.mark[1] - 1, self.mark[0])
+            self._ask(f.KEEP if is_due else 0, digest - 1, revision)
 
     def _end_order(self, result: int) -> None:
         self.result, self._order = result, None

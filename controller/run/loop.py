@@ -172,7 +172,7 @@ class Loop:
         """
         return [
             self._arrivals,
-            *[listener for listener in (self.commands, self.hints) if listener.hungry],
+            *[listener for listener in (self.commands, self.hints) if listener.may_receive],
         ]
 
     def _after(self, now_us: int) -> None:

@@ -126,10 +126,10 @@ class Listener:
         """Replaces a socket left over at `path`; raises OSError."""
         self._path, self._change_key = path, change_key
         self._socket = sockets.bound(path, OPERATORS)
-        self._trusted, self._names = {ROOT, os.geteuid()}, sockets.login_names(OPERATORS)
+        self._trusted, self._login_names = {ROOT, os.geteuid()}, sockets.login_names(OPERATORS)
         self._waiting: Asker | None = None  # the sender that waits for an answer
-        self._left = COMMANDS_PER_TICK
-        self._last = caught.Last("a command of an operator has failed", LINES_MAX)
+        self._turns_left = COMMANDS_PER_TICK
+        self._failures = caught.Last("a command of an operator has failed", LINES_MAX)
         self.dropped = 0
 
     def fileno(self) -> int:
@@ -137,9 +137,9 @@ class Listener:
         return self._socket.fileno()
 
     @property
-    def hungry(self) -> bool:
+    def may_receive(self) -> bool:
         """False once the listener has taken COMMANDS_PER_TICK commands in this tick."""
-        return self._left > 0
+        return self._turns_left > 0
 
     def receive(self, cabinet: Commanded) -> None:
         """Take one command and pass it to the cabinet for its next tick."""
@@ -147,14 +147,14 @@ class Listener:
             data, sender, user = sockets.received(self._socket, NONCE.size + KEY_CHANGE.size + 1)
         except BlockingIOError:
             return
-        self._left -= 1
+        self._turns_left -= 1
         answer: int | None = FAILED
-        order, asker = data[NONCE.size :], (sender, data[: NONCE.size])
-        with self._last:
-            if len(order) == tool_read.READ.size:
-                answer = self._obey_read(cabinet, asker, *tool_read.READ.unpack(order))
+        command, asker = data[NONCE.size :], (sender, data[: NONCE.size])
+        with self._failures:
+            if len(command) == tool_read.READ.size:
+                answer = self._obey_read(cabinet, asker, *tool_read.READ.unpack(command))
             else:
-                answer = self._obey(order, user, cabinet)
+                answer = self._obey(command, user, cabinet)
         if answer == tool_read.LATER:
             return
         if answer is None:
@@ -165,31 +165,35 @@ class Listener:
 
     def _obey(self, data: bytes, user: int | None, cabinet: Commanded) -> int | None:
         is_trusted = user in self._trusted
-        if len(data) == KEY_CHANGE.size and is_trusted:
-            return self._obey_key(*KEY_CHANGE.unpack(data))
-        if len(data) == APPROVAL.size and is_trusted:
-            return self._obey_approval(cabinet, *APPROVAL.unpack(data))
+        if len(data) != REQUEST.size and not is_trusted:
+            return OTHERS_NAME
+        if not data.startswith(MAGIC):
+            return REFUSED_FORM
+        if len(data) == KEY_CHANGE.size:
+            return self._obey_key(*KEY_CHANGE.unpack(data)[1:])
+        if len(data) == APPROVAL.size:
+            return self._obey_approval(cabinet, *APPROVAL.unpack(data)[1:])
         if len(data) != REQUEST.size:
-            return REFUSED_FORM if is_trusted else OTHERS_NAME
-        magic, kind, *seen = REQUEST.unpack(data)
+            return REFUSED_FORM
+        _, kind, *numbers = REQUEST.unpack(data)
         if kind in (LOCK_OUT, END_LOCK_OUT):
-            return self._obey_lock(cabinet, user, *LOCK.unpack(data))
-        if magic == MAGIC and kind in (REMOTE_RESET, KEY_RESET):
+            return self._obey_lock(cabinet, user, *LOCK.unpack(data)[1:])
+        if kind in (REMOTE_RESET, KEY_RESET):
             if self._waiting is not None:
                 return BUSY
-            cabinet.request_reset(kind, *seen)
+            cabinet.request_reset(kind, *numbers)
             return None
-        if magic == MAGIC and kind in (RUN, STOP):
+        if kind in (RUN, STOP):
             return self._obey_run(cabinet, kind == RUN)
-        if magic == MAGIC and kind == LAMP_TEST:
+        if kind == LAMP_TEST:
             cabinet.request_lamp_test()
             return ACCEPTED
-        if magic == MAGIC and kind == TEST_MODE:
+        if kind == TEST_MODE:
             return cabinet.request_test()
-        if magic == MAGIC and kind == STEP:
-            return cabinet.request_step(*seen[:3])
-        if magic == MAGIC and kind == SIGN:
-            return cabinet.request_sign(*seen[:2]) if is_trusted else OTHERS_NAME
+        if kind == STEP:
+            return cabinet.request_step(*numbers[:3])
+        if kind == SIGN:
+            return cabinet.request_sign(*numbers[:2]) if is_trusted else OTHERS_NAME
         return REFUSED_FORM
 
     def _obey_run(self, cabinet: Commanded, is_run: bool) -> int | None:
@@ -197,50 +201,43 @@ class Listener:
         is_free = self._waiting is None
         if is_run and not is_free:
             return BUSY
-        refused = cabinet.request_run(is_run, is_free)
-        return refused or (None if is_free else UNCONFIRMED)
+        refusal = cabinet.request_run(is_run, is_free)
+        return refusal or (None if is_free else UNCONFIRMED)
 
     def _obey_lock(
-        self, cabinet: Commanded, user: int | None, magic: bytes, kind: int, padded: bytes
+        self, cabinet: Commanded, user: int | None, kind: int, padded: bytes
     ) -> int | None:
         """Lock out, even while another sender waits, or end a lock-out. Returns None if the answer
         must wait for the store.
         """
         name = padded.rstrip(b"\0")
-        if magic != MAGIC or not PERSON.fullmatch(name):
+        if not PERSON.fullmatch(name):
             return REFUSED_FORM
-        own_name = None if user is None else self._names.get(user)
+        own_name = None if user is None else self._login_names.get(user)
         if user not in self._trusted and own_name != name.decode("ascii"):
             return OTHERS_NAME
         is_free, is_locked = self._waiting is None, kind == LOCK_OUT
         if not is_free and not is_locked:
             return BUSY
-        refused = cabinet.request_lock_out(name.decode("ascii"), is_locked, is_free)
-        return refused or (None if is_free else UNCONFIRMED)
+        refusal = cabinet.request_lock_out(name.decode("ascii"), is_locked, is_free)
+        return refusal or (None if is_free else UNCONFIRMED)
 
-    def _obey_approval(
-        self, cabinet: Commanded, magic: bytes, kind: int, padded: bytes, code: int
-    ) -> int | None:
+    def _obey_approval(self, cabinet: Commanded, kind: int, padded: bytes, code: int) -> int | None:
         """Approve the limit image. Returns None if the answer must wait for the store."""
         name = padded.rstrip(b"\0")
-        if magic != MAGIC or kind != APPROVE or not PERSON.fullmatch(name):
+        if kind != APPROVE or not PERSON.fullmatch(name):
             return REFUSED_FORM
         if self._waiting is not None:
             return BUSY
         return cabinet.request_approval(name.decode("ascii"), code) or None
 
-    def _obey_key(self, magic: bytes, kind: int, source: bytes, key: bytes, made_s: int) -> int:
-        if (
-            magic != MAGIC
-            or kind not in (SET_KEY, ROTATE_KEY, REVOKE_KEY)
-            or made_s > MADE_S_MAX
-            or self._change_key is None
-        ):
+    def _obey_key(self, kind: int, source: bytes, key: bytes, made_s: int) -> int:
+        is_change = kind in (SET_KEY, ROTATE_KEY, REVOKE_KEY)
+        if not is_change or made_s > MADE_S_MAX or self._change_key is None:
             return REFUSED_FORM
-        known = self._change_key(
-            source, None if kind == REVOKE_KEY else key, made_s, kind == ROTATE_KEY
-        )
-        return ACCEPTED if known else NO_SOURCE
+        new_key = None if kind == REVOKE_KEY else key
+        is_source = self._change_key(source, new_key, made_s, kind == ROTATE_KEY)
+        return ACCEPTED if is_source else NO_SOURCE
 
     def _obey_read(
         self, cabinet: Commanded, asker: Asker, magic: bytes, kind: int, padded: bytes, *place: int
@@ -261,7 +258,7 @@ class Listener:
 
     def answer(self, result: int, peer_result: int = latches.NONE) -> None:
         """Send a result to the waiting sender; 0: none yet. Allow the commands of the next tick."""
-        self._left = COMMANDS_PER_TICK
+        self._turns_left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             asker, self._waiting = self._waiting, None
             self._send(result, asker, peer_result)

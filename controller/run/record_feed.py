@@ -12,11 +12,11 @@ from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
 from controller.run.approval import Approval
 from controller.run.epochs import Epochs
-from controller.run.mark import Mark
 from controller.run.reset import Reset
 from controller.run.run_request import RunRequest
+from controller.run.store_revision import StoreRevision
 from controller.run.stored_value import Acknowledging, StoredValue
-from controller.store.stored_record import AWAKE, UNMEASURED, Record, delay_of
+from controller.store.stored_record import AWAKE, Record, delay_of
 from controller.store.two_copies import ARMED, CLEAN, KILLED, MISSING, UNREADABLE, Loaded
 from drivers.wear import DAY_MIN, Wear
 from safety import signals as s
@@ -34,8 +34,8 @@ class Recording(Acknowledging, Protocol):
 
 
 class RecordFeed:
-    """The content of the records apart from the kernel's latches and tokens. `locked_out`:
-    StoredValue of a name or ""; `noc_verified`: 1 once the operations centre was heard (row 46).
+    """The content of the records. `locked_out`: StoredValue of a name or ""; `noc_verified`: 1 once
+    the operations centre was heard (row 46).
     """
 
     def __init__(
@@ -46,14 +46,15 @@ class RecordFeed:
         """
         self._core, self._keeper, self._tick_ms = core, keeper, config.tick_ms
         self._cabinet = config.names[-1][1]
-        self._names = stage_instances(core.layout)
-        self._armed = self._armed_number = self._kept_ms = 0
+        self._instances = stage_instances(core.layout)
+        self._armed = self._armed_number = self._since_record_ms = 0
         self._peak = core.functions["peak_shaving"].out
         self._wear: dict[str, Wear] = {}
         self._saved: tuple | None = None
         record = loaded.record or Record()
         # an unreadable store may be another cabinet's
-        self.noc_verified = 0 if loaded.state == UNREADABLE else record.noc_verified
+        own_record = Record() if loaded.state == UNREADABLE else record
+        self.noc_verified = own_record.noc_verified
         self.signs = dict(record.signs)
         self.locked_out = StoredValue(
             record.locked_out, lambda name: image.put("locked_out", packed_name(name))
@@ -68,16 +69,14 @@ class RecordFeed:
             self.reset.cleared,
             self.approval.value,
         )
-        self.mark = Mark(record)
-        # an unreadable store may be another cabinet's
-        self._path_delay = UNMEASURED if loaded.state == UNREADABLE else record.path_delay
-        self.epochs = Epochs({} if loaded.state == UNREADABLE else record.epochs)
+        self.revision = StoreRevision(record)
+        self._path_delay = own_record.path_delay
+        self.epochs = Epochs(own_record.epochs)
         self._path = approval.path_identity(config)
         image.put("path_delay", [delay_of(self._path_delay, self._path)])
-        if loaded.state != UNREADABLE:
-            image.put("peak", [record.peak_minute, record.peak_used_Wh])
+        image.put("peak", [own_record.peak_minute, own_record.peak_used_Wh])
         armed = config.safety_image[config.image_map().armed :]
-        _boot(core.kernel, loaded, record, self._names, armed, config.tick_ms)
+        _boot(core.kernel, loaded, record, self._instances, armed, config.tick_ms)
 
     def go_on(self, wear: Mapping[str, Wear], loaded: Loaded) -> None:
         """Take over how much of each device's budget of writes the last run has spent. If the store
@@ -96,9 +95,9 @@ class RecordFeed:
 
     def tick(self, elapsed_ms: int) -> None:
         """Hand over a record when a value that must survive has changed. Also every KEEP_MS, so
-        that a store that fails is found before a latch needs the store.
+        that a failing store is found before a latch needs it.
         """
-        self._kept_ms += elapsed_ms
+        self._since_record_ms += elapsed_ms
         out = self._core.kernel.out
         armed = out[s.ARM_REQUEST]
         latched = bytes(self._core.kernel.evaluator.latched)
@@ -111,9 +110,9 @@ class RecordFeed:
         kept += (*self.signs.items(), self.run_request.is_ending)
         now = (armed, latched, out[s.RESETS_LEFT], trips, *kept)
         is_new = any([value.is_new for value in self._values])
-        if now == self._saved and not is_new and self._kept_ms < KEEP_MS:
+        if now == self._saved and not is_new and self._since_record_ms < KEEP_MS:
             return
-        self._saved, self._kept_ms = now, 0
+        self._saved, self._since_record_ms = now, 0
         number = self.submit()
         self.reset.cleared.number = number  # the last record with the reset in it
         if armed and not self._armed:
@@ -123,8 +122,8 @@ class RecordFeed:
     def submit(self) -> int:
         """Hand over the present record; returns its number."""
         record = self._record()
-        number = self._keeper.submit(replace(record, changes=self.mark.count(record)))
-        self.mark.submitted(number)
+        number = self._keeper.submit(replace(record, changes=self.revision.count(record)))
+        self.revision.submitted(number)
         for value in self._values:
             value.submitted(number)
         return number
@@ -170,7 +169,7 @@ class RecordFeed:
             if evaluator.latched[index] and index not in cleared
         ]
         kept.sort(key=evaluator.order.__getitem__, reverse=True)
-        return {self._names[index]: number for number, index in enumerate(kept, 1)}
+        return {self._instances[index]: number for number, index in enumerate(kept, 1)}
 
 
 def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:

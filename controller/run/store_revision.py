@@ -11,7 +11,7 @@ from safety import signals as s
 DIGEST_MASK = (1 << 16) - 1  # a frame has 16 bits for the digest
 
 
-class Mark:
+class StoreRevision:
     """`durable`: (revision, digest) of the last record that is known to be on the disk."""
 
     def __init__(self, record: Record):
@@ -21,10 +21,10 @@ class Mark:
         self._is_compared = False
 
     def count(self, record: Record) -> int:
-        """Number of changes of the protected part, including this record."""
-        count, digest = self._now
+        """Revision of this record: the number of changes of the protected part."""
+        revision, digest = self._now
         if _digest(record) != digest:
-            self._now, self._number = (count + 1 & s.INT_MAX, _digest(record)), 0
+            self._now, self._number = (revision + 1 & s.INT_MAX, _digest(record)), 0
         return self._now[0]
 
     def submitted(self, number: int) -> None:
@@ -54,5 +54,5 @@ def _digest(record: Record) -> int:
     they change all the time.
     """
     signs = sorted(record.signs.items())  # an older release has none
-    protects = (sorted(record.latches), record.locked_out, record.rest, record.approved, *signs)
-    return zlib.crc32(repr(protects).encode()) & DIGEST_MASK
+    protected = (sorted(record.latches), record.locked_out, record.rest, record.approved, *signs)
+    return zlib.crc32(repr(protected).encode()) & DIGEST_MASK

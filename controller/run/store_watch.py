@@ -1,9 +1,8 @@
 """Watches the store of a run: reports when it cannot save, and when it saves again.
 
-While the store cannot save, a file marks the run directory, so that the next start does not trust a
-store that may lack a latch. A store is whole again once every record that it missed is durable.
-Another file says that all is saved. It goes while a record waits, since a kill in this time may
-lose a lock-out.
+While the store cannot save, a file in the run directory says so. The next start then does not
+trust a store that may lack a latch. Another file says that all is saved. It is removed while a
+record waits, because a kill in this time may lose a lock-out.
 """
 
 import sys
@@ -35,7 +34,7 @@ class StoreWatch:
     def __init__(self, keeper: Kept, run_directory: str):
         self._keeper, self._run_directory = keeper, run_directory
         self._since_us: int | None = None
-        self._proves: bool | None = None  # the mark may be left from an earlier run
+        self._proves: bool | None = None  # the file may be left from an earlier run
         self.unsaved_ms = (0, 0)
 
     def step(self, now_us: int) -> None:

@@ -11,7 +11,6 @@ open, other requests may be late by LATE_US, which is shorter than each silence 
 import struct
 from collections.abc import Callable
 
-from controller.config.bus_schema import Bus
 from controller.config.cabinet_config import Config
 from controller.config.devices import SERIAL_IDS
 from controller.run.field import Field
@@ -68,19 +67,21 @@ class ToolReads:
             for device in devices
             if device.outputs
             or any(
-                "write" in _direction(register) for register in device.profile.registers.values()
+                "write" in getattr(register, "direction", "")
+                for register in device.profile.registers.values()
             )
             or device.role == "pcs"
         }
 
     def ask(self, bus: str, place: Place, is_energised: bool, now_us: int, end: End) -> int:
-        """Returns a refusal, or LATER if `end` will be called. Raises ValueError if `place` is no
-        read.
+        """Ask for a read. Returns a refusal, or LATER if `end` will be called. Raises ValueError if
+        `place` is no read.
         """
         port = self._ports.get(bus)
         if port is None:
             return NO_BUS
-        _check_unit(self._buses[bus], place[0])
+        if self._buses[bus].kind == "rtu" and place[0] not in SERIAL_IDS:
+            raise ValueError(f"unit {place[0]}; allowed 1..247 on a serial bus")
         if is_energised and bus in self._outputs:
             return HAS_OUTPUTS
         if is_energised and (bus, place[0]) in self._units:
@@ -95,12 +96,3 @@ class ToolReads:
         request = rtu.read_request("tool", *place, on_reply, on_failure, rtu.SPARE)
         late_us = 0 if is_energised else LATE_US
         return LATER if port.offer(request, WITHIN_US, now_us, late_us) else OTHERS
-
-
-def _check_unit(bus: Bus, unit_id: int) -> None:
-    if bus.kind == "rtu" and unit_id not in SERIAL_IDS:
-        raise ValueError(f"unit {unit_id}; allowed 1..247 on a serial bus")
-
-
-def _direction(register: object) -> str:
-    return getattr(register, "direction", "")

@@ -115,7 +115,7 @@ class Peer:
     def __init__(self):
         self.code, self.standing, self.orders = 0, image.PEER_EMPTY, []
         self.result = self.at_once = latches.NONE
-        self.mark = self.keeps = (0, 0)
+        self.store_revision = self.keeps = (0, 0)
 
     def kept(self):
         return self.keeps

@@ -353,11 +353,11 @@ def test_who_gives_no_permit_and_why_in_a_sentence(reason, its_reason, subject, 
 def test_b_is_given_the_mark_of_the_store_and_then_asked_nothing(channels):
     link = channels.link
     assert link.kept() == (0, 0)
-    link.mark = (5, 0xFFFF)
+    link.store_revision = (5, 0xFFFF)
     channels.step(8)
     assert link.kept() == (5, 0xFFFF) == (channels.b.kept_count, channels.b.kept_digest)
     assert link.sender.frame.get(f.RESET_KIND) == 0 and channels.b.permit
-    link.mark = (4, 1)
+    link.store_revision = (4, 1)
     assert channels.step(8).link.kept() == (5, 0xFFFF), "an older mark is not sent"
     channels.cut_to_a = True
     assert channels.step(40).link.kept() is None
@@ -365,7 +365,7 @@ def test_b_is_given_the_mark_of_the_store_and_then_asked_nothing(channels):
 
 def test_a_reset_goes_before_the_mark(tripped):
     channels, (first_out, mask) = tripped
-    key_out(channels).link.mark = (5, 9)
+    key_out(channels).link.store_revision = (5, 9)
     channels.step(1)
     assert channels.link.sender.frame.get(f.RESET_KIND) == f.KEEP
     assert reset(channels, first_out, mask) == latches.DONE

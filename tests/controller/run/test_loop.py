@@ -194,7 +194,7 @@ def test_the_slack_is_spent_waiting_for_arrivals_not_spinning(silent):
     assert 30 <= silent.ticks <= 33 and silent.selects.calls < 6 * silent.ticks
     assert silent.selects.waited_for == {running.commands, running.hints, running._arrivals}
     for fed, left in ((running.commands, running.hints), (running.hints, running.commands)):
-        fed._left, left._left = 0, 1  # it has had its share of a tick
+        fed._turns_left, left._turns_left = 0, 1  # it has had its share of a tick
         assert running._sources() == [running._arrivals, left]
 
 
