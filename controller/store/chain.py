@@ -28,9 +28,9 @@ LOSS = "loss"
 _MISSING = re.compile(r"events <= (\d+)")
 
 
-def canonical(row: Sequence[Any]) -> bytes:
-    """Bytes of one event; row: values in the order of COLUMNS."""
-    return json.dumps(list(row), separators=(",", ":"), ensure_ascii=True).encode("ascii")
+def canonical(content: Any) -> bytes:
+    """JSON without blanks, ASCII only. Of an event: its values in the order of COLUMNS."""
+    return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
 def link(previous: bytes, row: Sequence[Any]) -> bytes:

@@ -4,13 +4,12 @@
     JOINED       a person has seen that a step of `firebreak join` is done; row: the step
     LEFT         it leaves its place, so that every step has to be done anew
 
-A step counts only for the place whose code begins the remark of its record. So a pod that was moved
-has lost its commissioning, and so has one whose meters were exchanged, and one whose ledger lacks
-records.
+A step counts only for the place whose code begins the remark of its record. So a pod loses its
+commissioning when it is moved, when its meters are exchanged, or when its ledger lacks records.
 
-The cabinet takes its part of the load, and gives it back, in a ramp of RAMP_S since the boot clock
-in RAMP_FILE, which is in the run directory. So no clock of the day ends the ramp or lets it wait.
-After a boot there is no such file, and only the time since the boot is proven.
+The cabinet takes its part of the load, and gives it back, in a ramp of RAMP_S. RAMP_FILE in the run
+directory has its begin by the boot clock, which no change of UTC moves. After a boot there is no
+such file, and only the time since the boot is proven.
 """
 
 import os
@@ -32,9 +31,9 @@ ALONE, JOINS, IN, LEAVES = "alone", "joins", "in", "leaves"
 
 class Joining(NamedTuple):
     """How far the cabinet has joined. state: ALONE, if `firebreak join` was never used here. steps:
-    the records of the done steps, in their order. ready_permille: the part of what the battery can
-    give on which others may count. kept_permille: the part that a leaving cabinet has not given
-    back. provisioned: the record, or None.
+    the records of the done steps, in their order. ready_permille: the part of the battery's power
+    on which others may count. kept_permille: the part that a leaving cabinet has not given back.
+    provisioned: the record, or None.
     """
 
     state: str
@@ -74,7 +73,7 @@ def ramp_began_us(run_directory: str, now_us: int) -> int | None:
     return began_us if began_us <= now_us else None  # a folder that outlives a boot
 
 
-def found(
+def progress(
     records: Sequence[Record], place: str, now_us: int, began_us: int | None = None
 ) -> Joining:
     """How far the cabinet has joined at the place with this code. now_us: of the boot clock.
@@ -90,13 +89,14 @@ def found(
             break
         steps[step] = newest[step]
     state = _state(own, steps)
-    passed = min(WHOLE, (now_us - (began_us or 0)) * WHOLE // (RAMP_S * 1_000_000))
-    kept = WHOLE - passed if state == LEAVES else 0
+    ramp_permille = min(WHOLE, (now_us - (began_us or 0)) * WHOLE // (RAMP_S * 1_000_000))
+    kept_permille = WHOLE - ramp_permille if state == LEAVES else 0
     # A boot has interrupted the reports of a leaving cabinet, so nobody counts on it any more.
-    leaves = 0 if began_us is None else kept
-    ready = {ALONE: WHOLE, JOINS: 0, IN: passed, LEAVES: leaves}[state]
-    provisioned = [record for record in records if record.kind == PROVISIONED]
-    return Joining(state, steps, ready, kept, provisioned[-1] if provisioned else None)
+    leaves_permille = 0 if began_us is None else kept_permille
+    ready = {ALONE: WHOLE, JOINS: 0, IN: ramp_permille, LEAVES: leaves_permille}
+    newest_first = reversed(records)
+    provisioned = next((record for record in newest_first if record.kind == PROVISIONED), None)
+    return Joining(state, steps, ready[state], kept_permille, provisioned)
 
 
 def _state(own: Sequence[Record], steps: dict[str, Record]) -> str:

@@ -35,12 +35,12 @@ class Keeper:
     """
 
     def __init__(self, directory: str, held: int | None = None):
-        """Start the process, before the real-time priority. It keeps `held` open (two_copies)."""
+        """Start the process, before the real-time priority. held: see two_copies.hold."""
         self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with child:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "controller.store.keeper", directory, str(child.fileno())],
-                pass_fds=(child.fileno(), *(() if held is None else (held,))),
+                pass_fds=[fd for fd in (child.fileno(), held) if fd is not None],
             )
         self._socket.setblocking(False)
         self.submitted = self.saved = 0

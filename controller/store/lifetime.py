@@ -21,9 +21,9 @@ class Lifetime:
         self.content: dict[str, Any] = {}
         self.take(None)
 
-    def take(self, kept: object) -> None:
+    def take(self, content: object) -> None:
         """Continue from an earlier `content`. An entry that is no count begins at 0."""
-        stored = kept if isinstance(kept, dict) else {}
+        stored = content if isinstance(content, dict) else {}
         self.content = {name: _count(stored.get(name)) for name in COUNTERS}
         since_us, months = stored.get("since_utc_us"), stored.get("health")
         self.content["since_utc_us"] = since_us if isinstance(since_us, int) else None
@@ -67,5 +67,6 @@ def facts(stored: object) -> dict[str, Any]:
 
 def _count(value: object) -> int:
     """The stored count, or 0 if the value is no count."""
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < COUNT_MAX
-    return value if isinstance(value, int) and is_count else 0
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < COUNT_MAX:
+        return value
+    return 0

@@ -7,11 +7,10 @@ failed test. So a record LOST stands there, and nothing before it proves a sign 
 joining.py. The file has no such record.
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple, SupportsInt
+from typing import NamedTuple, SupportsInt
 
 from controller.forms.acceptance_text import DAY_MAX, DAY_MIN
 from controller.store import chain
@@ -149,11 +148,7 @@ _LOST = Record(
 def encode(values: Sequence[str | int], previous: str) -> bytes:
     """Bytes of a line. values: in the order of VALUES. previous: the hash before, hexadecimal."""
     digest = chain.link(bytes.fromhex(previous), values).hex()
-    return _written(dict(zip(Record._fields, (*values, previous, digest)))) + b"\n"
-
-
-def _written(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, separators=(",", ":")).encode()
+    return chain.canonical(dict(zip(Record._fields, (*values, previous, digest)))) + b"\n"
 
 
 # the longest value of each field; JSON may add a backslash to each character of a text
@@ -174,7 +169,7 @@ def decode(line: bytes) -> Record | None:
     try:
         content = json_text.loads(line.decode("ascii"))
         record = Record(**content)
-        is_formed = tuple(content) == Record._fields and _written(content) == line
+        is_formed = tuple(content) == Record._fields and chain.canonical(content) == line
         return record if is_formed and _is_sound(record) else None
     except (ValueError, TypeError):
         return None

@@ -42,7 +42,6 @@ APPROVED = "approved"  # a further entry (bytes), after a limit image was approv
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 APPROVED_BY, PATH_DELAY, WRITTEN = "approved_by.", "path_delay.", "written."
 EPOCH, SIGN = "epoch.", "sign."
-COUNTS = {"written": WRITTEN, "epochs": EPOCH, "signs": SIGN}  # prefix of the names of each
 # fields that are in `values` under their own names
 NUMBERS = ("noc_verified", "trips", "changes", "peak_minute", "peak_used_Wh")
 AWAKE = (0, "")
@@ -104,8 +103,8 @@ def on_disk(record: Record) -> dict[str, Any]:
         values[APPROVED_BY + record.approved_by] = 1
     if record.path_delay != UNMEASURED:
         values[PATH_DELAY + record.path_delay[0]] = record.path_delay[1]
-    for field_name, prefix in COUNTS.items():
-        counts = getattr(record, field_name)
+    all_counts = (WRITTEN, record.written), (EPOCH, record.epochs), (SIGN, record.signs)
+    for prefix, counts in all_counts:
         values |= {prefix + name: number for name, number in counts.items()}
     values |= {name: number for name in NUMBERS if (number := getattr(record, name))}
     more = {APPROVED: record.approved} if record.approved else {}
@@ -125,12 +124,14 @@ def in_memory(stored: dict[str, Any]) -> Record:
         approved_by=_text(values, APPROVED_BY),
         path_delay=next(iter(_texts(values, PATH_DELAY)), UNMEASURED),
         **{name: values.get(name, 0) for name in NUMBERS},
-        **{name: dict(_texts(values, prefix)) for name, prefix in COUNTS.items()},
+        written=dict(_texts(values, WRITTEN)),
+        epochs=dict(_texts(values, EPOCH)),
+        signs=dict(_texts(values, SIGN)),
     )
 
 
 def _text(values: Counts, prefix: str) -> str:
-    return "".join([text for text, _ in _texts(values, prefix)][:1])
+    return next((text for text, _ in _texts(values, prefix)), "")
 
 
 def _texts(values: Counts, prefix: str) -> list[tuple[str, int]]:
@@ -158,7 +159,9 @@ def union(first: Record, second: Record) -> Record:
         noc_verified=first.noc_verified | second.noc_verified,
         trips=max(first.trips, second.trips),
         changes=max(first.changes, second.changes),
-        **{name: _higher(getattr(first, name), getattr(second, name)) for name in COUNTS},
+        written=_higher(first.written, second.written),
+        epochs=_higher(first.epochs, second.epochs),
+        signs=_higher(first.signs, second.signs),
     )
 
 

@@ -6,7 +6,6 @@ Otherwise one changed digit in this file would make a good database look incompl
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +17,7 @@ FILE = "trips.log"
 BYTES_MAX = 4 << 20  # about ten thousand trips; a larger file becomes .previous
 # types of the values; None: the value is a whole number or null
 FORM = (int, None, int, int, str, None, str, str, str, str)
-INTEGERS = 1 << 63
+INTEGER_END = 1 << 63  # SQLite keeps smaller numbers
 Entry = tuple[Sequence[Any], bytes, bytes]  # values, hash, previous hash
 
 
@@ -63,8 +62,7 @@ class TripLog:
 
 
 def _line(values: Sequence[Any], head: bytes, previous: bytes) -> bytes:
-    content = [list(values), head.hex(), previous.hex()]
-    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+    return chain.canonical([values, head.hex(), previous.hex()]) + b"\n"
 
 
 def _parsed(line: bytes) -> Entry | None:
@@ -88,4 +86,9 @@ def _fits(value: object, wanted: type | None) -> bool:
     """True if the database can keep the value in this column."""
     if wanted is str:
         return isinstance(value, str) and value.isprintable()
-    return value is None and wanted is None or type(value) is int and -INTEGERS <= value < INTEGERS
+    return (
+        value is None
+        and wanted is None
+        or type(value) is int
+        and -INTEGER_END <= value < INTEGER_END
+    )

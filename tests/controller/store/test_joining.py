@@ -22,7 +22,7 @@ def ledger(tmp_path, *acts):
 
 
 def found(records, passed_us=0, place=HERE, began_us=DAY_US):
-    return j.found(records, place, (began_us or 0) + passed_us, began_us)
+    return j.progress(records, place, (began_us or 0) + passed_us, began_us)
 
 
 LEFT, LOST = (pl.LEFT, "", HERE), (pl.LOST, "", HERE)
