@@ -70,8 +70,8 @@ class Account:
         self.set_keys(keys)
 
     def set_keys(self, keys: tuple[Key, ...]) -> None:
-        """Replace the keys; the statistics show the newest. A stored epoch of the newest key proves
-        that it has been used, so the old key has ended, over a restart too.
+        """Replace the keys; the statistics show the newest. A newest key with a stored epoch has
+        been used, so the old key has ended.
         """
         is_used = bool(keys) and self.epoch_name(keys[0]) in self._epochs
         self.keys = keys = keys[:1] if is_used else keys
@@ -203,7 +203,7 @@ class Admission:
         return account
 
     def _answer_request(self, data: bytes, now_ms: int) -> bytes | None:
-        """The answer to a hello, or to a request for the state or the schedule; None: no answer."""
+        """The answer to a hello, or to a request for state or schedule."""
         magic = data[: w.MAGIC_BYTES]
         if magic not in (w.HELLO_MAGIC, w.STATUS_MAGIC, w.READ_MAGIC):
             self._common[st.WRONG_MAGIC] += 1

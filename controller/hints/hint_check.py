@@ -26,8 +26,8 @@ SLOT_RANGES = {
 
 
 def first(*checks: tuple[bool, int]) -> int:
-    """The code of the first failed check of (is wrong, code), else 0."""
-    return next((code for is_wrong, code in checks if is_wrong), 0)
+    """The code of the first failed check, (has failed, code), else 0."""
+    return next((code for has_failed, code in checks if has_failed), 0)
 
 
 def freshness_code(hint: w.Hint | Schedule, nonce: bytes, last_sequence: int, now_ms: int) -> int:

@@ -61,10 +61,10 @@ class HintListener:
         self._image = cabinet.image
         self._path = os.path.join(run_directory, "hints.sock")
         self.statistics = st.HintStatistics(
-            os.path.join(run_directory, "hints.stats"), cabinet.config.sources
+            os.path.join(run_directory, "hints.stats"), self._sources
         )
         self.admission = admission.Admission(
-            cabinet.config.sources,
+            self._sources,
             keys,
             os.urandom(w.NONCE_BYTES),
             admission.Controller(
@@ -86,7 +86,7 @@ class HintListener:
         return self._socket.fileno()
 
     @property
-    def may_receive(self) -> bool:
+    def hungry(self) -> bool:
         """True while this tick may take another datagram."""
         return self._turns_left > 0 and self._rejecting_calls_left > 0
 
@@ -134,25 +134,25 @@ class HintListener:
         if not pending:
             return
         entering = []
-        for waiting in pending:
-            is_schedule = isinstance(waiting.hint, sw.Schedule)
-            if is_schedule and not waiting.code and self._image.is_schedule_entering:
-                entering.append(waiting)
+        for unanswered in pending:
+            is_schedule = isinstance(unanswered.hint, sw.Schedule)
+            if is_schedule and not unanswered.code and self._image.is_schedule_entering:
+                entering.append(unanswered)
                 continue
             with self._failures:
-                self._reply(waiting, now_us // 1000)
+                self._reply(unanswered, now_us // 1000)
         pending[:] = entering
 
-    def _reply(self, waiting: admission.Pending, now_ms: int) -> None:
-        if not isinstance(waiting.hint, w.Hint):
-            answer = replies.answer(waiting, self._core, self.admission.nonce, now_ms)
-            self._send(sw.answer_bytes(answer, waiting.key), waiting.sender)
+    def _reply(self, pending: admission.Pending, now_ms: int) -> None:
+        if not isinstance(pending.hint, w.Hint):
+            answer = replies.answer(pending, self._core, self.admission.nonce, now_ms)
+            self._send(sw.answer_bytes(answer, pending.key), pending.sender)
             return
-        reply = replies.reply(waiting, waiting.hint, self._core, self.admission.nonce, now_ms)
-        if not waiting.code:
-            waiting.account.row[st.LAST_CODE] = reply.code
-            waiting.account.row[st.LIMITED] += reply.code in _LESS
-        self._send(w.reply_bytes(reply, waiting.key), waiting.sender)
+        reply = replies.reply(pending, pending.hint, self._core, self.admission.nonce, now_ms)
+        if not pending.code:
+            pending.account.row[st.LAST_CODE] = reply.code
+            pending.account.row[st.LIMITED] += reply.code in _LESS
+        self._send(w.reply_bytes(reply, pending.key), pending.sender)
 
     def _send(self, data: bytes, sender: bytes | str) -> None:
         """Send to abstract addresses only, because the lookup of a path may hang in a

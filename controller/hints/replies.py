@@ -12,13 +12,13 @@ from controller.core.policies.notices import SAME_MS, Notices
 from controller.core.policies.schedule import Schedule
 from controller.hints import admission, hint_check, schedule_wire as sw, wire as w
 
-_MAY_OUTLAST = h.NOTICE, h.HEARTBEAT  # the reply may give more time than the hint was valid for
+_MAY_OUTLAST = h.NOTICE, h.HEARTBEAT  # the reply may give more time than the hint
 
 
 def reply(
     pending: admission.Pending, hint: w.Hint, core: Core, nonce: bytes, uptime_ms: int
 ) -> w.Reply:
-    """Reply to an authentic hint, with the nonce of this run for a sender that does not know it."""
+    """Reply to an authentic hint. From it a sender learns the nonce of this run."""
     source = pending.account.source
     if hint.quantity in h.NOTICES:
         code, value_W, valid_ms = _of_notice(core, source.index, hint, uptime_ms)
@@ -169,7 +169,7 @@ def end_reason(chain: setpoint.Chain, cap_W: int, cap_reason: int) -> int:
 
 
 def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) -> sw.Answer:
-    """Answer to a schedule, with the nonce of this run for a sender that has an old nonce."""
+    """Answer to a schedule. Its nonce is for a sender from before a restart."""
     refused, out = pending.refused, core.functions[Schedule.NAME].out
     return sw.Answer(
         source=pending.account.source.name,

@@ -9,7 +9,9 @@ def text(answer: int | None) -> str:
     """An answer code, or None, in words."""
     if answer is None:
         return no_answer.NOTHING
-    known = {
+    texts = {
+        **dict(enumerate(latches.RESULTS)),
+        **tool_read.WORDS,
         commands.ACCEPTED: "accepted",
         commands.REFUSED_FORM: "not understood: is it the same version?",
         commands.BUSY: "somebody else's command is not done yet",
@@ -34,7 +36,4 @@ def text(answer: int | None) -> str:
         commands.OTHERS_NAME: "an operator locks out in the own login name; for all else put "
         "sudo -u firebreak before it",
     }
-    known |= tool_read.WORDS
-    if answer in range(len(latches.RESULTS)):
-        return latches.RESULTS[answer]
-    return known.get(answer, f"answer {answer}, which this version does not know")
+    return texts.get(answer, f"answer {answer}, which this version does not know")

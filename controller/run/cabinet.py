@@ -64,19 +64,15 @@ class Cabinet(Generic[K]):
         self._relays = Relays(core, config.tick_ms)
         self.sequence = 0
         self.keyframe_ticks = p.ticks(KEYFRAME_MS, config.tick_ms)
-        self._keyframe_causes: tuple[int, int, int] | None = (
-            None  # cause mask, run state, first-out
-        )
+        # cause mask, run state and first-out of the last tick
+        self._last_causes: tuple[int, int, int] | None = None
         self.answer, self.peer_answer, self._lamp_test_ms = 0, latches.NONE, 0
         self._step_request = StepRequest(config.units)
-        self._record_feed = RecordFeed(config, core, self.image, loaded, keeper)
-        self._record_feed.go_on(self.field.wear, loaded)
-        self.sign_held = sign_request.units(self._record_feed.signs, config.units)
-        self.epochs, self.keep_epoch = (
-            self._record_feed.epochs.highest,
-            self._record_feed.keep_epoch,
-        )
-        self.run_request, self._reset = self._record_feed.run_request, self._record_feed.reset
+        self._record_feed = feed = RecordFeed(config, core, self.image, loaded, keeper)
+        feed.go_on(self.field.wear, loaded)
+        self.sign_held = sign_request.units(feed.signs, config.units)
+        self.epochs, self.keep_epoch = feed.epochs.highest, feed.keep_epoch
+        self.run_request, self._reset = feed.run_request, feed.reset
 
     @property
     def locked_out(self) -> str:
@@ -96,7 +92,7 @@ class Cabinet(Generic[K]):
         self.field.read(now_us)
         if self.site_clock is not None:
             self.site_clock.step(now_us)
-        self._local(image.inp, elapsed_ticks)
+        self._local(image.inp, elapsed_ticks, elapsed_ms)
         self._settle(elapsed_ms)
         image.freeze(core.inp, core.fresh, elapsed_ms - self.config.tick_ms)
         core.tick(elapsed_ticks)
@@ -125,7 +121,7 @@ class Cabinet(Generic[K]):
         self._record_feed.revision.settle(self.keeper)
         self.peer_answer = latches.NONE
 
-    def _local(self, inp: "array[int]", elapsed_ticks: int) -> None:
+    def _local(self, inp: "array[int]", elapsed_ticks: int, elapsed_ms: int) -> None:
         """Write the inputs of the kernel that originate in the controller."""
         feed = self._record_feed
         inp[s.ARMED_STORED] = feed.armed_stored()
@@ -158,20 +154,19 @@ class Cabinet(Generic[K]):
             self.self_test.step()
             inp[s.SELF_TEST_BITS] |= self.self_test.bits
             inp[s.CPU_TEMPERATURE_DDEGC] = self.self_test.cpu_temperature_ddegC
-        self._lamp_test_ms = max(0, self._lamp_test_ms - elapsed_ticks * self.config.tick_ms)
+        self._lamp_test_ms = max(0, self._lamp_test_ms - elapsed_ms)
         self.image.put("lamp_test", [self._lamp_test_ms])
-        asked = self._step_request.step(elapsed_ticks * self.config.tick_ms, self._in_test() > 0)
-        self.image.put("step_test", asked)
+        self.image.put("step_test", self._step_request.step(elapsed_ms, self._in_test() > 0))
         self.image.put("sign_held", [sum(1 << (unit - 1) for unit in self.sign_held)])
         for pcs in self.field.pcs:
             pcs.is_sign_due = not self._in_test() and pcs.unit + 1 in self.sign_held
 
     def _append(self, journal: JournalWriter, elapsed_ticks: int) -> None:
-        """Append the tick; a keyframe every 10 s, and if cause mask, first-out or state changed."""
+        """Append the tick; a keyframe every KEYFRAME_MS, and if one of _last_causes has changed."""
         core = self.core
         now = core.out[s.CAUSE_MASK], core.out[s.STATE], core.out[s.FIRST_OUT_INSTANCE]
-        is_keyframe = self.sequence % self.keyframe_ticks == 0 or now != self._keyframe_causes
-        self._keyframe_causes = now
+        is_keyframe = self.sequence % self.keyframe_ticks == 0 or now != self._last_causes
+        self._last_causes = now
         journal.append(
             self.sequence,
             elapsed_ticks,

@@ -91,8 +91,9 @@ def _tick(
 ) -> int:
     _say(loaded.lines)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
-    kept = cabinet.sign_held
-    cabinet.sign_held, signs = sign_hold.of_ledger(settings, arguments.state_dir, kept)
+    cabinet.sign_held, sign_lines = sign_hold.of_ledger(
+        settings, arguments.state_dir, cabinet.sign_held
+    )
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
     cabinet.site_clock = SiteClock(cabinet.image, WallClock())
     cabinet.journal = journal_header.open_journal(
@@ -104,7 +105,7 @@ def _tick(
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
-    _say([*running.troubles(), *approval.waiting(cabinet.approval), *signs])
+    _say([*running.troubles(), *approval.waiting(cabinet.approval), *sign_lines])
     if not arguments.no_realtime:
         _say(realtime.prepare())
     with contextlib.closing(running):

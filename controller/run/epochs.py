@@ -19,15 +19,15 @@ class Epochs:
         self._numbers: dict[str, int] = {}  # of the first record that has the epoch
 
     def take(self, names: Sequence[str], epoch: int) -> bool:
-        """Take an epoch under the first name. names: those of all keys of the source; the epochs
-        of its earlier keys go. Returns True if a record must be stored.
+        """Take an epoch under the first name. names: of all keys of the source; epochs of its
+        earlier keys are removed. Returns True if a record must be stored.
         """
         if epoch <= self.highest.get(names[0], 0):
             return False
         source = names[0].rpartition(".")[0]
-        for name in [name for name in self.highest if name.rpartition(".")[0] == source]:
-            if name not in names:
-                del self.highest[name]
+        stored = [name for name in self.highest if name.rpartition(".")[0] == source]
+        for name in {*stored} - {*names}:
+            del self.highest[name]
         self.highest[names[0]] = epoch
         return True
 

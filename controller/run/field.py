@@ -60,26 +60,25 @@ class IoChannel:
         if self.is_permit and out[s.WITHHOLD_ON]:
             return  # a test waits for the coils to expire
         request = self.module.write(out)
-        changed = request is not self.sent
-        if changed:
+        is_changed = request is not self.sent
+        if is_changed:
             self._writes, self._urgent_us = self.module.writes, now_us + URGENT_US
-        unknown = self.module.writes == self._writes
-        if self._is_due(
-            out, changed or now_us >= self.due_us or unknown and now_us < self._urgent_us
-        ):
-            request.priority = rtu.STOP if unknown else rtu.WRITE
+        is_urgent = self.module.writes == self._writes  # no write since the change is acknowledged
+        is_due = is_changed or now_us >= self.due_us or is_urgent and now_us < self._urgent_us
+        if self._may_write(out, is_due):
+            request.priority = rtu.STOP if is_urgent else rtu.WRITE
             self.sent, self.due_us = request, now_us + self.period_us
             self.port.submit(request)
 
-    def _is_due(self, out: Sequence[int], is_due: bool) -> bool:
+    def _may_write(self, out: Sequence[int], is_due: bool) -> bool:
         """True if the coils may be written now. An enable that is on may be written only in the
         tick after the module of the supply has acknowledged a write. In other cases is_due decides.
         """
         if self.supply is None:
             return is_due
-        renewed = self.supply.writes != self._supply_writes
+        is_renewed = self.supply.writes != self._supply_writes
         self._supply_writes = self.supply.writes
-        return renewed if out[s.PCS_ENABLE_OK] and self.module.expiry_ok else is_due
+        return is_renewed if out[s.PCS_ENABLE_OK] and self.module.expiry_ok else is_due
 
 
 class Field:
@@ -134,13 +133,11 @@ class Field:
             self._add_pcs(device, pcs, port, image, config)
         elif device.role in ROLES:
             self._add_site(device, cast(SiteDevice, driver), port, image)
-        elif device.role in METERS:
-            self._identified += [(cast(Meter, driver), port)] if device.profile.tells else []
-        elif device.role == "bms":
-            rack = cast(RegisterBms, driver)
-            self._identified += [(rack, port)] if device.profile.tells else []
+        elif device.role == "bms" and device.profile.sent:
             command_at = image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK)
-            self._commanded += [(rack, port, command_at)] if device.profile.sent else []
+            self._commanded.append((cast(RegisterBms, driver), port, command_at))
+        if device.role in (*METERS, "bms") and device.profile.tells:
+            self._identified.append((cast(Meter | RegisterBms, driver), port))
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:

@@ -136,9 +136,11 @@ class LinkStatistics:
             )
             for (name, unit_id), serial in self._serials.items()
         ]
-        room = 2 + len(RTU_COUNTERS)
-        rows = [(*row, *(0,) * (room - len(row))) for row in counted]
-        return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in rows]
+        entries = []
+        for name, *numbers in counted:
+            numbers += [0] * (1 + len(RTU_COUNTERS) - len(numbers))
+            entries.append((name.encode()[:NAME_BYTES], *numbers))
+        return entries
 
     def close(self) -> None:
         """Release the mapping. The file stays."""

@@ -40,7 +40,7 @@ class Wire:
     def __init__(self, bus: Bus, port: RtuPort | ChannelLink):
         """port: the port of this bus. Raises SerialPortError."""
         self.name, self.port = bus.name, port
-        self.serial = _wire_of(bus)
+        self.serial = _serial_of(bus)
         self.serial.open()
 
     def take(self, now_us: int) -> None:
@@ -62,7 +62,7 @@ class Wire:
             self.serial.write(b"")
 
 
-def _wire_of(bus: Bus) -> SerialPort | TcpPort:
+def _serial_of(bus: Bus) -> SerialPort | TcpPort:
     if bus.kind == "tcp":
         return TcpPort(bus.address)
     return SerialPort(bus.port, bus.baud_Bd, bus.characters[1], int(bus.characters[2]))
@@ -172,7 +172,7 @@ class Loop:
         """
         return [
             self._arrivals,
-            *[listener for listener in (self.commands, self.hints) if listener.may_receive],
+            *[listener for listener in (self.commands, self.hints) if listener.hungry],
         ]
 
     def _after(self, now_us: int) -> None:
@@ -199,17 +199,17 @@ class Loop:
         """
         kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
         out = kernel.out
-        open_ = out[s.STATE] == s.TRIPPED and kernel.features.all_reported_open()
-        ended = not out[s.CONTACTOR_SUPPLY_OK] and (open_ or not out[s.ARM_REQUEST])
-        saved = keeper.poll() >= keeper.submitted or not keeper.ok
+        is_open = out[s.STATE] == s.TRIPPED and kernel.features.all_reported_open()
+        has_ended = not out[s.CONTACTOR_SUPPLY_OK] and (is_open or not out[s.ARM_REQUEST])
+        is_saved = keeper.poll() >= keeper.submitted or not keeper.ok
         longest_us = OPEN_US_MAX if out[s.CONTACTOR_SUPPLY_OK] else STOP_US_MAX
-        return ended and saved or waited_us > longest_us
+        return has_ended and is_saved or waited_us > longest_us
 
     def _clean(self) -> bool:
         """True when all permits are off and the store has saved the records."""
         out, keeper = self.cabinet.core.kernel.out, self.cabinet.keeper
-        stored = keeper.poll() >= keeper.submitted
-        return stored and not out[s.ARM_REQUEST] and not out[s.CONTACTOR_SUPPLY_OK]
+        is_saved = keeper.poll() >= keeper.submitted
+        return is_saved and not out[s.ARM_REQUEST] and not out[s.CONTACTOR_SUPPLY_OK]
 
     def close(self) -> None:
         """Give ports and sockets back."""

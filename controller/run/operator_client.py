@@ -70,7 +70,8 @@ def reset(
     path: str, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int
 ) -> Answer:
     """Ask for a reset of the causes that a person saw (Snapshot.causes). OSError as `ask`."""
-    return _exchange(path, commands.REQUEST, kind, first_out, mask, peer_first_out, peer_mask)
+    causes = first_out, mask, peer_first_out, peer_mask
+    return Answer(*_exchange(path, commands.REQUEST, kind, *causes)[:2])
 
 
 def step(path: str, unit: int, power_W: int, for_ms: int) -> int | None:
@@ -111,22 +112,18 @@ def read(path: str, bus: str, place: tool_read.Place) -> Data:
     be the name of a bus.
     """
     name = bus.encode("ascii")
-    return _exchanged(path, tool_read.READ, tool_read.READ_ONE, name, *place)
+    return _exchange(path, tool_read.READ, tool_read.READ_ONE, name, *place)
 
 
-def _exchange(path: str, form: struct.Struct, kind: int, *more: int | bytes) -> Answer:
+def _exchange(path: str, form: struct.Struct, kind: int, *fields: int | bytes) -> Data:
     """Send one command in a form of operator_commands, and take its answer."""
-    return Answer(*_exchanged(path, form, kind, *more)[:2])
-
-
-def _exchanged(path: str, form: struct.Struct, kind: int, *more: int | bytes) -> Data:
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         client.bind("")  # the kernel gives an abstract name to answer to
         owner, number = _owner(path), os.urandom(commands.NONCE.size)
         with sockets.short(path) as name:
-            client.sendto(number + form.pack(commands.MAGIC, kind, *more), name)
+            client.sendto(number + form.pack(commands.MAGIC, kind, *fields), name)
         return _answer(client, owner, number)
 
 

@@ -137,7 +137,7 @@ class Listener:
         return self._socket.fileno()
 
     @property
-    def may_receive(self) -> bool:
+    def hungry(self) -> bool:
         """False once the listener has taken COMMANDS_PER_TICK commands in this tick."""
         return self._turns_left > 0
 

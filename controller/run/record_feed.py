@@ -84,8 +84,8 @@ class RecordFeed:
         """
         written = loaded.record.written if loaded.record else {}
         self._wear = {name: budget for name, budget in wear.items() if budget.most}
+        is_lost = loaded.state == UNREADABLE  # the count may be another cabinet's
         for name, budget in self._wear.items():
-            is_lost = loaded.state == UNREADABLE  # the count may be another cabinet's
             budget.take(budget.most * DAY_MIN if is_lost else written.get(name, 0))
 
     def armed_stored(self) -> int:
@@ -106,9 +106,9 @@ class RecordFeed:
         if measured_ms:
             self._path_delay = (self._path, measured_ms)
         spent = [budget.kept // DAY_MIN for budget in self._wear.values()]
-        kept = (self.noc_verified, self._path_delay, *self._peak, *spent)
-        kept += (*self.signs.items(), self.run_request.is_ending)
-        now = (armed, latched, out[s.RESETS_LEFT], trips, *kept)
+        others = (self.noc_verified, self._path_delay, *self._peak, *spent)
+        others += (*self.signs.items(), self.run_request.is_ending)
+        now = (armed, latched, out[s.RESETS_LEFT], trips, *others)
         is_new = any([value.is_new for value in self._values])
         if now == self._saved and not is_new and self._since_record_ms < KEEP_MS:
             return
@@ -163,13 +163,13 @@ class RecordFeed:
         number.
         """
         evaluator, cleared = self._core.kernel.evaluator, self.reset.cleared.chosen
-        kept = [
+        latched = [
             index
             for index in range(evaluator.count)
             if evaluator.latched[index] and index not in cleared
         ]
-        kept.sort(key=evaluator.order.__getitem__, reverse=True)
-        return {self._instances[index]: number for number, index in enumerate(kept, 1)}
+        latched.sort(key=evaluator.order.__getitem__, reverse=True)
+        return {self._instances[index]: number for number, index in enumerate(latched, 1)}
 
 
 def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:
@@ -179,10 +179,10 @@ def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:
     if record.rest != AWAKE:
         return record.rest
     if record.locked_out:  # an older version stored no standby with a lock-out
-        return (standby.LOCK_OUT, record.locked_out)
+        return standby.LOCK_OUT, record.locked_out
     # the store may lack a stop or a lock-out that the disk did not take
     if state not in (CLEAN, KILLED):
-        return (standby.UNKNOWN, "")
+        return standby.UNKNOWN, ""
     return AWAKE if is_alone else (standby.RESTART, "")
 
 

@@ -20,10 +20,10 @@ def codes_of(config: Config) -> list[str]:
 
 
 def of_ledger(
-    config: Config, state_directory: str, kept: Collection[int] = ()
+    config: Config, state_directory: str, stored: Collection[int] = ()
 ) -> tuple[set[int], list[str]]:
     """(units from 1, lines about a start that waits for them). Without a ledger every unit
-    is held. kept: units that the store holds, because the ledger may lack the reason.
+    is held. stored: units that the store holds, because the ledger may lack the reason.
     """
     records: tuple[Record, ...] = ()
     lines = []
@@ -31,7 +31,7 @@ def of_ledger(
         records = proof_tests.read(state_directory).records
     except OSError as error:
         lines.append(plain(error, proof_tests.path_of(state_directory)))
-    held = sorted({*sign_tests.held(sign_tests.units(codes_of(config), records)), *kept})
+    held = sorted({*sign_tests.held(sign_tests.units(codes_of(config), records)), *stored})
     if held:
         units = ", ".join(map(str, held))
         lines.append(f"a start waits for the sign test of unit {units}: `firebreak test sign`")

@@ -36,16 +36,17 @@ class StoreRevision:
         if self.durable != self._now and self._number and keeper.poll() >= self._number:
             self.durable = self._now
 
-    def is_old(self, kept: tuple[int, int] | None) -> int:
-        """Return 1 once, if channel B keeps a newer revision than the loaded store has. kept
+    def is_old(self, of_peer: tuple[int, int] | None) -> int:
+        """Return 1 once, if channel B keeps a newer revision than the loaded store has. of_peer
         (0, 0): B keeps none; None: B is silent.
         """
-        if kept is None or self._is_compared:
+        if of_peer is None or self._is_compared:
             return 0
         self._is_compared = True
-        if kept == self._loaded or kept[0] < self._loaded[0] or kept == (0, 0):
+        if of_peer == self._loaded or of_peer[0] < self._loaded[0] or of_peer == (0, 0):
             return 0
-        self._now, self._number = (max(kept[0], self._now[0]), 0), 0  # so the next record is newer
+        newest = max(of_peer[0], self._now[0])
+        self._now, self._number = (newest, 0), 0  # so the next record is newer
         return 1
 
 

@@ -6,24 +6,11 @@ record waits, because a kill in this time may lose a lock-out.
 """
 
 import sys
-from typing import Protocol
 
-from controller.run.stored_value import Acknowledging
 from controller.store import two_copies
+from controller.store.keeper import Keeper
 
 REMEDY = "free disk space before the restart, or what is not stored is lost"
-
-
-class Kept(Acknowledging, Protocol):
-    """The part of store.keeper.Keeper that is watched."""
-
-    is_gone: bool
-    line: str
-    submitted: int
-    saved: int
-
-    def watch(self, now_us: int) -> None:
-        """Called once a tick."""
 
 
 class StoreWatch:
@@ -31,10 +18,10 @@ class StoreWatch:
     earlier).
     """
 
-    def __init__(self, keeper: Kept, run_directory: str):
+    def __init__(self, keeper: Keeper, run_directory: str):
         self._keeper, self._run_directory = keeper, run_directory
         self._since_us: int | None = None
-        self._proves: bool | None = None  # the file may be left from an earlier run
+        self._says_saved: bool | None = None  # None: the file may be left from an earlier run
         self.unsaved_ms = (0, 0)
 
     def step(self, now_us: int) -> None:
@@ -42,7 +29,7 @@ class StoreWatch:
         keeper, (now_ms, before_ms) = self._keeper, self.unsaved_ms
         keeper.watch(now_us)
         if not keeper.ok and self._since_us is None:
-            self._since_us, self._proves = now_us, None
+            self._since_us, self._says_saved = now_us, None
             two_copies.mark_failed(self._run_directory, True)
             until = f"a restart; {REMEDY}" if keeper.is_gone else "it is saved again"
             _say(f"{keeper.line}; no contactor closes and no reset is accepted until {until}")
@@ -55,12 +42,12 @@ class StoreWatch:
         # The first record of this run contains what was loaded at the start. While a later one
         # waits, a stop or a lock-out may be in it.
         is_saved = 0 < keeper.submitted <= keeper.saved
-        if keeper.ok and is_saved != self._proves:
+        if is_saved != self._says_saved:
             place = self._run_directory
             is_done = (
                 two_copies.mark_failed(place, False) if is_saved else two_copies.unmark_saved(place)
             )
-            self._proves = is_saved if is_done else None  # None: the next tick tries again
+            self._says_saved = is_saved if is_done else None  # None: the next tick tries again
 
 
 def _say(line: str) -> None:

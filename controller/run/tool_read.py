@@ -77,14 +77,14 @@ class ToolReads:
         """Ask for a read. Returns a refusal, or LATER if `end` will be called. Raises ValueError if
         `place` is no read.
         """
-        port = self._ports.get(bus)
+        port, unit_id = self._ports.get(bus), place[0]
         if port is None:
             return NO_BUS
-        if self._buses[bus].kind == "rtu" and place[0] not in SERIAL_IDS:
-            raise ValueError(f"unit {place[0]}; allowed 1..247 on a serial bus")
+        if self._buses[bus].kind == "rtu" and unit_id not in SERIAL_IDS:
+            raise ValueError(f"unit {unit_id}; allowed 1..247 on a serial bus")
         if is_energised and bus in self._outputs:
             return HAS_OUTPUTS
-        if is_energised and (bus, place[0]) in self._units:
+        if is_energised and (bus, unit_id) in self._units:
             return IS_DEVICE
 
         def on_reply(pdu: bytes, _: int) -> None:

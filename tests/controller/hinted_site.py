@@ -114,7 +114,7 @@ class HintedSite:
 
     def step(self):
         now_us, taken = self.bench.now_us, 0
-        while self.listener.may_receive and select.select([self.listener], (), (), 0)[0]:
+        while self.listener.hungry and select.select([self.listener], (), (), 0)[0]:
             self.listener.receive(now_us)
             taken += 1
         self.bench.tick()

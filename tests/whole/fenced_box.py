@@ -64,7 +64,7 @@ class Fenced:
                 (self.hints, lambda: self.hints.receive(self.bench.now_us)),
                 (self.commands, lambda: self.commands.receive(self.bench.cabinet)),
             ):
-                if listener.may_receive:
+                if listener.hungry:
                     receive()
             self.bench.tick()
             for port in self.bench.cabinet._tool_reads._ports.values():

@@ -126,7 +126,7 @@ class Queue:
 
 def drain(listener):
     calls = 0
-    while listener.may_receive and listener._socket.waiting:
+    while listener.hungry and listener._socket.waiting:
         listener.receive(0)
         calls += 1
     return calls
@@ -152,13 +152,13 @@ def test_garbage_has_a_bound_of_its_own_and_takes_no_turn_of_a_hint(
 def test_garbage_that_comes_one_by_one_wakes_the_loop_four_times_a_tick(site, monkeypatch):
     with monkeypatch.context() as patched:
         queue, calls = Queue(site.listener, patched), 0
-        while site.listener.may_receive:
+        while site.listener.hungry:
             queue.waiting.append((b"x", None))
             site.listener.receive(0)
             calls += 1
         assert calls == 4
         site.listener.answer(0)
-        assert site.listener.may_receive
+        assert site.listener.hungry
 
 
 def test_datagrams_to_judge_are_bounded_beside_garbage(site, monkeypatch):

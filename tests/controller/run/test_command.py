@@ -195,11 +195,11 @@ def test_nobody_asks_for_a_lock_out_in_no_name(tmp_path, name):
 def test_a_tick_takes_four_commands(place):
     """A runaway script waits for the next tick; it does not make this one late."""
     for _count in range(4):
-        assert place.listener.may_receive
+        assert place.listener.hungry
         place.say(STOP)
-    assert not place.listener.may_receive and len(place.cabinet.asked) == 4
+    assert not place.listener.hungry and len(place.cabinet.asked) == 4
     place.listener.answer(0)
-    assert place.listener.may_receive
+    assert place.listener.hungry
 
 
 def test_nothing_waiting_is_nothing_and_an_asker_who_has_gone_is_counted(place):
