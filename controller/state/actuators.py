@@ -17,17 +17,14 @@ ANY = WIDE_W, reasons.NONE
 
 def facts(shadow: Shadow) -> list[Facts]:
     """One entry for each actuator, in the order of the configuration."""
-    return [_actuator(shadow, *numbered) for numbered in enumerate(shadow.core.actuators)]
+    chains = enumerate(shadow.core.actuators)
+    return [_actuator(shadow, number, chain) for number, chain in chains]
 
 
 def of_device(shadow: Shadow, view: DeviceView) -> list[Facts]:
     """The entries of one device."""
-    numbered = enumerate(shadow.core.actuators)
-    return [
-        _actuator(shadow, number, actuator)
-        for number, actuator in numbered
-        if actuator.view is view
-    ]
+    chains = enumerate(shadow.core.actuators)
+    return [_actuator(shadow, number, chain) for number, chain in chains if chain.view is view]
 
 
 def _actuator(shadow: Shadow, number: int, actuator_chain: ActuatorChain) -> Facts:

@@ -72,30 +72,30 @@ class Samples:
     def _computed(self) -> Facts:
         floor_ms = max(self._sample_ms, self._tick_ms)
         powers = {
-            name: measured(replies.kept, self._now_ms, self._tick_ms, floor_ms)
+            name: measured(replies.recent, self._now_ms, self._tick_ms, floor_ms)
             for name, replies in self._replies.items()
         }
         return {"window_s": WINDOW_MS // 1000, **powers}
 
 
 class _Replies:
-    """`kept`: the replies of the last WINDOW_MS. The power of a reply is a sum of input words."""
+    """`recent`: the replies of the last WINDOW_MS. The power of a reply is a sum of input words."""
 
     def __init__(self, groups: list[int], places: list[int]):
-        self.groups, self._words, self._waits_for = groups, places, set(groups)
-        self.kept: deque[Reply] = deque()
+        self.groups, self._places, self._waits_for = groups, places, set(groups)
+        self.recent: deque[Reply] = deque()
 
     def feed(self, now_ms: int, fresh: bytes, inp: Sequence[int]) -> None:
-        """Take the words of this tick once every group has replied since the last sum."""
+        """Add the sum of this tick once every group has replied since the last sum."""
         for group in self.groups:
             if fresh[group]:
                 self._waits_for.discard(group)
         if self._waits_for:
             return
         self._waits_for.update(self.groups)
-        self.kept.append((now_ms, sum(inp[word] for word in self._words)))
-        while self.kept[0][0] <= now_ms - WINDOW_MS:
-            self.kept.popleft()
+        self.recent.append((now_ms, sum(inp[place] for place in self._places)))
+        while self.recent[0][0] <= now_ms - WINDOW_MS:
+            self.recent.popleft()
 
 
 def sample_ms_of(header: Facts) -> int:
@@ -114,8 +114,7 @@ def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int
     gap_ms = max(GAP_MS_MAX, PERIODS_MIN * sample_ms)
     kept = _unbroken(list(replies), now_ms, gap_ms)
     if len(kept) < 2:
-        why = f"no samples without a gap of {gap_ms / 1000:g} s"
-        return none_of(why)
+        return none_of(f"no samples without a gap of {gap_ms / 1000:g} s")
     changes = [kept[0], *[new for old, new in zip(kept, kept[1:]) if new[1] != old[1]]]
     spaced = changes if len(changes) > CHANGES_MIN else kept
     spacing_ms = median([new[0] - old[0] for old, new in zip(spaced, spaced[1:])])
@@ -123,8 +122,7 @@ def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int
     values = _spread(kept, changes, step_ms, tick_ms)
     lost_percent = 100 * values.count(None) // len(values)
     if lost_percent > LOST_PERCENT_MAX:
-        why = f"{lost_percent} % of the samples are missing; {LOST_PERCENT_MAX} % may be"
-        return none_of(why)
+        return none_of(f"{lost_percent} % of the samples are missing; {LOST_PERCENT_MAX} % may be")
     powers, step_s = spectrum.powers(_bridged(values)), step_ms / 1000
     return in_bands(powers, step_s, len(values) * step_s, step_s)
 

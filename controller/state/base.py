@@ -134,7 +134,9 @@ def danger_of(shadow: Snapshot) -> Facts:
     """{level, name, words: what to do} of the most dangerous row in either channel."""
     stages = [stage_of(name) for name in shadow.standing]
     in_b = peer_words.stage_in_b(shadow.causes[PEER_FIRST_OUT])
-    level = max(map(danger.level, [*stages, *([in_b] if in_b else [])]), default=danger.WARNING)
+    if in_b:
+        stages.append(in_b)
+    level = max(map(danger.level, stages), default=danger.WARNING)
     return {"level": level, "name": danger.NAMES[level], "words": danger.FIRST[level]}
 
 
@@ -151,7 +153,7 @@ def entry_of(shadow: Snapshot, device: SiteDevice) -> Facts:
 
 
 def differing(device: Facts, number: int) -> str | None:
-    """Name of register `number` (from 1) of a device's identity; None: 0, or no such register."""
+    """Name of register `number` (from 1) of a device's identity; None: there is none."""
     names: list[str] = device.get("identity", [])
     return names[number - 1] if 0 < number <= len(names) else None
 

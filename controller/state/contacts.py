@@ -34,8 +34,8 @@ MOVED_BY_FAN = ("airflow", "damper")  # open while the fan is off
 NOT_FITTED, OK, NOT_OK, UNKNOWN, IDLE = "not fitted", "ok", "not ok", "unknown", "idle"
 
 
-def every(shadow: Shadow) -> dict[str, str]:
-    """{contact: its state} of all contacts."""
+def states(shadow: Shadow) -> dict[str, str]:
+    """{contact: its state}."""
     return {name: contact(shadow, name) for name in CONTACTS}
 
 
@@ -57,8 +57,8 @@ def contact(shadow: Shadow, name: str) -> str:
     absent: set[object] = {
         input_name for key, record in pairs if key in lacking for input_name in record.inputs
     }
-    names = {index: s.CABINET_INPUTS[index][base.INPUT_NAME] for index in CONTACTS[name]}
-    inputs = [index for index, input_name in names.items() if input_name not in absent]
+    table = s.CABINET_INPUTS
+    inputs = [index for index in CONTACTS[name] if table[index][base.INPUT_NAME] not in absent]
     if not inputs or name == "door" and not shadow.core.facts.cabinet_parameter(p.P_DOOR_FITTED):
         return NOT_FITTED
     values = [base.cabinet_value(shadow, index) for index in inputs]

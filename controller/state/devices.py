@@ -26,7 +26,7 @@ def age_ms(view: DeviceView) -> int | None:
 
 def _device(shadow: Shadow, view: DeviceView) -> Facts:
     device, role = view.device, view.device.role
-    # first register of the identity whose value differs from the profile's
+    # first register that differs from the profile's identity
     differs = base.differing(base.entry_of(shadow, device), view.word(OTHER_DEVICE))
     # another party has fixed the device at a lower value than the configuration file
     is_fixed = differs in [actuator.name for actuator in role.actuators]

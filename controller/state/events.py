@@ -19,10 +19,11 @@ TAILS = {h.BEGAN: "", h.CEASED: ": no longer active or latched", h.FIRST_OUT: " 
 
 def facts(shadow: Shadow, history: h.History, recorded: record.Record | None) -> Facts:
     """The page `events` as plain data, oldest first."""
-    source = "No recorder: from the journal of this run, times since its start."
-    events = [_of_journal(event) for event in history.events] if recorded is None else []
-    if recorded is not None:
-        source = "From the recorder."
+    if recorded is None:
+        source = "No recorder: from the journal of this run, times since its start."
+        events = [_of_journal(event) for event in history.events]
+    else:
+        source, events = "From the recorder.", []
         for event in _in_order(recorded.events(1000)):
             texts = {name: event[name] or "" for name in WORDS}
             events.append({**event, **texts, "utc_text": record.utc_text(event["utc_us"])})

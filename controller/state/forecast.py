@@ -75,7 +75,7 @@ class Forecast:
     """
 
     def __init__(self, situation: Situation, job: Job, future: Future):
-        """Compute the forecast of a job in one possible future."""
+        """Compute the forecast of a job in one future."""
         self.future = future
         self._job, self._battery, self._peak = job, situation.battery, situation.peak
         battery, tracking = situation.battery, situation.tracking
@@ -239,7 +239,7 @@ class Forecast:
 
 
 def _levels(connection: Connection) -> list[float]:
-    """Means of LEVELS equal parts of the sorted load, W. They are equal if the load is constant."""
+    """Means of LEVELS equal parts of the sorted load, W."""
     seen_W = sorted(connection.seen_W)
     means_W = []
     for level in range(LEVELS):

@@ -53,10 +53,14 @@ class Future:
 
     def steps_W(self, now_s: int) -> int:
         """Change of the load at now_s by the announced steps."""
-        begun = [step for step in self._situation.steps if step.start_s <= now_s]
-        over = [step for step in begun if step.end_s is not None and now_s >= step.end_s]
-        ended = [step for step in over if self._is_silent and step.step_W <= 0]
-        return sum(step.step_W for step in begun) - sum(step.step_W for step in ended)
+        steps = [step for step in self._situation.steps if step.start_s <= now_s]
+        if self._is_silent:
+            steps = [
+                step
+                for step in steps
+                if step.step_W > 0 or step.end_s is None or now_s < step.end_s
+            ]
+        return sum(step.step_W for step in steps)
 
     def base(self, now_s: int, slot: Slot | None) -> tuple[int, bool, bool]:
         """(requested power in W, is it from a hint, does load tracking pause)."""

@@ -51,15 +51,16 @@ def in_force(shadow: Shadow) -> list[Facts]:
     for index, source in enumerate(source_names(shadow)):
         for position, (quantity, name) in enumerate(quantities.items()):
             first = t.output_at(index, quantity, 0)
+            value_W, valid_s, state = out[first : first + len(t.OUTPUT_FIELDS)]
             entry_at = table.entries[index * len(quantities) + position]
-            if out[first + t.F_STATE] != t.NONE:
+            if state != t.NONE:
                 facts.append(
                     {
                         "source": source,
                         "quantity": name,
-                        "value_W": out[first + t.F_VALUE_W],
-                        "valid_s": out[first + t.F_VALID_S],
-                        "state": t.STATES[out[first + t.F_STATE]],
+                        "value_W": value_W,
+                        "valid_s": valid_s,
+                        "state": t.STATES[state],
                         "fallback_W": fallback_W(shadow, index, quantity),
                         "is_heartbeat_owed": bool(table.state[entry_at + hint_table.E_LAPSED]),
                     }
@@ -127,7 +128,7 @@ def fallback_W(shadow: Snapshot, index: int, quantity: int) -> int | None:
 
 
 def remaining_Wh(shadow: Snapshot) -> int | None:
-    """Energy above the reserve, Wh; None: unknown, also in a journal without the hint table."""
+    """Energy above the reserve, Wh; None: unknown."""
     out = table_outputs(shadow)
     is_known = out and out[t.O_REMAINING_WH] >= 0
     return out[t.O_REMAINING_WH] if is_known else None

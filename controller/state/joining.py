@@ -45,7 +45,7 @@ def facts(header: Facts, records: Sequence[Record], ramp: Ramp) -> Facts:
     step; None: unknown.
     """
     code = place(header, records)
-    progress = joining.found(records, code, *ramp)
+    progress = joining.progress(records, code, *ramp)
     hours, last = None, list(progress.steps.values())[-1:]
     if progress.provisioned and last:
         hours = (proof_lines.seconds(last[0]) - proof_lines.seconds(progress.provisioned)) / 3600

@@ -18,6 +18,18 @@ OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
 OWN_STATES = {s.PCS_FAULT: "FAULT", s.PCS_UNNAMED: "NOT RUNNING"}  # of a converter
 NOT_OK = LATE, NEVER, FROZEN, *OWN_STATES.values()
 _TEXTS = [(name, roles.ROLES[name].text) for name in roles.OF_DEVICES]
+# why the values of a BMS do not count
+REFUSALS = {
+    can_dialect.STOPPED: "{frame} has stopped, no value counts",
+    can_dialect.REFUSED: "{frame} comes with values that do not fit its profile, they do not count",
+    can_dialect.SIGN: "its current has another sign than the converter's power; no value counts "
+    "until the profile is corrected and the controller restarts",
+    can_dialect.OTHER: "another device than the profile's: {name} differs, no value counts",
+    can_dialect.STUCK: "its heartbeat, read from register {number} on, has stopped, no value "
+    "counts",
+    can_dialect.READ: "the read from register {number} on has a value out of range, it does not "
+    "count",
+}
 UNSEEN_STOP = (
     "no reading confirms that this converter has stopped; while it may not run, its stop or 0 W is "
     "repeated"
@@ -118,30 +130,17 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
     """
     if report is None or report["state"] in (can_dialect.OK, can_dialect.WAITING):
         return None
-    state, number = report["state"], report["can_id"]
-    if state == can_dialect.SIGN:
-        return (
-            "its current has another sign than the converter's power; no value counts until the "
-            "profile is corrected and the controller restarts"
-        )
-    if state == can_dialect.OTHER:
+    number, can_id = report["can_id"], report["can_id"] & ~EXTENDED
+    frame = f"id 0x{can_id:X}"
+    if report["state"] in REFUSALS:
         name = base.differing(device, number)
-        return f"another device than the profile's: {name} differs, no value counts"
-    if state == can_dialect.STUCK:
-        return f"its heartbeat, read from register {number} on, has stopped, no value counts"
-    if state == can_dialect.READ:
-        return f"the read from register {number} on has a value out of range, it does not count"
-    can_id = number & ~EXTENDED
-    if state == can_dialect.STOPPED:
-        return f"id 0x{can_id:X} has stopped, no value counts"
-    if state == can_dialect.REFUSED:
-        return f"id 0x{can_id:X} comes with values that do not fit its profile, they do not count"
+        return REFUSALS[report["state"]].format(number=number, frame=frame, name=name)
     problem = "of its protocol does not come, or not with its length"
-    if state == can_dialect.FOREIGN:
+    if report["state"] == can_dialect.FOREIGN:
         problem = "is of another protocol"
     fits = profile.shipped()[report["fits"] - 1] if report["fits"] else ""
     allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"
-    return f"id 0x{can_id:X} {problem}, no value counts; {allowed}"
+    return f"{frame} {problem}, no value counts; {allowed}"
 
 
 def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None:

@@ -31,7 +31,7 @@ def facts(shadow: Shadow, history: History) -> Facts:
     return {
         **base.head(shadow),
         **contacts.gas(shadow),
-        "contacts": contacts.every(shadow),
+        "contacts": contacts.states(shadow),
         **on_plan(shadow),
         "propagation": propagation.facts(shadow, history),
     }

@@ -48,8 +48,11 @@ class Record:
             }
             for row in self._rows(fields, rest, *values)
         ]
-        whole = [row for row in rows if None not in (row["uptime_ms"], row["utc_us"])]
-        return [row for row in whole if 0 <= row["utc_us"] < UTC_US_MAX]
+        return [
+            row
+            for row in rows
+            if None not in (row["uptime_ms"], row["utc_us"]) and 0 <= row["utc_us"] < UTC_US_MAX
+        ]
 
     def events(self, count: int) -> list[Facts]:
         """The newest `count` events, oldest first."""

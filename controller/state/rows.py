@@ -44,7 +44,9 @@ def needed(resets: Iterable[str], in_b: Facts | None) -> str | None:
     in_b: see channel_b. If the first-out of B resets itself, a remote reset is still needed: B does
     not report the rows behind it, and one may be latched.
     """
-    all_resets = {*resets, *([in_b["reset"]] if in_b else [])}
+    all_resets = {*resets}
+    if in_b:
+        all_resets.add(in_b["reset"])
     if "key" in all_resets:
         return "key"
     return "remote" if "remote" in all_resets or in_b else None

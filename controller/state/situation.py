@@ -148,7 +148,7 @@ def _connection(
 ) -> Connection:
     """The connection with its limits, except the limits that change by a clock."""
     now_W = control.found.connection_W
-    seen_W = (*connections_W, *(() if now_W is None else (now_W,)))
+    seen_W = (*connections_W,) if now_W is None else (*connections_W, now_W)
     import_limit = settings["grid_import_W_max"], reasons.GRID_IMPORT
     export_W = settings["grid_export_W_max"]
     for duty in control.chain.obligations.standing:

@@ -82,7 +82,7 @@ def _indicators(shadow: Shadow) -> Facts:
         "lamp": "red" if shadow.out[s.RED_LAMP_ON] else lamp,
         "horn_is_on": bool(shadow.out[s.HORN_ON]),
         **contacts.gas(shadow),
-        "contacts": contacts.every(shadow),
+        "contacts": contacts.states(shadow),
     }
 
 
@@ -114,9 +114,8 @@ def _available(shadow: Shadow, soc_permille: int | None, full_Wh: int) -> dict[s
     """The range in which a request is met now, and the part of it that the battery can hold for
     HELD_MIN minutes with its present energy.
     """
-    low_W, high_W = [
-        shadow.chain(place) for place in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W)
-    ]
+    low_W = shadow.chain(setpoint.O_AVAILABLE_LOW_W)
+    high_W = shadow.chain(setpoint.O_AVAILABLE_HIGH_W)
     stored_Wh = hints.remaining_Wh(shadow)
     discharge_W = charge_W = None
     if stored_Wh is not None:

@@ -100,9 +100,8 @@ def _step(
     before_W: float,
     after_W: float,
 ) -> Step | None:
-    """The step that was sent at begin_ms; None: the values did not move, or did not reach HIGH.
-
-    before_W, after_W: settled values before and after the step.
+    """The step that was sent at begin_ms, from before_W to after_W (settled values). None: the
+    values did not move, or did not reach HIGH.
     """
     moved_W = after_W - before_W
     if not moved_W or not size_W:

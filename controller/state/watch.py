@@ -191,8 +191,8 @@ def first_look(arguments: Namespace) -> Iterator[Watch]:
 
 class Kept:
     """A watch for a process that runs for long. It is opened again when a restarted controller has
-    made another journal, when it is behind the journal by `behind_ms_max`, and after `updates_max`
-    updates. watch: None while no controller is there.
+    made another journal, when it is more than `behind_ms_max` behind, and after `updates_max`
+    updates. watch: None without a controller.
     """
 
     def __init__(
@@ -211,10 +211,9 @@ class Kept:
         """The watch with the newest tick. Raises JournalError, OSError, sqlite3.Error."""
         try:
             inode = os.stat(os.path.join(self._directories[0], "journal")).st_ino
-            updates_max = UPDATES_MAX if self._updates_max is None else self._updates_max
+            updates_max = self._updates_max or UPDATES_MAX
             is_old = inode != self._inode or self._updates >= updates_max
-            own_ms = self._behind_ms_max
-            behind_ms_max = BEHIND_MS_MAX if own_ms is None else own_ms
+            behind_ms_max = self._behind_ms_max or BEHIND_MS_MAX
             if self.watch is None or is_old or self.watch.behind_ms() > behind_ms_max:
                 self.close()
                 self.watch = Watch(*self._directories)

@@ -152,10 +152,10 @@ def _unit(shadow: Shadow, unit: int) -> Facts:
     names, layout = shadow.reader.header["input_names"], shadow.layout
     code = shadow.inp[names.index(f"unit_{unit}.sent_code")]
     first = shadow.output_names.index(f"unit_{unit}.setpoint_W")
-    charge, discharge = (
-        shadow.out[layout.unit_output(unit, signal)]
-        for signal in (s.CHARGE_REASON, s.DISCHARGE_REASON)
-    )
+
+    def output(signal: int) -> int:
+        return shadow.out[layout.unit_output(unit, signal)]
+
     return {
         "unit": unit + 1,
         "setpoint_W": shadow.out[first],
@@ -167,11 +167,11 @@ def _unit(shadow: Shadow, unit: int) -> Facts:
         "measured_W": base.unit_value(shadow, unit, s.PCS_POWER_W),
         "measured_age_ms": base.age_ms(shadow, layout.unit_group(unit, s.G_PCS_MEASURE)),
         "own_state": links.own_state(shadow, unit),
-        "is_run_permitted": bool(shadow.out[layout.unit_output(unit, s.PCS_RUN_OK)]),
-        "charge_W_max": shadow.out[layout.unit_output(unit, s.CHARGE_W_MAX)],
-        "charge_reason": reason(reasons.KERNEL_CHARGE[charge]),
-        "discharge_W_max": shadow.out[layout.unit_output(unit, s.DISCHARGE_W_MAX)],
-        "discharge_reason": reason(reasons.KERNEL_DISCHARGE[discharge]),
+        "is_run_permitted": bool(output(s.PCS_RUN_OK)),
+        "charge_W_max": output(s.CHARGE_W_MAX),
+        "charge_reason": reason(reasons.KERNEL_CHARGE[output(s.CHARGE_REASON)]),
+        "discharge_W_max": output(s.DISCHARGE_W_MAX),
+        "discharge_reason": reason(reasons.KERNEL_DISCHARGE[output(s.DISCHARGE_REASON)]),
     }
 
 
