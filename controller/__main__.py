@@ -17,7 +17,6 @@ from controller.system.output import guarded
 from controller.system.paths import INTERRUPTED, NO_START, WRONG_INPUT, OutputError, WrongInput, say
 
 DESCRIPTION = "Edge controller of a lithium storage cabinet."
-RELEASE = ("controller.system.release", "safety.parameters")
 COMPLETION = "completion"  # the only command that needs the parsers of all commands
 CONSOLE = "console"  # opens the terminal as the calling user, then changes to the service's user
 WATCH = "controller.watch.__main__"  # runs without the libraries that a box has
@@ -55,8 +54,9 @@ def _run(argv: list[str], is_closed: bool) -> int:
 
 
 def _joined(argv: list[str]) -> list[str]:
-    """argv with each negative number joined to its option: argparse would take the -20kW of
-    `--power -20kW` for an option.
+    """argv with each negative number joined to its option.
+
+    argparse would take the -20kW of `--power -20kW` for an option.
     """
     joined: list[str] = []
     for argument in argv:
@@ -87,7 +87,8 @@ class _Version(argparse.Action):
     """Print version, digest and limit schema in one line, and end."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        release, parameters = map(importlib.import_module, RELEASE)  # no command needs them
+        release = importlib.import_module("controller.system.release")  # no command needs it
+        parameters = importlib.import_module("safety.parameters")
         print(release.line(parameters.IMAGE_SCHEMA))
         parser.exit()
 
@@ -96,10 +97,6 @@ def _module(name: str) -> str:
     """Name of the module of a command. The module registers the command when it is imported."""
     own = [module for module, names in MODULES.items() if name in names]
     return "controller." + (own[0] if own else f"console.{name.split()[-1].replace('-', '_')}")
-
-
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module.rpartition(".")[0]) is not None
 
 
 def _parser(argv: list[str]) -> _Parser:
@@ -150,7 +147,7 @@ def _add(
 
 def _add_known(commands: Any, name: str, is_whole: bool, **settings: object) -> None:
     module = _module(name)
-    if _is_installed(module):
+    if importlib.util.find_spec(module.rpartition(".")[0]):
         importlib.import_module(module)
         cli.add(commands, name, **settings)
     elif not is_whole:
