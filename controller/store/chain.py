@@ -68,13 +68,13 @@ class Verdict:
 
 def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Verdict:
     """Check the chain of a database. published: a hash that must be in it. Raises sqlite3.Error."""
-    allowed, lost, damaged = _allowed(connection)
+    missing_max, damaged_max, damaged = _losses(connection)
     verdict = Verdict(damaged)
     links = dict(connection.execute("SELECT id, previous FROM links"))
     previous: bytes | None = START
     is_found = published in (None, START)
     for row in connection.execute(f"SELECT {', '.join(COLUMNS)}, hash FROM events ORDER BY id"):
-        previous = _check(verdict, row, previous, links, allowed, lost)
+        previous = _check(verdict, row, previous, links, missing_max, damaged_max)
         is_found = is_found or published in (previous, links.get(row[0]))
     _check_head(verdict, connection, previous)
     if not is_found:
@@ -84,20 +84,19 @@ def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Ve
     return verdict
 
 
-def _allowed(connection: sqlite3.Connection) -> tuple[int, int, list[int]]:
-    """(highest number that may be missing, highest number that damage may have removed, events).
-
-    The events are those that report damage.
+def _losses(connection: sqlite3.Connection) -> tuple[int, int, list[int]]:
+    """(highest number that may be missing, highest number that damage may have removed, numbers of
+    the events that report damage).
     """
-    upto, damaged = {RETENTION: 0, DAMAGE: 0}, list[int]()
+    highest, damaged = {RETENTION: 0, DAMAGE: 0}, list[int]()
     for number, code, scope in connection.execute(
         "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)
     ):
         damaged += [number] if code == DAMAGE else []
         match = _MISSING.fullmatch(str(scope))
-        if match and code in upto:
-            upto[code] = max(upto[code], int(match[1]))
-    return max(upto.values()), upto[DAMAGE], damaged
+        if match and code in highest:
+            highest[code] = max(highest[code], int(match[1]))
+    return max(highest.values()), highest[DAMAGE], damaged
 
 
 def _check(
@@ -105,8 +104,8 @@ def _check(
     row: Sequence[Any],
     previous: bytes | None,
     links: dict[int, bytes],
-    allowed: int,
-    lost: int,
+    missing_max: int,
+    damaged_max: int,
 ) -> bytes | None:
     """Check one event. Returns its stored hash, with which the next event is checked."""
     number, stored = row[0], row[-1]
@@ -117,11 +116,11 @@ def _check(
     if number != expected:
         verdict.missing += number - expected
         previous = links.get(number)
-        if number - 1 > allowed:
+        if number - 1 > missing_max:
             verdict.breaks.append(
                 f"events {expected} to {number - 1} are missing, and no event gives the reason"
             )
-    if previous is None and expected < number <= lost:
+    if previous is None and expected < number <= damaged_max:
         verdict.unlinked.append(number)
     elif previous is None:
         verdict.breaks.append(f"event {number}: the hash of the previous event is not known")

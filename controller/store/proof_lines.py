@@ -3,8 +3,8 @@
 The hash of a record covers its values and the hash of the record before (chain.py). A last line
 counts as torn if a power cut can have left it like that. Any other fault is damage, which is
 reported with its line number. A damaged ledger, or one that is shorter than before, may lack a
-failed test. So a record LOST stands there, and nothing before it proves a sign test or a step of
-joining.py. The file has no such record.
+failed test. So `found_in` adds a record LOST, which the file does not have. Nothing before it
+proves a sign test or a step of joining.py.
 """
 
 import re
@@ -158,10 +158,10 @@ _LONGEST = BYTES_MAX, COMMISSIONED, "d" * DEVICE_CHARACTERS_MAX, *_WHEN
 _RECORD = encode((*_LONGEST, _TEXT, REACTION_MS_MAX, FAILED, _TEXT), chain.START.hex())
 RECORD_BYTES_MAX = len(_RECORD)
 _BEGINNING = b'{"number":'
-_OF_RECORDS = re.compile(rb"[\0 -~]*\n?")
+_RECORD_BYTES = re.compile(rb"[\0 -~]*\n?")
 # The end of a record (hash, quote, brace), with more behind it. A text cannot look like this end,
 # because JSON writes a quote inside a text with a backslash.
-_BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
+_AFTER_RECORD = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
 
 
 def decode(line: bytes) -> Record | None:
@@ -199,7 +199,7 @@ def found_in(content: bytes, newest: str = "") -> Found:
     elif not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n"):
         torn = lines.pop() + b"\n"  # the disk kept only the end of the line
     lines += filter(None, [last])
-    ledger = _checked(lines, len(torn), len(content) - len(torn), not last)
+    ledger = _content(lines, len(torn), len(content) - len(torn), not last)
     if not newest or newest in [record.hash for record in ledger.records]:
         return ledger
     line = f"the ledger lacks record {newest}: it was taken away, replaced or changed"
@@ -220,12 +220,12 @@ def _is_torn(tail: bytes) -> bool:
     return (
         all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))
         and len(tail) <= RECORD_BYTES_MAX
-        and _OF_RECORDS.fullmatch(tail) is not None
-        and _BEHIND_ONE.search(tail) is None
+        and _RECORD_BYTES.fullmatch(tail) is not None
+        and _AFTER_RECORD.search(tail) is None
     )
 
 
-def _checked(lines: Iterable[bytes], torn_bytes: int, whole_bytes: int, is_ended: bool) -> Found:
+def _content(lines: Iterable[bytes], torn_bytes: int, whole_bytes: int, is_ended: bool) -> Found:
     records, breaks, damaged_from = list[Record](), [], None
     previous: str | None = chain.START.hex()
     newest, head = 0, chain.START.hex()

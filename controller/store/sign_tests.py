@@ -31,13 +31,13 @@ def codes(
     crcs: result of approval.devices. devices: (name, role, index) of each device.
     """
     layout, image_map = topology(image)
-    of_rack = [
+    unit_of_rack = [
         image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)
     ]
     parts: list[list[tuple[str, int]]] = [[] for _ in range(layout.units)]
     for name, role, index in devices:
         part = (name, crcs.get(f"device {name}", 0))
-        units = {"pcs": [index], "bms": of_rack[index : index + 1] if index >= 0 else []}
+        units = {"pcs": [index], "bms": unit_of_rack[index : index + 1] if index >= 0 else []}
         for unit in range(layout.units) if role in METERS else units.get(role, []):
             parts[unit].append(part)
     return [f"{zlib.crc32(repr(sorted(of_unit)).encode()):08X}" for of_unit in parts]
