@@ -16,15 +16,8 @@ from typing import NamedTuple
 
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h
-from controller.hints import hint_statistics as st, schedule_wire as sw, wire as w
-from controller.hints.hint_check import (
-    Refusal,
-    freshness_code,
-    is_permitted,
-    is_reading,
-    meaning_code,
-    schedule_refusal,
-)
+from controller.hints import hint_check, hint_statistics as st, schedule_wire as sw, wire as w
+from controller.hints.hint_check import Refusal
 from controller.hints.later import Later
 from controller.hints.schedule_wire import Held, Schedule
 
@@ -230,31 +223,31 @@ class Admission:
             row[st.BAD_MAC] += 1
             row[st.LAST_CODE] = h.BAD_MAC if account.keys else h.NO_KEY
             return
-        refused = self._judge(account, key, hint, now_ms)
-        code = refused.code
+        refusal = self._judge(account, key, hint, now_ms)
+        code = refusal.code
         row[st.ACCEPTED if not code or h.taken(code) else st.REFUSED] += 1
         row[st.LAST_CODE], row[st.LAST_SEEN_MS] = code or h.GRANTED, now_ms
         row[st.LAST_SEQUENCE], row[st.LAST_PURPOSE] = hint.sequence, hint.purpose
-        self.pending.append(Pending(sender, account, key, hint, code, refused))
+        self.pending.append(Pending(sender, account, key, hint, code, refusal))
 
     def _judge(self, account: Account, key: bytes, hint: w.Hint | Schedule, now_ms: int) -> Refusal:
         """Judge an authentic hint. The code is 0 if the hint was handed to the tick, LATER if it
         waits.
         """
         source = account.source
-        code = freshness_code(hint, self.nonce, account.sequences[key], now_ms)
+        code = hint_check.freshness_code(hint, self.nonce, account.sequences[key], now_ms)
         if code not in (h.OTHER_BOOT, h.OLD_SEQUENCE):
             account.sequences[key] = hint.sequence
         if code:
             return Refusal(code)
         if isinstance(hint, Schedule):
-            refused = schedule_refusal(hint, source.role)
+            refusal = hint_check.schedule_refusal(hint, source.role)
         else:
-            code = meaning_code(hint, source.valid_s_max, now_ms)
-            is_allowed = is_permitted(source.role, hint.kind, hint.quantity)
-            refused = Refusal(code or (0 if is_allowed else h.ROLE))
-        if refused.code:
-            return refused
+            code = hint_check.meaning_code(hint, source.valid_s_max, now_ms)
+            is_allowed = hint_check.is_permitted(source.role, hint.kind, hint.quantity)
+            refusal = Refusal(code or (0 if is_allowed else h.ROLE))
+        if refusal.code:
+            return refusal
         if not account.within_quota(now_ms):
             return Refusal(h.RATE)
         code = self._before_use(account, key, hint) or self._hand_over(source, hint, now_ms)
@@ -267,7 +260,7 @@ class Admission:
         if isinstance(hint, Schedule):
             return 0
         names, epoch = account.epoch_names(key), w.epoch_of(hint.sequence)
-        if not is_reading(hint):
+        if not hint_check.is_reading(hint):
             highest = self._controller.epochs.get(names[0], 0)
             if not highest:  # a sender without epochs
                 return 0

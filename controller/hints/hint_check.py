@@ -12,7 +12,7 @@ LATE_MS_MAX, EARLY_MS_MAX = 2000, 100  # how old a hint may be, and how far ahea
 _UP_W, _BOTH_WAYS_W = (0, w.VALUE_W_MAX), (-w.VALUE_W_MAX, w.VALUE_W_MAX)
 # (lowest, highest) value of a quantity; other quantities have _UP_W
 _RANGES = {0: (0, 0), h.POWER_W: _BOTH_WAYS_W, h.STEP_W: _BOTH_WAYS_W, h.PRICE_IS_NEGATIVE: (0, 1)}
-# of a schedule
+# limits of a schedule
 START_MIN_MAX = 68_374_080  # year 2100, in minutes since 1970; refuses a start in seconds
 AHEAD_MIN_MAX = 7 * 1440  # longest time until a schedule begins
 GRID_CAP, HIGH = 1, 3  # places in schedule_wire.FIELDS, from 1

@@ -170,15 +170,15 @@ def end_reason(chain: setpoint.Chain, cap_W: int, cap_reason: int) -> int:
 
 def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) -> sw.Answer:
     """Answer to a schedule. Its nonce is for a sender from before a restart."""
-    refused, out = pending.refused, core.functions[Schedule.NAME].out
+    refusal, out = pending.refused, core.functions[Schedule.NAME].out
     return sw.Answer(
         source=pending.account.source.name,
         nonce=nonce,
         sequence=pending.hint.sequence,
         uptime_ms=uptime_ms,
-        code=refused.code or h.GRANTED,
-        refused_slot=refused.slot,
-        refused_field=refused.field,
+        code=refusal.code or h.GRANTED,
+        refused_slot=refusal.slot,
+        refused_field=refusal.field,
         state=out[schedule.O_STATE],
         slot=out[schedule.O_SLOT],
         slot_count=core.functions[Schedule.NAME].state.slot_count,

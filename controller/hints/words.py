@@ -96,22 +96,22 @@ def lines(hint: w.Hint, reply: w.Reply, own: dict[str, Any] | None, exit_code: i
     if reply.code not in (h.VALID_LONG, h.VALID_SHORT):
         sent = f"{asked}, {sent}"
     effect = "" if reply.code == h.GRANTED else f" {sentence}" if is_taken else " Nothing changed."
-    shown = [
+    screen = [
         *_wrapped("", f"{verdict}.{effect}", 2),
         *_spread(f"  you sent   {sent}", f"(sequence {hint.sequence})"),
     ]
     if allowed := _allowed(reply.code, own):
-        shown += _spread(f"  allowed    {allowed[0]}", f"([source.{hint.source}] {allowed[1]})")
-    shown += _wrapped("  do         ", _remedy(reply, hint, own, remedy), 13)
-    shown += [f"  in force   {in_force(reply)}"] if hint.quantity else []
-    shown += [
+        screen += _spread(f"  allowed    {allowed[0]}", f"([source.{hint.source}] {allowed[1]})")
+    screen += _wrapped("  do         ", _remedy(reply, hint, own, remedy), 13)
+    screen += [f"  in force   {in_force(reply)}"] if hint.quantity else []
+    screen += [
         f"  can do     now {kW(reply.available_low_W)[:-3]} .. {kW(reply.available_high_W)}",
         f"             low: {reason(reply.low_reason)}",
         f"             high: {reason(reply.high_reason)}",
         f"  doing      {doing(reply)}",
     ]
     counted = "{accepted} taken, {refused} refused since the controller's start" if own else ""
-    return shown + _spread(f"  counted    {counted.format(**own or {})}", f"exit code {exit_code}")
+    return screen + _spread(f"  counted    {counted.format(**own or {})}", f"exit code {exit_code}")
 
 
 def _wrapped(label: str, text: str, indent: int) -> list[str]:
