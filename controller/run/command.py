@@ -57,8 +57,8 @@ def _run(arguments: argparse.Namespace) -> int:
         os.makedirs(arguments.run_dir, mode=0o750, exist_ok=True)
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
         _say(own_names.tidy(arguments.run_dir, arguments.state_dir))
-        locked = loop.lock(arguments.run_dir)
-        if locked is None:
+        lock = loop.lock(arguments.run_dir)
+        if lock is None:
             say(f"{arguments.run_dir}: another controller runs here; one per cabinet")
             return NO_START
         return _start(settings, arguments)
@@ -68,20 +68,20 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _start(settings: Config, arguments: argparse.Namespace) -> int:
-    held = two_copies.hold(arguments.state_dir)
-    if held is None:
+    store_lock = two_copies.hold(arguments.state_dir)
+    if store_lock is None:
         say(
             f"{arguments.state_dir}: another controller, or what a killed one has left, still "
             f"writes the store here"
         )
         return NO_START
     with contextlib.ExitStack() as stack:
-        stack.callback(os.close, held)
+        stack.callback(os.close, store_lock)
         stored = two_copies.Store(arguments.state_dir).load()
         if stored.state == two_copies.NEWER:
             say(stored.lines[0])
             return WRONG_INPUT
-        keeper = stack.enter_context(contextlib.closing(Keeper(arguments.state_dir, held)))
+        keeper = stack.enter_context(contextlib.closing(Keeper(arguments.state_dir, store_lock)))
         loaded = two_copies.of_cabinet(stored, settings.names[-1][1])
         return _tick(settings, arguments, keeper, two_copies.of_run(loaded, arguments.run_dir))
 
@@ -103,13 +103,15 @@ def _tick(
         approved=approval.packed(cabinet.approval.before),
     )
     notifier = realtime.Notifier()
-    running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
+    controller_loop = loop.Loop(
+        cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir)
+    )
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
-    _say([*running.troubles(), *approval.waiting(cabinet.approval), *sign_lines])
+    _say([*controller_loop.troubles(), *approval.waiting(cabinet.approval), *sign_lines])
     if not arguments.no_realtime:
         _say(realtime.prepare())
-    with contextlib.closing(running):
-        return running.run()
+    with contextlib.closing(controller_loop):
+        return controller_loop.run()
 
 
 def _keys(settings: Config, state_directory: str) -> admission.Keys:

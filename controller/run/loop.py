@@ -96,12 +96,12 @@ class Loop:
         for bus in config.buses:
             if bus.kind == "can":
                 field.can[bus.name].port = self.can_ports[bus.name] = can_port_of(bus)
-        links = os.path.join(run_directory, "links.stats")
+        links_path = os.path.join(run_directory, "links.stats")
         drivers = {
             (device.bus, device.address): field.drivers[device.name] for device in config.devices
         }
         self.links = LinkStatistics(
-            links, field.ports, self.can_ports, field.can, drivers, field.serials
+            links_path, field.ports, self.can_ports, field.can, drivers, field.serials
         )
         self.stopping_us: int | None = None
         self._store = StoreWatch(cabinet.keeper, run_directory)

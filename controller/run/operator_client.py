@@ -121,13 +121,13 @@ def _exchange(path: str, form: struct.Struct, kind: int, *fields: int | bytes) -
     with client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         client.bind("")  # the kernel gives an abstract name to answer to
-        owner, number = _owner(path), os.urandom(commands.NONCE.size)
+        owner, nonce = _owner(path), os.urandom(commands.NONCE.size)
         with sockets.short(path) as name:
-            client.sendto(number + form.pack(commands.MAGIC, kind, *fields), name)
-        return _answer(client, owner, number)
+            client.sendto(nonce + form.pack(commands.MAGIC, kind, *fields), name)
+        return _answer(client, owner, nonce)
 
 
-def _answer(client: socket.socket, owner: int, number: bytes) -> Data:
+def _answer(client: socket.socket, owner: int, nonce: bytes) -> Data:
     """The controller's answer to this command. Datagrams of other users are dropped."""
     end_us = clock.now_us() + round(commands.ANSWER_S * 1e6)
     while (left_us := end_us - clock.now_us()) > 0:
@@ -140,9 +140,9 @@ def _answer(client: socket.socket, owner: int, number: bytes) -> Data:
         # form.
         if user == owner and not _has_form(data):
             return Data(commands.REFUSED_FORM, latches.NONE)
-        if user == owner and data.endswith(number):
+        if user == owner and data.endswith(nonce):
             _, answer, code = commands.ANSWER_HEAD.unpack_from(data)
-            return Data(answer, code, data[commands.ANSWER_HEAD.size : -len(number)])
+            return Data(answer, code, data[commands.ANSWER_HEAD.size : -len(nonce)])
     return Data(None, latches.NONE)
 
 

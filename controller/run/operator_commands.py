@@ -266,8 +266,8 @@ class Listener:
     def _send(
         self, answer: int, asker: Asker, code: int = latches.NONE, content: bytes = b""
     ) -> None:
-        sender, number = asker
-        data = ANSWER_HEAD.pack(MAGIC, answer, code) + content + number
+        sender, nonce = asker
+        data = ANSWER_HEAD.pack(MAGIC, answer, code) + content + nonce
         if sender and not sockets.answered(self._socket, data, sender):
             self.dropped += 1
 

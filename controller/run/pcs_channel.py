@@ -73,21 +73,21 @@ class PcsChannel:
         driver is asked for its requests first, because they show whether the device is lost. A
         set-point for a lost device has no address.
         """
-        running = out[self.run_at]
-        self.permit(bool(running) and self.gate_verdict == reasons.NONE, now_us)
+        may_run = out[self.run_at]
+        self.permit(bool(may_run) and self.gate_verdict == reasons.NONE, now_us)
         requests = self.pcs.service(now_us)
         if self.pcs.restarts != self._restarts:
             self._restarts, self.run_due_us = self.pcs.restarts, now_us
             self._is_asked = self._is_asked and inp[self.state_at] in RUNS
             self._budget.stopped()
             self._gate.forget()
-        if not running:
+        if not may_run:
             setpoint_W = 0
         self.run(inp, now_us)
-        changed = setpoint_W != self.sent_W
-        if changed and self._is_due(setpoint_W, out, now_us) or self.pcs.write_due(now_us):
+        is_changed = setpoint_W != self.sent_W
+        if is_changed and self._is_due(setpoint_W, out, now_us) or self.pcs.write_due(now_us):
             self._send(
-                setpoint_W, out, now_us, rtu.STOP if changed and setpoint_W == 0 else rtu.WRITE
+                setpoint_W, out, now_us, rtu.STOP if is_changed and setpoint_W == 0 else rtu.WRITE
             )
         for request in requests:
             self.submit(request)
@@ -219,15 +219,15 @@ class PcsChannel:
         self.port.submit(request)
         return code
 
-    def _acknowledged(self, tell: rtu.OnReply, frame: bytes, pdu: bytes, now_us: int) -> None:
+    def _acknowledged(self, on_reply: rtu.OnReply, frame: bytes, pdu: bytes, now_us: int) -> None:
         self._gate.acknowledged(frame)
-        tell(pdu, now_us)
+        on_reply(pdu, now_us)
 
     def _lost(
-        self, tell: Callable[[int, int, int], object], kind: int, code: int, now_us: int
+        self, on_failure: Callable[[int, int, int], object], kind: int, code: int, now_us: int
     ) -> None:
         """Repeat a set-point that was lost, because the last power stays in effect after a lost 0
         W.
         """
         self.sent_W = None
-        tell(kind, code, now_us)
+        on_failure(kind, code, now_us)

@@ -45,12 +45,12 @@ class RecordFeed:
         records.
         """
         self._core, self._keeper, self._tick_ms = core, keeper, config.tick_ms
-        self._cabinet = config.names[-1][1]
+        self._cabinet_name = config.names[-1][1]
         self._instances = stage_instances(core.layout)
         self._armed = self._armed_number = self._since_record_ms = 0
         self._peak = core.functions["peak_shaving"].out
         self._wear: dict[str, Wear] = {}
-        self._saved: tuple | None = None
+        self._stored: tuple | None = None
         record = loaded.record or Record()
         # an unreadable store may be another cabinet's
         own_record = Record() if loaded.state == UNREADABLE else record
@@ -72,8 +72,8 @@ class RecordFeed:
         self.revision = StoreRevision(record)
         self._path_delay = own_record.path_delay
         self.epochs = Epochs(own_record.epochs)
-        self._path = approval.path_identity(config)
-        image.put("path_delay", [delay_of(self._path_delay, self._path)])
+        self._path_identity = approval.path_identity(config)
+        image.put("path_delay", [delay_of(self._path_delay, self._path_identity)])
         image.put("peak", [own_record.peak_minute, own_record.peak_used_Wh])
         armed = config.safety_image[config.image_map().armed :]
         _boot(core.kernel, loaded, record, self._instances, armed, config.tick_ms)
@@ -104,15 +104,15 @@ class RecordFeed:
         trips = self._core.kernel.evaluator.trips[0]
         measured_ms = self._core.functions["meter_sign"].state.delay_ms
         if measured_ms:
-            self._path_delay = (self._path, measured_ms)
+            self._path_delay = (self._path_identity, measured_ms)
         spent = [budget.kept // DAY_MIN for budget in self._wear.values()]
         others = (self.noc_verified, self._path_delay, *self._peak, *spent)
         others += (*self.signs.items(), self.run_request.is_ending)
         now = (armed, latched, out[s.RESETS_LEFT], trips, *others)
         is_new = any([value.is_new for value in self._values])
-        if now == self._saved and not is_new and self._since_record_ms < KEEP_MS:
+        if now == self._stored and not is_new and self._since_record_ms < KEEP_MS:
             return
-        self._saved, self._since_record_ms = now, 0
+        self._stored, self._since_record_ms = now, 0
         number = self.submit()
         self.reset.cleared.number = number  # the last record with the reset in it
         if armed and not self._armed:
@@ -143,7 +143,7 @@ class RecordFeed:
             clean=int(not (armed or self.run_request.waits)),
             latches=self._latches(),
             token_ages_ms=[age * tick_ms for age in self.reset.token_ages() if age < hour_ticks],
-            cabinets=(self._cabinet,),
+            cabinets=(self._cabinet_name,),
             rest=self.run_request.rest.chosen,
             locked_out=self.locked_out.chosen,
             noc_verified=self.noc_verified,

@@ -36,14 +36,14 @@ class Reset:
         self._core, self._image, self._submit = core, image, submit
         self._asked: Order | None = None  # a reset that has not ended
         self._asked_of_peer: Order | None = None  # the reset that channel B gets after channel A
-        self._ended = 0  # the result here, until channel B answers
+        self._result = 0  # the result here, until channel B answers
         self.cleared = StoredValue[tuple[int, ...]](())
         self.answer, self.peer_answer = 0, latches.NONE
 
     def request(self, kind: int, seen: tuple[int, int], peer_seen: tuple[int, int]) -> None:
         """seen, peer_seen: (first-out, mask) of each channel. Replaces a reset that still waits."""
         self.cleared.void()
-        self._ended = 0
+        self._result = 0
         self._asked, self._asked_of_peer = (kind, *seen), (kind, *peer_seen)
 
     def before_step(self, keeper: Acknowledging, elapsed_ms: int, peer: ChannelLink | None) -> None:
@@ -58,11 +58,11 @@ class Reset:
             if verdict != latches.DONE:
                 return self._void(inp, self._asked, verdict, peer)
             self._begin(self._asked[0])
-        ended = self.cleared.settle(keeper, elapsed_ms)
-        if ended == operator_commands.ACCEPTED:
+        answer = self.cleared.settle(keeper, elapsed_ms)
+        if answer == operator_commands.ACCEPTED:
             inp[s.RESET_KIND], inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK] = self._asked
-        elif ended:
-            self._void(inp, self._asked, ended, peer)
+        elif answer:
+            self._void(inp, self._asked, answer, peer)
 
     def after_step(self, peer: ChannelLink | None) -> None:
         """Take the kernel's result. A reset that still waits for the store ends as soon as the
@@ -77,8 +77,8 @@ class Reset:
             verdict = self._verdict(self._asked)
             if verdict != latches.DONE:
                 self._void(core.inp, self._asked, verdict, peer)
-        if self._ended and peer is not None and peer.result != latches.NONE:
-            self.answer, self.peer_answer, self._ended = self._ended, peer.result, 0
+        if self._result and peer is not None and peer.result != latches.NONE:
+            self.answer, self.peer_answer, self._result = self._result, peer.result, 0
 
     def token_ages(self) -> list[int]:
         """Ages of the kernel's tokens in ticks. While a remote reset is being stored, the token
@@ -118,7 +118,7 @@ class Reset:
         self.cleared.void()
         of_peer = self._asked_of_peer
         if peer is not None and of_peer is not None and result in PASSED_ON:
-            self._ended = result
+            self._result = result
             peer.order_reset(*of_peer)
         else:
             self.answer = result

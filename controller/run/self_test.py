@@ -97,10 +97,10 @@ class SelfTest:
         """
         if self._clocks is None or monotonic_us < self._clocks[0]:
             self._clocks = monotonic_us, raw_us
-        began_us, began_raw_us = self._clocks
-        passed_us = monotonic_us - began_us
+        start_us, start_raw_us = self._clocks
+        passed_us = monotonic_us - start_us
         if passed_us >= program_memory.CLOCK_WINDOW_US:
-            apart_us = abs(passed_us - (raw_us - began_raw_us))
+            apart_us = abs(passed_us - (raw_us - start_raw_us))
             self._check(CLOCK, apart_us * 1000 <= passed_us * CLOCK_PERMILLE_MAX)
             self._clocks = monotonic_us, raw_us
 

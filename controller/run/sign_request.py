@@ -18,7 +18,7 @@ def units(signs: Counts, count: int) -> set[int]:
 
 
 def ask(held: set[int], signs: Counts, unit: int, how: int, count: int) -> int:
-    """Set how the sign test of one of the units holds a start; the answer of operator_commands.
+    """Set how the sign test of a unit holds a start. Returns an answer of operator_commands.
 
     A hold acts at once. The store keeps it in `signs`, because the ledger may not have taken the
     test. Only a passed test ends the hold of a failed one.

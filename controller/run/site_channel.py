@@ -34,8 +34,8 @@ class SiteChannel:
         for read in self.driver.service(now_us):
             self._port.submit(read)
         words_at = self._sent_at + len(actuators)
-        states = self.driver.refused_mask, self.driver.refused_value, self.driver.other_device
-        for place, word in enumerate(states, words_at):
+        status_words = self.driver.refused_mask, self.driver.refused_value, self.driver.other_device
+        for place, word in enumerate(status_words, words_at):
             self._image.inp[place] = word
         if not self.driver.is_read:
             return

@@ -40,7 +40,7 @@ class StoredValue(Generic[T]):
         if show:
             show(value)
 
-    def take_effect(self, value: T, is_awaited: bool = False) -> None:
+    def take_effect(self, value: T, is_awaited: bool) -> None:
         """Let a value act before it is stored. A sender whose change still waits for the store gets
         OVERRULED.
         """
@@ -49,7 +49,7 @@ class StoredValue(Generic[T]):
         self._choose(value, is_awaited or self._is_awaited, False)
         self._effect()
 
-    def store_first(self, value: T, is_awaited: bool = False) -> None:
+    def store_first(self, value: T, is_awaited: bool) -> None:
         """Store a value first. The change takes effect in `settle`."""
         self._choose(value, is_awaited, True)
 
