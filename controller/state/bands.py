@@ -112,14 +112,14 @@ def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int
     replies: oldest first. sample_ms: least time between two samples.
     """
     gap_ms = max(GAP_MS_MAX, PERIODS_MIN * sample_ms)
-    kept = _unbroken(list(replies), now_ms, gap_ms)
-    if len(kept) < 2:
+    unbroken = _unbroken(list(replies), now_ms, gap_ms)
+    if len(unbroken) < 2:
         return none_of(f"no samples without a gap of {gap_ms / 1000:g} s")
-    changes = [kept[0], *[new for old, new in zip(kept, kept[1:]) if new[1] != old[1]]]
-    spaced = changes if len(changes) > CHANGES_MIN else kept
+    changes = [unbroken[0], *[new for old, new in zip(unbroken, unbroken[1:]) if new[1] != old[1]]]
+    spaced = changes if len(changes) > CHANGES_MIN else unbroken
     spacing_ms = median([new[0] - old[0] for old, new in zip(spaced, spaced[1:])])
     step_ms = max(sample_ms, round(spacing_ms))
-    values = _spread(kept, changes, step_ms, tick_ms)
+    values = _spread(unbroken, changes, step_ms, tick_ms)
     lost_percent = 100 * values.count(None) // len(values)
     if lost_percent > LOST_PERCENT_MAX:
         return none_of(f"{lost_percent} % of the samples are missing; {LOST_PERCENT_MAX} % may be")
@@ -176,18 +176,18 @@ def _unbroken(replies: list[Reply], now_ms: int, gap_ms: int) -> list[Reply]:
 
 
 def _spread(
-    kept: list[Reply], changes: list[Reply], step_ms: int, tick_ms: int
+    replies: list[Reply], changes: list[Reply], step_ms: int, tick_ms: int
 ) -> list[int | None]:
     """The last value in each step of time, None without a value. The steps are shifted so that as
     many of them as possible contain a change of the value.
     """
-    first_ms = kept[0][0]
+    first_ms = replies[0][0]
     shift_ms = max(
         range(0, step_ms, tick_ms),
         key=lambda shift: len({(at_ms - first_ms + shift) // step_ms for at_ms, _ in changes}),
     )
-    values: list[int | None] = [None] * ((kept[-1][0] - first_ms + shift_ms) // step_ms + 1)
-    for at_ms, power_W in kept:
+    values: list[int | None] = [None] * ((replies[-1][0] - first_ms + shift_ms) // step_ms + 1)
+    for at_ms, power_W in replies:
         values[(at_ms - first_ms + shift_ms) // step_ms] = power_W
     return values
 

@@ -43,14 +43,14 @@ def age_ms(shadow: Computed, group: int) -> int | None:
     return facts.age_ticks(group) * facts.tick_ms if facts.was_seen(group) else None
 
 
-def known(shadow: Computed, group: int) -> bool:
+def is_known(shadow: Computed, group: int) -> bool:
     """True if the group was seen, is not older than its budget, and does not come from a frozen
     meter (is_frozen).
     """
-    return known_age(shadow, group) and not shadow.core.facts.is_frozen(group)
+    return is_fresh(shadow, group) and not shadow.core.facts.is_frozen(group)
 
 
-def known_age(shadow: Computed, group: int) -> bool:
+def is_fresh(shadow: Computed, group: int) -> bool:
     """True if the group was seen and is not older than its budget."""
     return not shadow.core.facts.is_silent(group)
 
@@ -60,7 +60,7 @@ def is_frozen(shadow: Computed, group: int) -> bool:
     for the grid meter, because it may measure the same values there again and again.
     """
     is_idle = group == s.G_METER_GRID and shadow.core.facts.is_off_grid()
-    return known_age(shadow, group) and not is_idle and shadow.core.facts.is_frozen(group)
+    return is_fresh(shadow, group) and not is_idle and shadow.core.facts.is_frozen(group)
 
 
 def bit_names(device: Facts, bits: int | None) -> list[str]:
@@ -73,19 +73,20 @@ def bit_names(device: Facts, bits: int | None) -> list[str]:
 
 def cabinet_value(shadow: Computed, index: int) -> int | None:
     """Input `index` of CABINET_INPUTS, None while its group is not known."""
-    return shadow.inp[index] if known(shadow, int(s.CABINET_INPUTS[index][INPUT_GROUP])) else None
+    group = int(s.CABINET_INPUTS[index][INPUT_GROUP])
+    return shadow.inp[index] if is_known(shadow, group) else None
 
 
 def unit_value(shadow: Computed, unit: int, index: int) -> int | None:
     """Input `index` of UNIT_INPUTS of a unit (from 0), None while its group is not known."""
     group = shadow.layout.unit_group(unit, int(s.UNIT_INPUTS[index][INPUT_GROUP]))
-    return shadow.inp[shadow.layout.unit_input(unit, index)] if known(shadow, group) else None
+    return shadow.inp[shadow.layout.unit_input(unit, index)] if is_known(shadow, group) else None
 
 
 def rack_value(shadow: Computed, rack: int, index: int) -> int | None:
     """Input `index` of RACK_INPUTS of a rack (from 0), None while its group is not known."""
     group = shadow.layout.rack_group(rack, int(s.RACK_INPUTS[index][INPUT_GROUP]))
-    return shadow.inp[shadow.layout.rack_input(rack, index)] if known(shadow, group) else None
+    return shadow.inp[shadow.layout.rack_input(rack, index)] if is_known(shadow, group) else None
 
 
 def battery_W(shadow: Computed) -> int | None:

@@ -96,16 +96,16 @@ def _utc(minute: int) -> str:
 
 def notices(shadow: Shadow) -> list[Facts]:
     """[{source, notice, value, start_s, left_s}] of each notice in force."""
-    known: Notices = shadow.core.functions[Notices.NAME]
+    function: Notices = shadow.core.functions[Notices.NAME]
     names = source_names(shadow)
     prices = [
-        (source, hint_codes.PRICE_IS_NEGATIVE, 1, 0, known.price_ms(source))
-        for source in range(known.count)
-        if known.price_ms(source)
+        (source, hint_codes.PRICE_IS_NEGATIVE, 1, 0, function.price_ms(source))
+        for source in range(function.count)
+        if function.price_ms(source)
     ]
     steps = [
         (step.source, hint_codes.STEP_W, step.step_W, step.start_ms, step.left_ms)
-        for step in known.steps()
+        for step in function.steps()
     ]
     return [
         {

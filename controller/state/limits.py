@@ -177,7 +177,7 @@ def _temperature(shadow: Shadow, way: int, rack: int) -> Taper:
     is_cold = tapers.taper_permille(coldest, *cold) < tapers.taper_permille(hottest, *hot)
     full_at, none_at = cold if is_cold else hot
     module_ddegC: int | None = coldest if is_cold else hottest
-    if not base.known(shadow, shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)):
+    if not base.is_known(shadow, shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)):
         module_ddegC = None
     seen = {"is_cold": is_cold, "module_ddegC": module_ddegC}
     return seen, {"full_at_ddegC": full_at, "none_at_ddegC": none_at}

@@ -13,9 +13,9 @@ from drivers import can_dialect, profile
 from drivers.can_codec import EXTENDED
 from safety import signals as s
 
-SLOWER_PERCENT = 150  # of its stated refresh; a meter that takes longer is too slow
+SLOWER_PERCENT = 150  # a meter is too slow if it takes longer than this part of its stated refresh
 OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
-OWN_STATES = {s.PCS_FAULT: "FAULT", s.PCS_UNNAMED: "NOT RUNNING"}  # of a converter
+OWN_STATES = {s.PCS_FAULT: "FAULT", s.PCS_UNNAMED: "NOT RUNNING"}  # of converters
 NOT_OK = LATE, NEVER, FROZEN, *OWN_STATES.values()
 _TEXTS = [(name, roles.ROLES[name].text) for name in roles.OF_DEVICES]
 # why the values of a BMS do not count
@@ -83,7 +83,7 @@ def meters(shadow: Shadow) -> dict[str, Facts]:
     reports = {}
     for device in shadow.reader.header.get("devices", []):
         if device["role"] in ("meter_grid", "meter_load"):
-            state, age_ms, _ = _heard(shadow, device["role"], device["index"])
+            state, age_ms, _ = _state_and_age(shadow, device["role"], device["index"])
             report = {"device": device["name"], "state": state, "age_ms": age_ms}
             reports[device["role"].removeprefix("meter_")] = report
     return reports
@@ -102,7 +102,7 @@ def summary(devices: list[Facts]) -> dict[str, str]:
 def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts]) -> Facts:
     """One device; counters: {(bus, address): counters of a Modbus unit}."""
     role, bus, address = device["role"], device["bus"], device["address"]
-    state, age_ms, late_after_ms = _heard(shadow, role, device["index"])
+    state, age_ms, late_after_ms = _state_and_age(shadow, role, device["index"])
     buses = shadow.reader.header.get("buses", [])
     on_can = [can_bus["name"] for can_bus in buses if can_bus["kind"] == "can"]
     return {
@@ -158,7 +158,7 @@ def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None
     }
 
 
-def _heard(shadow: Shadow, role: str, index: int) -> tuple[str, int | None, int]:
+def _state_and_age(shadow: Shadow, role: str, index: int) -> tuple[str, int | None, int]:
     """(state, age of the oldest value, age at which it is late) of a device, ms."""
     if role in roles.ROLES:
         view = next(
@@ -169,7 +169,7 @@ def _heard(shadow: Shadow, role: str, index: int) -> tuple[str, int | None, int]
     else:
         groups = _groups(shadow, role, index)
         age_ms = racks.oldest_ms(shadow, groups)
-        is_known = all(base.known_age(shadow, group) for group in groups)
+        is_known = all(base.is_fresh(shadow, group) for group in groups)
         is_frozen = any(base.is_frozen(shadow, group) for group in groups)
         late_after_ms = min(map(shadow.core.facts.budget_ms, groups))
     state = NEVER if age_ms is None else LATE if not is_known else FROZEN if is_frozen else OK

@@ -43,19 +43,19 @@ def on_plan(shadow: Shadow) -> Facts:
     comes first if no document is about the way of the fire to it.
     """
     plan = shadow.reader.header.get("plan")
-    around = plan["racks"] if plan else []
+    place_names = plan["racks"] if plan else []
     by_place: dict[str, list[int]] = {}
     for rack in range(shadow.layout.racks):
         unit = shadow.core.facts.unit_of(rack) + 1
-        name = around[rack] if rack < len(around) else f"unit {unit}"
+        name = place_names[rack] if rack < len(place_names) else f"unit {unit}"
         by_place.setdefault(name, []).append(rack)
     own_places = [_own(shadow, name, inside) for name, inside in by_place.items()]
     if plan is None:
         return {"plan": None, "places": own_places, "unload": []}
-    ends = {place["name"]: place for place in plan["places"]}
-    other_places = [_of_others(name) for name in ends if name not in by_place]
+    plan_places = {place["name"]: place for place in plan["places"]}
+    other_places = [_of_others(name) for name in plan_places if name not in by_place]
     for place in [*own_places, *other_places]:
-        place |= _drawn(ends.get(place["place"]))
+        place |= _drawn(plan_places.get(place["place"]))
         place["ways"] = [_way(way) for way in plan["ways"] if way["from"] == place["place"]]
     plan_facts = {key: plan[key] for key in ("name", "audit", "open")}
     return {
@@ -65,19 +65,19 @@ def on_plan(shadow: Shadow) -> Facts:
     }
 
 
-def _own(shadow: Shadow, name: str, inside: list[int]) -> Facts:
+def _own(shadow: Shadow, name: str, own_racks: list[int]) -> Facts:
     """A place with racks (from 0) of this cabinet."""
-    warmest = [_warmest(shadow, rack) for rack in inside]
-    known = [module for module in warmest if module["temperature_ddegC"] is not None]
-    hottest = max(known, key=lambda module: module["temperature_ddegC"], default=warmest[0])
-    rows = _rows(shadow, inside)
+    warmest = [_warmest(shadow, rack) for rack in own_racks]
+    known_modules = [module for module in warmest if module["temperature_ddegC"] is not None]
+    hottest = max(known_modules, key=lambda module: module["temperature_ddegC"], default=warmest[0])
+    rows = _rows(shadow, own_racks)
     return {
         "place": name,
         "is_here": True,
-        "racks": [rack + 1 for rack in inside],
-        "units": sorted({shadow.core.facts.unit_of(rack) + 1 for rack in inside}),
+        "racks": [rack + 1 for rack in own_racks],
+        "units": sorted({shadow.core.facts.unit_of(rack) + 1 for rack in own_racks}),
         "each_rack": warmest,
-        "unknown_racks": len(warmest) - len(known),
+        "unknown_racks": len(warmest) - len(known_modules),
         **hottest,
         "rows": rows,
         "is_alarm": bool(rows),
@@ -123,11 +123,11 @@ def _warmest(shadow: Shadow, rack: int) -> Facts:
     }
 
 
-def _rows(shadow: Shadow, inside: Iterable[int]) -> list[str]:
+def _rows(shadow: Shadow, own_racks: Iterable[int]) -> list[str]:
     """Active or latched stages that show heat in these racks, and those that show fire or gas in
     the whole cabinet.
     """
-    scopes = [f"rack{rack + 1}" for rack in inside]
+    scopes = [f"rack{rack + 1}" for rack in own_racks]
     names = []
     for name in shadow.standing:
         stage, _, scope = name.partition(".")

@@ -20,8 +20,8 @@ def facts(run_directory: str, now_s: float) -> Facts:
         return defaults | {"trouble": f"{path}: no plan yet: {START}"}
     except (PlanFileError, OSError) as error:
         return defaults | {"trouble": plain(error, path)}
-    age_s, is_old = plan_file.age_s(plan, now_s), plan_file.is_old(plan, now_s)
-    return defaults | {"plan": plan, "is_old": is_old, "age_s": round(age_s)}
+    age_s = round(plan_file.age_s(plan, now_s))
+    return defaults | {"plan": plan, "is_old": plan_file.is_old(plan, now_s), "age_s": age_s}
 
 
 def summary(run_directory: str, now_s: float) -> Facts | None:

@@ -103,27 +103,27 @@ class Estimate(NamedTuple):
 def estimate(kind: str, seen: Seen, neighbours: Neighbours = Neighbours()) -> Estimate:
     """Estimate of a suspected module; kind: of CELLS."""
     cell = CELLS[kind]
-    hot = [
+    cases = [
         (resistance, place) for place in (0, seen.cells // 2) for resistance in cell.cell_K_per_W
     ]
-    all_times = [triggers(cell, seen, *case) for case in hot]
+    all_times = [triggers(cell, seen, *case) for case in cases]
     next_cells = [
-        _first(times[:place] + times[place + 1 :]) for times, (_, place) in zip(all_times, hot)
+        _first(times[:place] + times[place + 1 :]) for times, (_, place) in zip(all_times, cases)
     ]
     counts = [max(0, sum(time_s is not None for time_s in times) - 1) for times in all_times]
-    beside = [
-        [_beside(cell, seen, neighbours, at_K_per_W, path) for at_K_per_W in cell.cell_K_per_W]
+    times_s = [
+        [_neighbour_s(cell, seen, neighbours, K_per_W, path) for K_per_W in cell.cell_K_per_W]
         for path in (neighbours.module_K_per_W, neighbours.rack_K_per_W)
     ]
-    module, rack = map(_ends, beside)
+    module, rack = map(_ends, times_s)
     return Estimate(_ends(next_cells), module, rack, (min(counts), max(counts)))
 
 
-def _beside(
+def _neighbour_s(
     cell: Cell, seen: Seen, neighbours: Neighbours, cell_K_per_W: float, path_K_per_W: float | None
 ) -> Time_s:
-    """When the first cell of the next module triggers. Each cell faces one cell there. None: the
-    heat has no path, or no cell triggers in time.
+    """When the first cell of a neighbour (module or rack) triggers. Each cell faces one cell there.
+    None: the heat has no path, or no cell triggers in time.
     """
     if path_K_per_W is None:
         return None
@@ -171,47 +171,48 @@ class _Chain:
     ):
         count = seen.cells if face is None else 2 * seen.cells
         self._cell, self._seen, self._face, self._hot = cell, seen, face, hot_cell
-        self._beside = STEP_S / REFERENCE_J_PER_K / cell_K_per_W  # K per K of difference and step
+        # K in a step per K of difference
+        self._conduction = STEP_S / REFERENCE_J_PER_K / cell_K_per_W
         self._air = STEP_S / REFERENCE_J_PER_K / cell.air_K_per_W
         self._degC = [seen.others_degC] * count
         self._left_K: dict[int, float] = {}  # {burning cell: rise that is still to come}
         self.triggered_s: list[Time_s] = [None] * count
-        self._share = -math.expm1(-STEP_S / cell.release_s)
+        self._released_share = -math.expm1(-STEP_S / cell.release_s)
         self._ramp_degC(-seen.past_s)
         self._light(-seen.past_s)
 
     def step(self, now_s: float) -> None:
         """Advance by STEP_S to now_s."""
-        degC, half, beside = self._degC, self._seen.cells, self._beside
+        degC, module_cells, conduction = self._degC, self._seen.cells, self._conduction
         air, air_degC = self._air, self._seen.air_degC
-        moves = [(air_degC - own) * air for own in degC]
-        for first in range(0, len(degC), half):
-            below = degC[first]
-            for i in range(first + 1, first + half):
-                move, below = (below - degC[i]) * beside, degC[i]
-                moves[i - 1] -= move
-                moves[i] += move
+        changes_K = [(air_degC - own) * air for own in degC]
+        for first in range(0, len(degC), module_cells):
+            previous_degC = degC[first]
+            for i in range(first + 1, first + module_cells):
+                change_K, previous_degC = (previous_degC - degC[i]) * conduction, degC[i]
+                changes_K[i - 1] -= change_K
+                changes_K[i] += change_K
         if self._face is not None:
-            self._across(moves, self._face)
+            self._across(changes_K, self._face)
         for i, left_K in self._left_K.items():
-            burnt_K = left_K * self._share
+            burnt_K = left_K * self._released_share
             self._left_K[i] = left_K - burnt_K
-            moves[i] += burnt_K
-        self._degC = [own + move for own, move in zip(degC, moves)]
+            changes_K[i] += burnt_K
+        self._degC = [own + change_K for own, change_K in zip(degC, changes_K)]
         self._ramp_degC(now_s)
         if max(self._degC) >= self._cell.trigger_degC:
             self._light(now_s)
 
-    def _across(self, moves: list[float], face: Face) -> None:
+    def _across(self, changes_K: list[float], face: Face) -> None:
         """Conduction and radiation between the cells of the two modules."""
-        degC, half = self._degC, self._seen.cells
-        for i in range(half):
-            own, opposite = degC[i], degC[i + half]
+        degC, module_cells = self._degC, self._seen.cells
+        for i in range(module_cells):
+            own, opposite = degC[i], degC[i + module_cells]
             flow_W = (own - opposite) / face.K_per_W
             if own > RADIATES_DEGC or opposite > RADIATES_DEGC:
                 flow_W += face.radiation_W_per_K4 * ((own + KELVIN) ** 4 - (opposite + KELVIN) ** 4)
-            moves[i] -= flow_W * STEP_S / REFERENCE_J_PER_K
-            moves[i + half] += flow_W * STEP_S / REFERENCE_J_PER_K
+            changes_K[i] -= flow_W * STEP_S / REFERENCE_J_PER_K
+            changes_K[i + module_cells] += flow_W * STEP_S / REFERENCE_J_PER_K
 
     def _ramp_degC(self, now_s: float) -> None:
         """Keep the hot cell on its way from others_degC to hot_degC and beyond."""

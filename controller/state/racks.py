@@ -49,7 +49,7 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
         "is_online": shadow.core.facts.is_online(rack),
         "age_ms": oldest_ms(shadow, groups(shadow, rack)),
         "cells": shadow.core.facts.rack_parameter(rack, p.R_CELLS),
-        "is_known": all(base.known(shadow, group) for group in groups(shadow, rack)),
+        "is_known": all(base.is_known(shadow, group) for group in groups(shadow, rack)),
         "standing": sorted(
             [name for name in shadow.standing if name.endswith(f".rack{rack + 1}")],
             key=lambda name: danger.order(base.stage_of(name)),
@@ -95,7 +95,7 @@ def temperatures(shadow: Computed, rack: int) -> dict[str, int | None]:
 
 def readings_ddegC(shadow: Computed, rack: int) -> list[int]:
     """The temperature of each module of a rack; []: unknown."""
-    if not base.known(shadow, shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)):
+    if not base.is_known(shadow, shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)):
         return []
     first = shadow.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
     return list(shadow.inp[first : first + shadow.core.facts.rack_parameter(rack, p.R_MODULES)])

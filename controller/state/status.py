@@ -38,7 +38,7 @@ RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 
 def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | None) -> Facts:
     """The page `status` as plain data; loop: of loop_statistics.read; record: of Record.summary."""
-    chain_facts, crc = why.facts(shadow), f"{shadow.out[s.IMAGE_CRC]:08X}"
+    chain_facts, names = why.facts(shadow), shadow.reader.header.get("names", {})
     standing = rows.by_danger([rows.row_of(shadow, name, history) for name in shadow.standing])
     rack_rows, full_Wh = racks.facts(shadow)["racks"], shadow.core.decision.health.energy_Wh
     charge = _of_racks(rack_rows)
@@ -67,7 +67,7 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "record": record,
         "tick_ms": shadow.core.facts.tick_ms,
         "gas_calibration_d": _calibration_d(shadow),
-        "version": {"limits_crc": crc, **shadow.reader.header.get("names", {})},
+        "version": {"limits_crc": f"{shadow.out[s.IMAGE_CRC]:08X}", **names},
         "start": alarms.start(shadow),
         "differs": shadow.differs,
         "propagation": propagation.facts(shadow, history),

@@ -24,9 +24,9 @@ def means(
     both.
     """
     pairs = [(settled(asked, phase), settled(seen, phase)) for phase in phases]
-    whole = [pair for pair in pairs if all(pair)]
-    asked_W = [statistics.fmean(asked_part) for asked_part, _ in whole]
-    return asked_W, [statistics.fmean(seen_part) for _, seen_part in whole]
+    complete = [pair for pair in pairs if all(pair)]
+    asked_W = [statistics.fmean(asked_part) for asked_part, _ in complete]
+    return asked_W, [statistics.fmean(seen_part) for _, seen_part in complete]
 
 
 def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | None:
@@ -40,8 +40,8 @@ def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | Non
     if spread < 1:
         return None
     gradient = math.fsum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys)) / spread
-    rest = math.fsum((y - y_mean - gradient * (x - x_mean)) ** 2 for x, y in zip(xs, ys))
-    return gradient, math.sqrt(rest / (len(xs) - 2) / spread)
+    residual = math.fsum((y - y_mean - gradient * (x - x_mean)) ** 2 for x, y in zip(xs, ys))
+    return gradient, math.sqrt(residual / (len(xs) - 2) / spread)
 
 
 def noise_W(samples: Sequence[Sample], phases: Phases) -> float:

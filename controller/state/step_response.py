@@ -144,7 +144,7 @@ def _figures(
     moved_W = median([abs(step.moved_W) for step in steps])
     rated_per_step = samples.place.rated_W / moved_W
     xs, ys = numbers.means(samples.setpoints, seen, phases)
-    gain, error = numbers.slope(xs, ys) or (0.0, 0.0)
+    gain, gain_error = numbers.slope(xs, ys) or (0.0, 0.0)
     overshoot = median([step.peak for step in steps]) - 1
     slowest_ms, fastest_ms = rise_ms + off_ms, max(0.0, rise_ms - off_ms)
     noise = numbers.noise_W(seen, phases) / moved_W
@@ -154,7 +154,7 @@ def _figures(
         "ramp_ms": _figure(rise_ms * rated_per_step, off_ms * rated_per_step),
         "slew_W_per_s_min": round(moved_W / slowest_ms * 1000),
         "slew_W_per_s_max": round(moved_W / fastest_ms * 1000) if fastest_ms else None,
-        "gain": _figure(sign * gain, 2 * error, 3),
+        "gain": _figure(sign * gain, 2 * gain_error, 3),
         "overshoot_pct": _figure(100 * max(0.0, overshoot), 300 * noise, 1),
     }
 

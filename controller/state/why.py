@@ -18,7 +18,8 @@ LOAD_SOURCES = {UNKNOWN: "unknown", CALCULATED: "calculated", MEASURED: "measure
 def facts(shadow: Shadow) -> Facts:
     """The page `why` as plain data. Every power in W, > 0 discharges."""
     chain, findings = shadow.chain, shadow.core.found
-    code, asked = chain(setpoint.O_BINDING_REASON), chain(setpoint.O_REQUEST_BASE_REASON)
+    binding_code = chain(setpoint.O_BINDING_REASON)
+    request_code = chain(setpoint.O_REQUEST_BASE_REASON)
     return {
         **base.head(shadow),
         "request_W": chain(setpoint.O_REQUEST_W),
@@ -26,8 +27,8 @@ def facts(shadow: Shadow) -> Facts:
         "held_back_W": chain(setpoint.O_HELD_BACK_W),
         "request": {
             "base_W": chain(setpoint.O_REQUEST_BASE_W),
-            "base_reason": reason(asked),
-            "base_cause": cause(shadow, asked),
+            "base_reason": reason(request_code),
+            "base_cause": cause(shadow, request_code),
             "fast_W": chain(setpoint.O_REQUEST_FAST_W),
             "fast_reason": reason(chain(setpoint.O_REQUEST_FAST_REASON)),
             "load_from": LOAD_SOURCES[findings.load_source],
@@ -44,9 +45,9 @@ def facts(shadow: Shadow) -> Facts:
         ),
         "short_W": chain(setpoint.O_OBLIGATION_SHORT_W),
         "short_reason": reason(chain(setpoint.O_OBLIGATION_SHORT_REASON)),
-        "binding": reason(code),
-        "cause": cause(shadow, code),
-        "without": without(shadow) if code else None,
+        "binding": reason(binding_code),
+        "cause": cause(shadow, binding_code),
+        "without": without(shadow) if binding_code else None,
         "schedule": hints.schedule(shadow),
         "actuators": actuators.facts(shadow),
         "units": [_unit(shadow, unit) for unit in range(shadow.layout.units)],
@@ -96,16 +97,16 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
 def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:
     """One step of the chain, from the words of its trace: interval, reasons, causes, result."""
     chain = shadow.chain
-    low_W, low, high_W, high = [chain(first + place) for place in range(4)]
+    low_W, low_code, high_W, high_code = [chain(first + place) for place in range(4)]
     return {
         "low_W": low_W,
-        "low_reason": reason(low),
+        "low_reason": reason(low_code),
         "high_W": high_W,
-        "high_reason": reason(high),
+        "high_reason": reason(high_code),
         "leaves_W": chain(after),
         "acted": reason(chain(acted)),
-        "low_cause": cause(shadow, low),
-        "high_cause": cause(shadow, high),
+        "low_cause": cause(shadow, low_code),
+        "high_cause": cause(shadow, high_code),
     }
 
 
