@@ -24,7 +24,7 @@ REFUSED = {
     "against_the_role": {h.ROLE},
 }
 
-FRESH = hint_check
+CHECK = hint_check
 
 
 def check_and_forger(seed=20_260_314):
@@ -70,9 +70,10 @@ def test_no_bad_hint_is_taken_and_each_is_refused_for_its_own_reason():
 
 @cases("""broken name by kind
     hints.Account  "authenticate"  lambda self, *_: self.keys[0].key  "forged_mac"
-    hints  "freshness"  lambda *_: 0  "replayed" | hints  "meaning"  lambda *_: 0  "nonsense"
-    FRESH  "LATE_MS_MAX"  10**9  "late" | FRESH  "EARLY_MS_MAX"  2**50  "early"
-    hints  "permitted"  lambda *_: True  "against_the_role" """)
+    CHECK  "freshness_code"  lambda *_: 0  "replayed"
+    CHECK  "meaning_code"  lambda *_: 0  "nonsense"
+    CHECK  "LATE_MS_MAX"  10**9  "late" | CHECK  "EARLY_MS_MAX"  2**50  "early"
+    CHECK  "is_permitted"  lambda *_: True  "against_the_role" """)
 def test_the_attack_would_notice_a_missing_check(monkeypatch, broken, name, by, kind):
     check, taken, forger = check_and_forger()
     monkeypatch.setattr(broken, name, by)
