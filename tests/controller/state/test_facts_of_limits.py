@@ -143,7 +143,7 @@ def test_each_of_two_converters_has_its_own_numbers(two, monkeypatch):
         cause = limits.cause(two.shadow, code)
         assert [cause[name] for name in names] == [2, 1, 1, 900] and cause["limit_W"] <= 100_000
     first = two.shadow.layout.unit_group(0, s.G_PCS_MEASURE)
-    monkeypatch.setattr(base, "known", lambda seen, group: group == first)
+    monkeypatch.setattr(base, "is_known", lambda seen, group: group == first)
     assert base.unit_value(two.shadow, 1, s.PCS_POWER_W) is None
 
 
