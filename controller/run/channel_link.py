@@ -166,9 +166,10 @@ class ChannelLink:
         frame.put(f.RESET_MASK, mask)
 
     def _keep(self) -> None:
-        kept, (revision, digest) = self.kept(), self.store_revision
-        is_due = kept is not None and kept[0] < revision
+        kept = self.kept()
+        is_due = kept is not None and kept[0] < self.store_revision[0]
         if is_due or self.sender.frame.get(f.RESET_KIND):
+            revision, digest = self.store_revision
             self._ask(f.KEEP if is_due else 0, digest - 1, revision)
 
     def _end_order(self, result: int) -> None:
