@@ -43,11 +43,10 @@ class StoreWatch:
         # waits, a stop or a lock-out may be in it.
         is_saved = 0 < keeper.submitted <= keeper.saved
         if is_saved != self._says_saved:
-            directory = self._run_directory
             if is_saved:
-                is_done = two_copies.mark_failed(directory, False)
+                is_done = two_copies.mark_failed(self._run_directory, False)
             else:
-                is_done = two_copies.unmark_saved(directory)
+                is_done = two_copies.unmark_saved(self._run_directory)
             self._says_saved = is_saved if is_done else None  # None: the next tick tries again
 
 
