@@ -51,10 +51,10 @@ def read_chain(path: str) -> list[Layer]:
     while path:
         if "\0" in path:
             raise ConfigError(f"{path}: cannot be read: no file has such a name")
-        real = os.path.realpath(path)
-        if real in seen:
+        real_path = os.path.realpath(path)
+        if real_path in seen:
             raise ConfigError(f"{path}:extends: leads back to itself")
-        seen.add(real)
+        seen.add(real_path)
         layer, above = _read(path)
         if chain and layer.rank >= chain[-1].rank:
             allowed = " or ".join(LAYERS[: chain[-1].rank]) or "nothing"
@@ -154,4 +154,4 @@ def _check_names(file: str, path: Path) -> None:
             sections = [section for section in PLAIN if wrong in schema.names_at((section, wrong))]
             nearest = [f"{section}.{wrong}" for section in sections[:1]] or nearest
             allowed = "" if nearest else forms.few(names) or FREE_NAME
-            refuse(file, path[:depth], "is not a known key", allowed, nearest, *nearest)
+            refuse(file, path[:depth], "is not a known key", allowed, nearest)

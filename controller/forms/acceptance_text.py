@@ -44,15 +44,15 @@ def names_nothing(text: str) -> bool:
 
 
 def lacks_of_acceptance(text: str) -> str:
-    """Words for what is missing in an acceptance, or "" if nothing is missing. It needs a date in
-    the form 2026-03-01, and a name beside the date.
+    """Text that says what an acceptance lacks, or "". An acceptance needs a date in the form
+    2026-03-01, and a name beside the date.
     """
     if not any(map(_is_day, _DAY.findall(text))):
         return "names no date"
     if not _days(text):
         return f"names no date from {DAY_MIN} on and before {DAY_MAX}"
-    besides = _DAY.sub("", text)
-    has_name = any(map(str.isalpha, besides)) and not names_nothing(besides)
+    rest = _DAY.sub("", text)
+    has_name = any(map(str.isalpha, rest)) and not names_nothing(rest)
     return "" if has_name else "names only a date"
 
 

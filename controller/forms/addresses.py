@@ -1,4 +1,4 @@
-"""Converts and checks the IP addresses and places (HOST:PORT) of a file."""
+"""Reads and writes the IP addresses of a file, and its texts HOST:PORT."""
 
 import ipaddress
 from typing import Any
@@ -8,7 +8,7 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 def address(text: Any) -> Address | None:
-    """The IP address in a text; None for another value, and for a host name."""
+    """The IP address in a text, or None for a host name and for any other value."""
     try:
         return ipaddress.ip_address(text) if isinstance(text, str) else None
     except ValueError:

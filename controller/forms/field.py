@@ -1,21 +1,20 @@
 """Describes one key of a TOML file: its allowed values and its default. Also checks a value."""
 
-import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from controller.forms.acceptance_text import names_nothing
-from controller.forms.refusal import Path, in_unit, not_allowed, ranged, refuse, shown
+from controller.forms.refusal import Path, Unit, in_unit, not_allowed, ranged, refuse, shown
 
-FEW = 17  # an error line lists at most so many names: the 16 numbers of racks, and "all"
-REQUIRED = object()  # used instead of a default: the file must have the key
+FEW = 17  # most names in an error line: the 16 numbers of racks, and "all"
+REQUIRED = object()  # stands for a default: the file must have the key
 # Only ASCII, because paper, web pages and a serial terminal all show these texts.
 LINE = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not only blanks
 
 
 class Entry(NamedTuple):
-    """A value and its file. rank: the place of this file in the order in which files are read."""
+    """A value and its file. rank: place of this file in the order in which files are read."""
 
     value: Any
     file: str
@@ -26,24 +25,24 @@ class Field(NamedTuple):
     """One key of a file.
 
     `allowed` depends on `kind`. int, number: (low, high). choice: the options. list: (length or 0,
-    options of one type). as, named: (test, words, fault), see `passing` and `named`. table,
-    tables: (the form,). derived: (why no file may set it,).
+    options of one type). as, named: (test, wanted, fault), see `passing`. table, tables: (form,).
+    derived: (why no file may set it,).
 
-    tighter: how a file that is read later may change the value: up, down, fixed, free, subset.
-    unit: (divisor, name) of an integer whose key does not name its unit, else None. note: meaning.
-    unknown: of a field of a message, see message.py.
+    tighter: how a later file may change the value: up, down, fixed, free, subset. unit: of an
+    integer whose key does not name its unit. note: meaning of the key. unknown: see message.py.
     """
 
     kind: str
     allowed: tuple[Any, ...] = ()
     default: Any = None
     tighter: str = "fixed"
-    unit: tuple[int, str] | None = None
+    unit: Unit | None = None
     note: str = ""
     unknown: str = ""
 
 
 Form = Mapping[str, Field]
+Test = Callable[[Any], object]  # a value is allowed if the result is true
 Fault = tuple[str, str] | None  # (what is wrong with a value, what is allowed)
 
 
@@ -79,23 +78,26 @@ def some_of(options: Collection[Any], default: Any = REQUIRED, note: str = "") -
 
 def integers(low: int, high: int, default: Any = REQUIRED) -> Field:
     """A list of whole numbers."""
-    test = functools.partial(is_list, test=lambda part: type(part) is int and low <= part <= high)
+
+    def test(value: Any) -> bool:
+        return is_list(value, lambda part: type(part) is int and low <= part <= high)
+
     return passing(test, f"a list of whole numbers {low}..{high}", default)
 
 
 def passing(
-    test: Callable[[Any], object],
+    test: Test,
     wanted: str,
     default: Any = REQUIRED,
     note: str = "",
     fault: Callable[[Any], Fault] = lambda value: None,
 ) -> Field:
-    """A value that passes `test`. wanted: what is allowed. fault: a second test that says why."""
+    """A value that passes `test`. wanted: allowed values. fault: a second test that says why."""
     return Field("as", (test, wanted, fault), default, note=note)
 
 
 def matching(regex: re.Pattern[str], wanted: str, default: Any = REQUIRED, note: str = "") -> Field:
-    """A text of this pattern. wanted: what is allowed."""
+    """A text of this pattern. wanted: see `passing`."""
     return passing(lambda value: is_text(value) and regex.fullmatch(value), wanted, default, note)
 
 
@@ -103,9 +105,9 @@ def named(
     wanted: str,
     tighter: str = "fixed",
     note: str = "",
-    test: Callable[[Any], object] = lambda value: is_text(value) and LINE.fullmatch(value),
+    test: Test = lambda value: is_text(value) and LINE.fullmatch(value),
 ) -> Field:
-    """A text that names a paper or a person, by default a line of ASCII."""
+    """A text that names a paper or a person. The default test allows a line of ASCII."""
 
     def fault(value: str) -> Fault:
         problem = f"{shown(value)} is not allowed, it names nothing"
@@ -128,8 +130,8 @@ def several(pattern: re.Pattern[str], most: int, wanted: str, default: Any = REQ
     """A list of 1 to `most` texts of this pattern."""
 
     def test(value: Any) -> bool:
-        is_some = is_list(value, is_text) and 0 < len(value) <= most
-        return is_some and all(map(pattern.fullmatch, value))
+        are_texts = is_list(value, is_text) and 0 < len(value) <= most
+        return are_texts and all(map(pattern.fullmatch, value))
 
     return passing(test, wanted, default)
 
@@ -150,41 +152,37 @@ def tables(form: Form | None = None, default: Any = REQUIRED) -> Field:
 
 
 def is_text(value: Any) -> bool:
-    """True for a text. No path, and no line, may have a NUL."""
+    """True for a text without NUL, which no path and no line may have."""
     return isinstance(value, str) and "\0" not in value
 
 
 def is_number(value: Any, low: float, high: float) -> bool:
     """True for a number in the range. A bool is no number."""
-    is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_one and low <= value <= high
+    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_real and low <= value <= high
 
 
-def is_list(value: Any, test: Callable[[Any], object]) -> bool:
+def is_list(value: Any, test: Test) -> bool:
     """True for a list whose parts all pass a test."""
     return isinstance(value, list) and all(map(test, value))
 
 
 def is_row(value: Any, ranges: Collection[tuple[float, float]]) -> bool:
     """True for a list with one number for each range, within that range."""
-    is_as_long = isinstance(value, list) and len(value) == len(ranges)
-    return is_as_long and all(is_number(part, *limits) for part, limits in zip(value, ranges))
-
-
-def row_words(ranges: Collection[tuple[float, float]]) -> str:
-    """The rows that `is_row` accepts, in words."""
-    return f"[{', '.join(f'{low:g}..{high:g}' for low, high in ranges)}]"
+    has_length = isinstance(value, list) and len(value) == len(ranges)
+    return has_length and all(is_number(part, *limits) for part, limits in zip(value, ranges))
 
 
 def rows(*ranges: tuple[float, float]) -> Field:
     """A list of rows, empty by default. Each row has one number for each range."""
+    allowed_row = f"[{', '.join(f'{low:g}..{high:g}' for low, high in ranges)}]"
 
     def fault(value: list[Any]) -> Fault:
         wrong = next((row for row in value if not is_row(row, ranges)), None)
-        return None if wrong is None else (f"{shown(wrong)} is not allowed", row_words(ranges))
+        return None if wrong is None else (f"{shown(wrong)} is not allowed", allowed_row)
 
-    test = functools.partial(is_list, test=lambda row: True)
-    return passing(test, f"a list of {row_words(ranges)}", [], fault=fault)
+    wanted = f"a list of {allowed_row}"
+    return passing(lambda value: isinstance(value, list), wanted, [], fault=fault)
 
 
 def numbers(
@@ -194,8 +192,8 @@ def numbers(
     wanted = f"a list of {' or '.join(map(str, counts))} numbers" if counts else "a list of numbers"
 
     def test(value: Any) -> bool:
-        is_good = is_list(value, lambda part: is_number(part, low, high))
-        return is_good and (not counts or len(value) in counts)
+        are_numbers = is_list(value, lambda part: is_number(part, low, high))
+        return are_numbers and (not counts or len(value) in counts)
 
     return passing(test, f"{wanted} {low:g}..{high:g}", default)
 
@@ -233,8 +231,8 @@ def check_value(file: str, path: Path, value: Any, field: Field) -> None:
         whole = "a whole number " if field.kind == "int" and type(value) is not int else ""
         wanted = whole + allowed_text(field) + _unquoted(value, options)
         not_allowed(file, path, value, wanted, _texts(options), field.unit)
-    elif field.kind in ("as", "named") and field.allowed[2](value):
-        refuse(file, path, *field.allowed[2](value))
+    elif field.kind in ("as", "named") and (fault := field.allowed[2](value)):
+        refuse(file, path, *fault)
 
 
 def _fits(value: Any, field: Field) -> bool:
@@ -272,7 +270,7 @@ def _check_list(file: str, path: Path, value: Any, field: Field) -> None:
             wanted = allowed_text(field) + _unquoted(item, options)
             not_allowed(file, path, item, wanted, _texts(options))
     twice = next((item for index, item in enumerate(value) if item in value[:index]), None)
-    if not length and twice is not None:  # a list of a fixed length has an entry for each place
+    if not length and twice is not None:  # a list of a fixed length may have "" several times
         refuse(file, path, f"contains {shown(twice)} twice", f"{allowed_text(field)}, each once")
 
 

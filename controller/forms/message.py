@@ -1,9 +1,9 @@
 """Reads messages and files of other programs, field by field, by the form that declares them.
 
-A value is known or unknown. It is unknown if it is absent, null, of another type or out of range;
-the sender may be of a later release, or an attacker. A person then sees None. A function that
-decides takes `counted`: what the form declares for the unknown. That is never the more permissive
-answer. A field that the form does not have is ignored.
+A value is unknown if it is absent, null, of another type or out of range: the sender may be of a
+later release, or an attacker. A person then sees None. A function that decides takes from `counted`
+what the form declares for an unknown value, which never permits more. A field that the form does
+not have is ignored.
 """
 
 from collections.abc import Collection
@@ -19,14 +19,14 @@ TEXT_MAX = 700  # characters of a text that are kept
 
 
 def said(unknown: str, counts_as: Any, field: Field, names: str) -> dict[str, Field]:
-    """Fields of one kind. unknown: what an unknown value means for a function that decides.
-    counts_as: the value that it takes then; None: it asks whether the value is known.
+    """{name: Field} of fields of one kind. unknown: what an unknown value means for a function that
+    decides. counts_as: the value that this function takes then, or None.
     """
     return dict.fromkeys(names.split(), field._replace(default=counts_as, unknown=unknown))
 
 
 def loaded(data: bytes, bytes_max: int) -> Facts | str:
-    """The object of a JSON text; a text says why there is none."""
+    """The object of a JSON text, or a text that says why there is none."""
     if len(data) > bytes_max:
         return f"has {len(data)} bytes"
     try:
@@ -39,8 +39,8 @@ def loaded(data: bytes, bytes_max: int) -> Facts | str:
 def read(form: Form, facts: Facts) -> tuple[Facts, list[str]]:
     """({each name of the form: its value, or None}, names of the fields that are not understood).
 
-    A table inside is unknown if one of its required fields is; its other fields have their values
-    or their defaults.
+    An inner table is unknown if one of its required fields is. An unknown optional field has its
+    default.
     """
     values: Facts = {}
     wrong: list[str] = []
@@ -56,7 +56,7 @@ def read(form: Form, facts: Facts) -> tuple[Facts, list[str]]:
 
 
 def counted(form: Form, values: Facts) -> Facts:
-    """The values for a function that decides, without None where the form declares a value."""
+    """The values for a function that decides. The default of the form replaces None."""
     return {
         name: field.default if values.get(name) is None else values[name]
         for name, field in form.items()
@@ -64,7 +64,7 @@ def counted(form: Form, values: Facts) -> Facts:
 
 
 def is_whole(form: Form, facts: Facts, may_lack: Collection[str] = ()) -> bool:
-    """True if every field is known. may_lack: fields that may also be null."""
+    """True if every field is known. may_lack: names of fields that may be absent or null."""
     values, wrong = read(form, facts)
     lacks = [name for name, value in values.items() if value is None and name not in may_lack]
     return not wrong and not lacks

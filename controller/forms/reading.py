@@ -11,12 +11,12 @@ from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_va
 from controller.forms.refusal import ConfigError, Path, dotted, is_secret, refuse, shown
 from controller.system import regular_file, toml_text
 
-Values = dict[str, Any]  # of one table, with the keys of its form
+Values = dict[str, Any]  # the keys of a table, and their values
 
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
-    """The text of a regular file. allowed: the allowed content, in words, for error lines. name:
-    name of the file in error lines, or "" for its path. Raises ConfigError, toml_text.TomlError.
+    """The text of a regular file. allowed: text about the allowed content, for error lines. name:
+    the file's name in error lines, or "" for its path. Raises ConfigError, toml_text.TomlError.
     """
     try:
         data = regular_file.read(path, bytes_max + 1, regular_file.link_opener)
@@ -29,7 +29,7 @@ def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
 
 def tables_of(
     path: str, allowed: str, bytes_max: int = toml_text.BYTES_MAX, name: str = ""
-) -> dict[str, Any]:
+) -> Values:
     """The tables of a file. allowed, name: see `file_text`. Raises ConfigError."""
     try:
         return toml_text.loads(file_text(path, bytes_max, allowed, name), bytes_max)
@@ -37,11 +37,9 @@ def tables_of(
         raise ConfigError(f"{name or path}: is {error}") from None
 
 
-def read(
-    file: str, path: Path, table: Any, form: Form, also: Collection[str] = ()
-) -> dict[str, Any]:
-    """{key: checked value or default} of a table. also: further names that the error line for an
-    unknown key may propose.
+def read(file: str, path: Path, table: Any, form: Form, also: Collection[str] = ()) -> Values:
+    """{key: checked value or default} of a table. also: names beside those of the form that the
+    error line for an unknown key may propose. Raises ConfigError.
     """
     if not isinstance(table, dict):
         refuse(file, path, "is not a table", f"[{path[0]}]")
@@ -58,7 +56,7 @@ def read_variant(
     key: str,
     forms: Mapping[str, Form],
     common: Form = MappingProxyType({}),
-) -> dict[str, Any]:
+) -> Values:
     """Read a table that has one of several forms. The value of `key` in the table selects the form.
     common: keys that belong to every form. See also `read`.
     """
@@ -68,7 +66,7 @@ def read_variant(
     return read(file, path, table, kind | dict(common) | dict(forms[name]))
 
 
-def read_each(file: str, path: Path, tables: Any, form: Form) -> dict[str, dict[str, Any]]:
+def read_each(file: str, path: Path, tables: Any, form: Form) -> dict[str, Values]:
     """{name: values} of a table of tables, each read by `read`. Raises ConfigError."""
     check_tables(file, path, tables)
     return {name: read(file, (*path, name), table, form) for name, table in tables.items()}
@@ -93,8 +91,8 @@ def together(file: str, path: Path, values: Values, *names: str) -> None:
 
 def unknown(file: str, path: Path, names: Collection[str]) -> NoReturn:
     """Refuse an unknown key. The line names the nearest known key, or all keys if none is near."""
-    near = difflib.get_close_matches(path[-1], names, 1, 0.5)
-    refuse(file, path, "is not a known key", "" if near else few(names), near, *near)
+    nearest = difflib.get_close_matches(path[-1], names, 1, 0.5)
+    refuse(file, path, "is not a known key", "" if nearest else few(names), nearest)
 
 
 def _value(file: str, path: Path, table: Mapping[str, Any], field: Field) -> Any:
@@ -107,6 +105,7 @@ def _value(file: str, path: Path, table: Mapping[str, Any], field: Field) -> Any
         return read(file, path, value, field.allowed[0])
     if field.kind == "tables" and field.allowed:
         return [
-            read(file, (*path, str(at)), part, field.allowed[0]) for at, part in enumerate(value, 1)
+            read(file, (*path, str(number)), part, field.allowed[0])
+            for number, part in enumerate(value, 1)
         ]
     return value

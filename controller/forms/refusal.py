@@ -5,15 +5,16 @@ allowed values.
 import difflib
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from controller.system.paths import WrongInput, one_line
 
 SHOWN_MAX = 60  # an error line repeats at most so many characters of a wrong value
 Path = tuple[str, ...]  # place of a key in its file: the names of its tables, then its own name
+Unit = tuple[int, str]  # divisor of an integer, and the unit that the quotient then has
 SECRET = frozenset("token password secret sha256 key".split())
-PLAIN_BITS = 40  # a longer integer is not divided by its unit; every threshold has fewer bits
+PLAIN_BITS = 40  # no threshold has more; a longer integer is not divided by its unit
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 
 
@@ -21,8 +22,8 @@ class ConfigError(WrongInput, ValueError):
     """A file is refused. The text is one printable line, whatever the file contains.
 
     built: the refused Config, for a report, or None if it could not be made. key: (file, path) of
-    the refused key. equipment: names of missing equipment, if the file was refused only because
-    this equipment is missing. A person must fit it, or accept in the file that it is missing.
+    the refused key. equipment: names of missing equipment, if this is the only reason. A person
+    must fit it, or accept in the file that it is missing.
     """
 
     built: Any = None
@@ -43,14 +44,12 @@ def shown(value: Any) -> str:
 
 
 def is_secret(name: str) -> bool:
-    """True for a key whose value may be a secret. No error line may repeat such a value. A URL may
-    contain a secret too.
-    """
+    """True for a key whose value may be or contain a secret. No error line may repeat it."""
     *_, last = name.removesuffix("_file").split("_")
     return last in SECRET or name in ("url", "urls")
 
 
-def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
+def in_unit(value: Any, unit: Unit | None) -> str:
     """The value as text. An integer with a unit also shows its plain number: 650 with the unit (10,
     "degC") is "650 (65 degC)".
     """
@@ -60,7 +59,7 @@ def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
     return f"{value} {word}" if divisor == 1 else f"{value} ({value / divisor:g} {word})"
 
 
-def ranged(low: int, high: int, unit: tuple[int, str] | None = None) -> str:
+def ranged(low: int, high: int, unit: Unit | None) -> str:
     """A range of integers, also in the plain unit: "163..650 (16.3..65 degC)"."""
     divisor, word = unit or (0, "")
     plain = f" ({low / divisor:g}..{high / divisor:g} {word})" if divisor > 1 else f" {word}"
@@ -79,22 +78,25 @@ def refuse(
     path: Path,
     problem: str,
     allowed: str = "",
-    candidates: Collection[str] = (),
-    word: str = "",
+    nearest: Sequence[str] = (),
     equipment: Sequence[str] = (),
 ) -> NoReturn:
-    """Raise a ConfigError whose line names the candidate nearest to `word`. equipment: see
+    """Raise a ConfigError. nearest: [known name that the line proposes], or []. equipment: see
     ConfigError.
     """
     line = f"{file}:{dotted(path)}: {problem}"
     if allowed:
         line += f"; allowed {allowed}"
-    nearest = difflib.get_close_matches(word, candidates, 1, 0.5) if word else ()
     if nearest:
         line += f'; nearest key "{nearest[0]}"'
     error = ConfigError(line)
     error.key, error.equipment = (file, path), tuple(equipment)
     raise error
+
+
+def refuse_key(file: str, path: Path, table: Mapping[str, Any], key: str, allowed: str) -> NoReturn:
+    """Raise a ConfigError for the value of a key in the table at `path`."""
+    not_allowed(file, (*path, key), table[key], allowed)
 
 
 def not_allowed(
@@ -103,10 +105,11 @@ def not_allowed(
     value: Any,
     allowed: str,
     candidates: Collection[str] = (),
-    unit: tuple[int, str] | None = None,
+    unit: Unit | None = None,
 ) -> NoReturn:
     """Raise a ConfigError for a wrong value. candidates: the allowed names. unit: see Field."""
     is_hidden = bool(path) and is_secret(path[-1])
     word = value if isinstance(value, str) and not is_hidden else ""
     text = "this value" if is_hidden else in_unit(value, unit)
-    refuse(file, path, f"{text} is not allowed", allowed, candidates, word)
+    nearest = difflib.get_close_matches(word, candidates, 1, 0.5) if word else ()
+    refuse(file, path, f"{text} is not allowed", allowed, nearest)
