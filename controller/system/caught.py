@@ -17,19 +17,19 @@ PACKAGES = ("controller", "drivers", "safety")
 class Last:
     """A context manager for the work for one client.
 
-    is_caught: the last work ended in an exception. count: works that did. lines_max: most lines of
-    this process, each once; None: every exception gets its line.
+    is_caught: the last work ended in an exception. count: number of works that did. lines_max: most
+    lines of this process, each once; None: every exception gets its line.
     """
 
     def __init__(self, effect: str, lines_max: int | None = None, told: Say = say):
-        """effect: the effect for the client, in words for the line. told(line): writes the line."""
-        self._effect, self._lines_max, self._told = effect, lines_max, told
-        self._said: set[str] = set()
-        self.is_caught, self.count, self._item = False, 0, ""
+        """effect: text about the effect for the client. told(line): writes the line."""
+        self._effect, self._lines_max, self._write_line = effect, lines_max, told
+        self._written: set[str] = set()
+        self.is_caught, self.count, self._client = False, 0, ""
 
-    def of(self, item: str) -> Self:
-        """This manager for the work on one item. The line names the item."""
-        self._item = f" ({item})"
+    def of(self, client: str) -> Self:
+        """This manager for the work for one client, whom the line names."""
+        self._client = f" ({client})"
         return self
 
     def __enter__(self) -> Self:
@@ -42,21 +42,21 @@ class Last:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        """True (do not raise it) for an exception, but not for a signal or the process end."""
+        """True (do not raise again) for an exception, but not for a signal or the process end."""
         self.is_caught = isinstance(error, Exception)
         if self.is_caught:
             self.count += 1
-            self._report(f"{self._effect}{self._item}: {type(error).__name__}{_place(trace)}")
-        self._item = ""
+            self._report(f"{self._effect}{self._client}: {type(error).__name__}{_place(trace)}")
+        self._client = ""
         return self.is_caught
 
     def _report(self, line: str) -> None:
         if self._lines_max is not None:
-            if line in self._said or len(self._said) >= self._lines_max:
+            if line in self._written or len(self._written) >= self._lines_max:
                 return
-            self._said.add(line)
+            self._written.add(line)
         with contextlib.suppress(OSError, ValueError):  # a missing log must not end the process
-            self._told(line)
+            self._write_line(line)
 
 
 def _place(trace: TracebackType | None) -> str:

@@ -9,7 +9,7 @@ from controller.system import json_text
 
 
 def result(work: Callable[[], Any]) -> Any:
-    """The result of `work`, after JSON. OSError: no child, or it ended without a result."""
+    """The result of `work`, passed as JSON. OSError: no child, or a child without a result."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:

@@ -32,9 +32,9 @@ class Ended(Exception):
 
 @contextlib.contextmanager
 def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") -> Iterator[None]:
-    """Let these errors end the command. before: start of the line.
+    """Let these errors end the command.
 
-    at: path for an error that has none.
+    before: start of the line. at: path for an error that has none.
     """
     try:
         yield
@@ -55,7 +55,7 @@ def needs_doors(subject: str) -> Iterator[None]:
 
 
 def check_folder(directory: str) -> None:
-    """End the command if the folder is missing, because a wrong folder would prove nothing."""
+    """End the command if the folder is missing: a check of no files would prove nothing."""
     if not os.path.isdir(directory):
         line = f"--state-dir {directory or repr('')}: there is no such folder"
         raise Ended(WRONG_INPUT, line)
@@ -118,9 +118,9 @@ def _hash(text: str) -> bytes:
 
 
 def with_nearest(message: str) -> str:
-    """The message of argparse about a wrong choice, with the nearest correct one.
+    """The message of argparse about a wrong choice, with the nearest correct choice.
 
-    It names the help instead of a long list of choices. Python's quotes depend on its version.
+    The help replaces a long list of choices. The quotes depend on the version of Python.
     """
     match = re.search(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", message)
     if match is None:

@@ -55,7 +55,7 @@ def utc_us() -> Utc:
 
 
 class Deadlines:
-    """Absolute deadlines. After missed deadlines the loop runs once, and counts the skipped ones.
+    """Absolute deadlines. After missed deadlines the loop runs once and counts those it skipped.
 
     Deadlines are the multiples of the tick on this clock. So a bus can place its reads within the
     tick (bus_times.meter_phases) without a message from the loop. `due_us` is the next deadline.

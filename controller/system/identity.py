@@ -27,17 +27,18 @@ def settle(arguments: argparse.Namespace) -> None:
     chosen = {name: getattr(arguments, name) for name in FOLDERS if getattr(arguments, name, "")}
     folders = {name: _resolved(folder) for name, folder in chosen.items()}
     vars(arguments).update(folders)
-    service = _needed([*folders.values()])
+    service = _service_to_become([*folders.values()])
     if service:
-        os.initgroups(SERVICE, service.pw_gid)
-        os.setresgid(*[service.pw_gid] * 3)
-        os.setresuid(*[service.pw_uid] * 3)
+        user, group = service.pw_uid, service.pw_gid
+        os.initgroups(SERVICE, group)
+        os.setresgid(group, group, group)
+        os.setresuid(user, user, user)
 
 
 @contextlib.contextmanager
 def serving(folder: str) -> Iterator[None]:
     """Become the user of the service for a while, for a command that also needs root."""
-    service, groups = _needed([_resolved(folder)]), os.getgroups()
+    service, groups = _service_to_become([_resolved(folder)]), os.getgroups()
     if service:
         os.initgroups(SERVICE, service.pw_gid)
         os.setegid(service.pw_gid)
@@ -51,7 +52,7 @@ def serving(folder: str) -> Iterator[None]:
             os.setgroups(groups)
 
 
-def _needed(folders: list[str]) -> pwd.struct_passwd | None:
+def _service_to_become(folders: list[str]) -> pwd.struct_passwd | None:
     """The user of the service, if root must become it for one of the folders. Raises Ended."""
     if os.geteuid() != ROOT:
         return None
@@ -77,10 +78,8 @@ def _service() -> pwd.struct_passwd | None:
 
 
 def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
-    """Owners of a folder and of the folders above it, who could replace it. Raises Ended if others
-    could.
-
-    A folder with a sticky bit is safe, because there only the owner can change names.
+    """Owners of a folder and of the folders above it, who could replace it. Raises Ended if another
+    user could, too.
     """
     lowest = pathlib.Path(os.path.abspath(folder))
     for path in (lowest, *lowest.parents):
@@ -88,20 +87,22 @@ def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
             status = os.lstat(path)
         except OSError:  # not there, or below a file
             continue
-        if status.st_uid not in allowed or not _is_kept(status):
-            line = f"{folder}: root does not work there: {path} {_whose(status)}"
+        if status.st_uid not in allowed or not _is_protected(status):
+            line = f"{folder}: root does not work there: {path} {_weakness(status)}"
             raise Ended(NO_START, line)
         yield status.st_uid
 
 
-def _is_kept(status: os.stat_result) -> bool:
-    """True if only the owner can change names in it. The mode of a link has no meaning."""
+def _is_protected(status: os.stat_result) -> bool:
+    """True if only the owner can change names in a folder: no other user may write, or it has the
+    sticky bit. The mode of a link has no meaning.
+    """
     writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISLNK(status.st_mode) or not writable or bool(status.st_mode & stat.S_ISVTX)
 
 
-def _whose(status: os.stat_result) -> str:
-    if not _is_kept(status):
+def _weakness(status: os.stat_result) -> str:
+    if not _is_protected(status):
         return "is writable for others"
     try:
         return f"belongs to the user {pwd.getpwuid(status.st_uid).pw_name}"

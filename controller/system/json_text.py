@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 DEPTH_MAX = 32  # the deepest file or message of this program has five
-# Finds the next bracket. Strings are skipped, because their brackets do not nest. The pattern never
-# goes back (possessive), so no text is scanned twice.
+# Finds the next bracket outside of strings. The pattern is possessive: it scans no text twice.
 _BRACKET = re.compile(r'(?:[^"\[{\]}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+([\[{\]}]|\Z)', re.DOTALL)
 
 
@@ -24,15 +23,15 @@ def loads(data: bytes | str, hook: Callable[[dict[str, Any]], Any] | None = None
     text = data if isinstance(data, str) else data.decode("utf-8-sig")
     depth = 0
     for match in _BRACKET.finditer(text):
-        mark = match[1]
-        depth += (mark in ("[", "{")) - (mark in ("]", "}"))
+        bracket = match[1]
+        depth += (bracket in ("[", "{")) - (bracket in ("]", "}"))
         if depth > DEPTH_MAX:
             raise ValueError("nested too deeply")
     return json.loads(text, object_hook=hook)
 
 
 def whole(message: object) -> object:
-    """A message in which 20000.0 becomes 20000, because JSON has only one kind of numbers."""
+    """The message with 20000 for 20000.0, because JSON has only one kind of numbers."""
     if not isinstance(message, dict):
         return message
     return {

@@ -1,8 +1,8 @@
 """The only calendar of local days and their quarters of an hour.
 
-A local day has 92, 96 or 100 quarters of an hour, or 94 and 98 on Lord Howe Island. If the clock
-changes in the night, a step of 96 quarters, or of 86 400 s, leads to another local time. The load
-of yesterday would then be used an hour early or late. So every step by days uses this module.
+A local day has 92, 96 or 100 quarters of an hour, or 94 and 98 on Lord Howe Island. A step of 96
+quarters over a change of the clock leads to another local time: the load of yesterday would be used
+an hour early or late. So every step by days uses this module.
 
 Quarters of an hour are numbered since 1970, UTC. Simulated times have the zone None, and all their
 days have 96 quarters.
@@ -58,7 +58,7 @@ def slot_of(time: datetime) -> int:
 
 
 def number_of(time: datetime) -> int:
-    """Number of the quarter of an hour at this time; without a zone, counted since year 1."""
+    """Number of the quarter of an hour at this time. Without a zone, it counts since year 1."""
     if time.tzinfo is None:
         return time.toordinal() * SLOTS_PER_DAY + slot_of(time)
     return int(time.timestamp() // SLOT_S)
@@ -77,10 +77,10 @@ def day_before(zone: tzinfo | None, quarter: int) -> int:
 
 
 def before_of(zone: tzinfo | None, first: int = 0) -> Before:
-    """A function like `day_before` for the places of a list whose place 0 is quarter `first`."""
-    return lambda place: day_before(zone, first + place) - first
+    """`day_before` for indexes of a list that begins with quarter `first`."""
+    return lambda index: day_before(zone, first + index) - first
 
 
 def before_at(time: datetime) -> Before:
-    """A function like `day_before` for the slots from this local time on."""
+    """`day_before` for indexes of a list that begins at this local time."""
     return before_of(time.tzinfo, number_of(time))

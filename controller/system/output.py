@@ -18,17 +18,17 @@ class _Output:
 
     def __init__(self, stream: TextIO | None, goes_on: bool):
         """stream: sys.stdout, None if it is closed. goes_on: see guarded."""
-        self._to = open(os.devnull, "w", encoding="ascii") if stream is None else stream
+        self._stream = open(os.devnull, "w", encoding="ascii") if stream is None else stream
         self._goes_on = goes_on
 
     def write(self, text: str) -> int:
         """Same as a file's."""
-        written: int = self._tried(self._to.write, text)
+        written: int = self._tried(self._stream.write, text)
         return written
 
     def flush(self) -> None:
         """Same as a file's."""
-        self._tried(self._to.flush)
+        self._tried(self._stream.flush)
 
     def _tried(self, do: Callable[..., Any], *arguments: str) -> Any:
         try:
@@ -39,17 +39,17 @@ class _Output:
             self.discard()
 
     def discard(self) -> None:
-        """Discard what is not yet written: the exit would write it and fail again."""
+        """Discard unwritten text, because the exit would write it and fail again."""
         with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._to.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._to, name)
+        return getattr(self._stream, name)
 
 
 def guarded(program: str, run: Callable[[], int], goes_on: bool = False) -> int:
-    """The exit code of `run`, after its output is written; or that of a write that failed. goes_on:
-    a program whose reader has left goes on, because it writes files too.
+    """The exit code of `run`, or that of a failed write of its output. goes_on: the program goes on
+    when its reader has left, because it writes files too.
     """
     stdout, output = sys.stdout, _Output(sys.stdout, goes_on)
     sys.stdout = cast(TextIO, output)

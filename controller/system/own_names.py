@@ -1,9 +1,9 @@
 """Removes or moves aside foreign files that have a name of Firebreak.
 
 Each gets a line for the operator. No link is followed, and a foreign file never prevents a start. A
-file belongs to Firebreak if it has the correct kind and, in the run folder, the correct owner. In
-the state folder files of another owner stay, because root may have copied data of the cabinet
-there. A lock file is different: it has no content, and the service could not open a copy of root.
+file belongs to Firebreak if it has the correct kind and owner. Files of another owner stay only in
+the state folder, where root may have put copies of the cabinet's data. A lock file of root goes
+too: it has no data, and the service could not open it.
 """
 
 import itertools
@@ -13,21 +13,45 @@ import stat
 
 FILE, FOLDER, SOCKET = stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK
 ACTS = "console"
+RUN_FILES = (
+    "journal",
+    "journal.new",
+    "journal.previous",
+    "lock",
+    "store.failed",
+    "store.saved",
+    "loop.stats",
+    "links.stats",
+    "hints.stats",
+    "ramp",
+    "record.head",
+    "record.head.new",
+    "quarters.csv",
+    "quarters.csv.new",
+)
 RUN_NAMES = {
-    **dict.fromkeys(("journal", "journal.new", "journal.previous", "lock"), FILE),
-    **dict.fromkeys(("store.failed", "store.saved"), FILE),
-    **dict.fromkeys(("loop.stats", "links.stats", "hints.stats", "ramp"), FILE),
-    **dict.fromkeys(("record.head", "record.head.new", "quarters.csv", "quarters.csv.new"), FILE),
+    **dict.fromkeys(RUN_FILES, FILE),
     **dict.fromkeys(("command.sock", "hints.sock"), SOCKET),
     ACTS: FOLDER,
 }
 DATABASE = [f"record.db{end}" for end in ("", "-wal", "-shm", ".new", ".damaged", ".rescuing")]
 LOCKS = dict.fromkeys(("store.lock", "record.lock", "proof_tests.lock"), FILE)
+STATE_FILES = (
+    "store.a",
+    "store.a.new",
+    "store.b",
+    "store.b.new",
+    "trips.log",
+    "trips.log.previous",
+    *DATABASE,
+    "record.reserve",
+    "proof_tests.jsonl",
+    "proof_tests.head",
+    "quarters.csv",
+    "quarters.csv.new",
+)
 STATE_NAMES = {
-    **dict.fromkeys(("store.a", "store.a.new", "store.b", "store.b.new"), FILE),
-    **dict.fromkeys(("trips.log", "trips.log.previous"), FILE),
-    **dict.fromkeys((*DATABASE, "record.reserve", "proof_tests.jsonl", "proof_tests.head"), FILE),
-    **dict.fromkeys(("quarters.csv", "quarters.csv.new"), FILE),
+    **dict.fromkeys(STATE_FILES, FILE),
     **dict.fromkeys(("keys", "console", "captures"), FOLDER),
 }
 KINDS = {stat.S_IFLNK: "a link", FOLDER: "a folder", FILE: "a file", SOCKET: "a socket"}
@@ -36,10 +60,10 @@ KINDS = {stat.S_IFLNK: "a link", FOLDER: "a folder", FILE: "a file", SOCKET: "a 
 def tidy(run_directory: str, state_directory: str) -> list[str]:
     """Remove foreign files. Returns a line for each."""
     own = os.geteuid()
-    lines = _tidied(run_directory, RUN_NAMES, own) + _tidied(state_directory, STATE_NAMES, None)
-    lines += _tidied(state_directory, LOCKS, own)
+    lines = _removed(run_directory, RUN_NAMES, own) + _removed(state_directory, STATE_NAMES, None)
+    lines += _removed(state_directory, LOCKS, own)
     acts = os.path.join(run_directory, ACTS)
-    return lines + _tidied(acts, dict.fromkeys(_names(acts), FILE), own)
+    return lines + _removed(acts, dict.fromkeys(_names(acts), FILE), own)
 
 
 def _names(folder: str) -> list[str]:
@@ -49,12 +73,12 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-def _tidied(folder: str, kinds: dict[str, int], owner: int | None) -> list[str]:
+def _removed(folder: str, kinds: dict[str, int], owner: int | None) -> list[str]:
     lines = []
     for name in sorted(kinds.keys() & set(_names(folder))):
         path = os.path.join(folder, name)
         try:
-            why = _wrong(os.lstat(path), kinds[name], owner)
+            why = _why_foreign(os.lstat(path), kinds[name], owner)
             if why:
                 lines.append(f"{path}: was {why} and no part of this; {_remove(path)}")
         except OSError as error:
@@ -62,7 +86,7 @@ def _tidied(folder: str, kinds: dict[str, int], owner: int | None) -> list[str]:
     return lines
 
 
-def _wrong(status: os.stat_result, kind: int, owner: int | None) -> str:
+def _why_foreign(status: os.stat_result, kind: int, owner: int | None) -> str:
     """The reason why a file does not belong to Firebreak, or ""."""
     if stat.S_IFMT(status.st_mode) != kind:
         return KINDS.get(stat.S_IFMT(status.st_mode), "a pipe or a device")
@@ -70,9 +94,8 @@ def _wrong(status: os.stat_result, kind: int, owner: int | None) -> str:
 
 
 def _remove(path: str) -> str:
-    """Remove a file or a folder, or move aside a folder with files of root.
-
-    Returns the words for the line. shutil.rmtree follows no link.
+    """Remove a file or a folder, or move aside a folder with files of root. Returns the end of the
+    line. shutil.rmtree follows no link.
     """
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         os.unlink(path)

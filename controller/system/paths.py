@@ -6,11 +6,10 @@ import sys
 from collections.abc import Callable
 
 RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
-# Members of the group `firebreak` read the run folder. Members of each other group may write to one
-# socket.
+# Members of the group `firebreak` read the run folder. Each other group may write to one socket.
 SERVICE, SENDERS, OPERATORS = "firebreak", "firebreak-hints", "firebreak-operators"
 GATEWAY = "firebreak-upstream"
-ROOT = 0  # number of that user
+ROOT = 0  # user number
 QUOTED_CHARACTERS = 40
 DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
@@ -46,7 +45,7 @@ def ascii_only(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text in ASCII, other characters as escapes."""
+    """The text in ASCII, with escapes for other characters."""
     return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
@@ -61,7 +60,7 @@ def one_line(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Typed text for the line that refuses it: in quotes, as one line of ASCII, shortened."""
+    """Typed text for a line that refuses it: in quotes, as one line of ASCII, shortened."""
     return json.dumps(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "...")
 
 

@@ -9,9 +9,8 @@ from zlib import crc32
 
 import safety
 
-# periods of the self-test: of the checks of memory and thermometer, and of two clocks
-SECOND_US = 1_000_000
-CLOCK_WINDOW_US = 5_000_000
+SECOND_US = 1_000_000  # the self-test checks memory and thermometer so often
+CLOCK_WINDOW_US = 5_000_000  # and compares two clocks so often
 # Version of marshal. Later versions also write the number of references, which changes.
 NO_REFERENCES = 2
 # Modules of safety/ that run on channel B only.

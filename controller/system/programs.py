@@ -8,9 +8,8 @@ NOTHING = subprocess.DEVNULL
 
 
 def ran(line: list[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
-    """The result of a program. NOT_STARTED: it did not start, and stderr has the reason.
-
-    A program is not only missing: a folder of PATH may be one that this user may not read.
+    """The result of a program. NOT_STARTED: it did not start, and stderr has the reason. It may be
+    missing, or be in a folder that this user may not read.
     """
     try:
         return subprocess.run(line, **options)

@@ -58,7 +58,7 @@ def take_fifo(priority: int) -> None:
 class Notifier:
     """Reports to the service manager: ready, alive, stopping (sd_notify).
 
-    Reports are datagrams to $NOTIFY_SOCKET. Without that variable no call has an effect; no call
+    Reports are datagrams to $NOTIFY_SOCKET. Without that variable no call has an effect. No call
     waits. dropped: number of datagrams that could not be sent.
     """
 

@@ -1,9 +1,9 @@
 """Opens files by name and refuses pipes, devices and links.
 
-Opening a pipe without a writer in the ordinary way blocks for ever. It would block the console, a
-command, or the process that keeps the store. Every file in the state and the run directory is
-opened by this module, through the file descriptor of its folder. No link is followed, not even if
-the folder is a link. A configuration file may be a link.
+The ordinary way to open a pipe without a writer blocks for ever: it would stop the console, a
+command, or the process that keeps the store. This module opens every file of the state and the run
+directory through the file descriptor of its folder, and follows no link to a file or a folder. Only
+a configuration file may be a link.
 """
 
 import errno
@@ -30,7 +30,7 @@ def opened(path: str, flags: int, mode: int = 0o666) -> int:
         finally:
             os.close(folder)
     except OSError as error:
-        raise _named(error, path) from None
+        raise _with_path(error, path) from None
     return _checked(descriptor, path)
 
 
@@ -50,16 +50,14 @@ def locked(path: str) -> int | None:
 
 def _checked(descriptor: int, path: str) -> int:
     """The file descriptor, if it is of a regular file or a folder. Raises OSError."""
-    kind = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(kind) or stat.S_ISDIR(kind):
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return descriptor
     os.close(descriptor)
     raise OSError(errno.EINVAL, REFUSED, path)
 
 
-def opener(path: str, flags: int) -> int:
-    """`opened` for the built-in `open`."""
-    return opened(path, flags)
+opener = opened  # for the built-in `open`
 
 
 def link_opener(path: str, flags: int) -> int:
@@ -67,7 +65,7 @@ def link_opener(path: str, flags: int) -> int:
     try:
         return _checked(os.open(path, flags | _FILE), path)
     except OSError as error:
-        raise _named(error, path) from None
+        raise _with_path(error, path) from None
 
 
 def mapped(path: str, size: int) -> mmap.mmap:
@@ -93,7 +91,7 @@ def content(path: str) -> bytes:
 
 
 def is_none(path: str) -> bool:
-    """True for a pipe, device or socket at this path, checked before a library opens it."""
+    """True if a pipe, a device or a socket is at this path. Ask before a library opens it."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
@@ -107,8 +105,8 @@ def check_output(path: str, replaces: bool = False) -> None:
         raise OSError(errno.EINVAL, PLAIN if replaces else OUTPUT, path)
 
 
-def _named(error: OSError, path: str) -> OSError:
-    """The error with the complete path. A pipe without reader, a socket and a link are REFUSED."""
+def _with_path(error: OSError, path: str) -> OSError:
+    """The error with the whole path. REFUSED: a pipe without reader, a socket or a link."""
     if error.errno in (errno.ENXIO, errno.ENODEV, errno.ELOOP):
         return OSError(errno.EINVAL, REFUSED, path)
     return OSError(error.errno, error.strerror, path)

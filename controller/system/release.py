@@ -11,8 +11,7 @@ CURRENT = "/opt/firebreak/current"  # the release that the next start takes
 DISTRIBUTION = "firebreak-controller"
 FOLDERS = ("safety", "controller", "drivers")
 OFFICE = ("siting", "audit")  # firebreak-office puts these into the folder controller
-# These kinds exclude pages and the installer, which a wheel lacks. So a clone and its wheel have
-# the same digest.
+# Without pages and the installer, which a wheel lacks, a clone and its wheel have the same digest.
 KINDS = {".py", ".toml", ".dbc", ".json", ".csv", ".js", ".css", ".html"}
 DIGITS = 12
 
@@ -25,14 +24,14 @@ def version() -> str:
 def digest(root: pathlib.Path) -> str:
     """First hexadecimal digits of the SHA-256 of all code and data that a box runs.
 
-    root: the folder that holds the packages. The digest includes the names of the files.
+    root: the folder of the packages. The digest includes the names of the files.
     """
     sha256 = hashlib.sha256()
     for path in sorted(path for folder in FOLDERS for path in (root / folder).rglob("*")):
         name = path.relative_to(root)
         if path.suffix in KINDS and name.parts[1] not in OFFICE:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            sha256.update(f"{name.as_posix()} {content}\n".encode())
+            file_digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            sha256.update(f"{name.as_posix()} {file_digest}\n".encode())
     return sha256.hexdigest()[:DIGITS]
 
 

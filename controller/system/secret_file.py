@@ -9,10 +9,9 @@ BYTES_MAX = 1 << 16
 
 
 def secret(path: str, label: str, failed: type[Exception], is_mounted: bool = False) -> str:
-    """The first line of a file that no other user may read. Raises `failed`, one line.
+    """The first line of a file that no other user may read. failed: the error to raise.
 
-    label: the name of the secret. is_mounted: the file is a link of the kubelet, which a group may
-    read.
+    label: name of the secret. is_mounted: a link of the kubelet, which a group may read.
     """
     opener = regular_file.link_opener if is_mounted else regular_file.opener
     try:

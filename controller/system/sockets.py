@@ -25,9 +25,8 @@ def short(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def ready(endpoint: socket.socket, path: str) -> Iterator[str]:
-    """Bind it beside `path`. At the end of the block, put it in place of the file at `path`.
-
-    So a program that finds the path gets an answer. Yields the name until then, to set rights.
+    """Bind a socket beside `path`, and move it to `path` at the end of the block, so that a program
+    that finds the path gets an answer. Yields the name until then, to set rights.
     """
     with short(path + NEW) as name:
         with contextlib.suppress(FileNotFoundError):
@@ -54,10 +53,10 @@ def bound(path: str, group: str) -> socket.socket:
 
 def received(endpoint: socket.socket, size: int) -> tuple[bytes, Any, int | None]:
     """(datagram, address of the sender, its user or None) from a socket with SO_PASSCRED."""
-    data, extra, _, sender = endpoint.recvmsg(size, socket.CMSG_SPACE(CREDENTIALS.size))
+    data, ancillary, _, sender = endpoint.recvmsg(size, socket.CMSG_SPACE(CREDENTIALS.size))
     users = [
         CREDENTIALS.unpack(content)[1]
-        for level, kind, content in extra
+        for level, kind, content in ancillary
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS)
     ]
     return data, sender, users[0] if users else None
@@ -86,15 +85,15 @@ def answered(listening: socket.socket, data: bytes, address: bytes | str) -> boo
 def login_names(group: str) -> dict[int, str]:
     """{user: login name} of all local users and of the members of a group, at present.
 
-    A user whose group comes from a unit of systemd or from a login is in no list of the group.
+    The list lacks a user whose group comes from a unit of systemd or from a login.
     """
     return {user.pw_uid: user.pw_name for user in pwd.getpwall()[::-1]} | members(group)
 
 
 def members(group: str) -> dict[int, str]:
     """{user: login name} of the members of a group, at present."""
-    record, names = _group(group), {}
-    for name in record.gr_mem if record else ():
+    unix_group, names = _group(group), {}
+    for name in unix_group.gr_mem if unix_group else ():
         with contextlib.suppress(KeyError):
             names[pwd.getpwnam(name).pw_uid] = name
     return names

@@ -18,7 +18,7 @@ ENTRIES_MAX = 50_000  # keys and their parts, tables, elements: at most 50 MB
 
 # Strings and comments are skipped, because their brackets do not nest. A string without an end goes
 # to the end of its line or of the text. A string of several lines may end in two more quotes. The
-# pattern never goes back (possessive), so no text is scanned twice.
+# pattern is possessive: it scans no text twice.
 _TOKEN = re.compile(
     r'''"""(?:[^"\\]|\\.|"(?!""))*+"{0,5}+'''
     r"|'''(?:[^']|'(?!''))*+'{0,5}+"
@@ -31,7 +31,7 @@ _OPENS, _CLOSES = "[{", "]}"
 
 
 class TomlError(ValueError):
-    """The text is not TOML, or exceeds a limit. The text is a part of a line, without the file."""
+    """A text is not TOML, or exceeds a limit. The message does not name the file."""
 
 
 def read(path: AnyPath) -> dict[str, Any]:

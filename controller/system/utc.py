@@ -15,11 +15,11 @@ from controller.system.clock import Utc
 Stamp = TypeVar("Stamp", int, float)
 NTP, RTC, UNKNOWN = "ntp", "rtc", "unknown"
 STA_UNSYNC, TIME_ERROR = 0x40, 5
-# 2026-01-01: an earlier date is wrong, because it is before this program was written
+# 2026-01-01, when this program was written: an earlier date is wrong
 EARLIEST_US = 1_767_225_600_000_000
 UTC_US_MAX = 1 << 57  # in the year 6536
-# The uncertainty grows at this rate while the clock is not steered.
-HELD_PPM = 500
+# growth of the uncertainty while the clock is not steered
+DRIFT_PPM = 500
 RTC_FLAGS = "/sys/class/rtc/rtc*/hctosys"
 # A clock that NTP slews moves 10 us in a poll of 20 ms. If it moves more than STEP_US, it was set.
 STEP_US, REFRESH_US = 100_000, 1_000_000
@@ -47,11 +47,11 @@ class Timex(ctypes.Structure):
 
 def steered_us() -> int | None:
     """Uncertainty of the clock of the kernel, us; None while it is not steered."""
-    asked = Timex()
-    state = _LIBRARY.adjtimex(ctypes.byref(asked))
-    if state < 0 or state == TIME_ERROR or asked.status & STA_UNSYNC:
+    timex = Timex()
+    state = _LIBRARY.adjtimex(ctypes.byref(timex))
+    if state < 0 or state == TIME_ERROR or timex.status & STA_UNSYNC:
         return None
-    uncertainty_us: int = asked.maxerror
+    uncertainty_us: int = timex.maxerror
     return uncertainty_us
 
 
@@ -71,12 +71,12 @@ def is_set(moment: SupportsInt) -> bool:
 
 
 def elapsed_s(begin_s: Stamp, end_s: Stamp) -> Stamp:
-    """Time from one stamp in data to another, s; negative if the second one is earlier.
+    """Time from one stamp to another, s; negative if the second one is earlier.
 
     This is the only place that subtracts times of day. Both stamps come from data: a file, a slot
-    of a plan, a job of a scheduler, or the time for which a plan is made. An age must be counted
-    with the monotonic clock instead. If the clock was set between two stamps, the span is wrong, so
-    it must never decide that something kept is too old.
+    of a plan, a job of a scheduler, or the time for which a plan is made. If the clock was set
+    between them, the span is wrong, so it must never decide that something kept is too old. Count
+    an age with the monotonic clock.
     """
     return end_s - begin_s
 
@@ -108,10 +108,10 @@ class WallClock:
         now_us = self._polled_us = self.clocks.now_us()
         before_us, self._offset_us = self._offset_us, int(self.clocks.utc_us()) - now_us
         step_us = 0 if self._refreshed_us is None else self._offset_us - before_us
-        is_set = abs(step_us) > STEP_US
-        if is_set or self._refreshed_us is None or now_us - self._refreshed_us >= REFRESH_US:
+        is_stepped = abs(step_us) > STEP_US
+        if is_stepped or self._refreshed_us is None or now_us - self._refreshed_us >= REFRESH_US:
             self._refresh(now_us)
-        return now_us, step_us if is_set else 0
+        return now_us, step_us if is_stepped else 0
 
     def _refresh(self, now_us: int) -> None:
         self._refreshed_us = now_us
@@ -144,8 +144,8 @@ class WallClock:
         if self._steered_at_us is None:
             return utc, self.source, None
         # drift of the clock since it was last steered
-        held_us = ((self._refreshed_us or 0) - self._steered_at_us) * HELD_PPM // 1_000_000
-        return utc, self.source, self._error_us + within_us + held_us
+        drift_us = ((self._refreshed_us or 0) - self._steered_at_us) * DRIFT_PPM // 1_000_000
+        return utc, self.source, self._error_us + within_us + drift_us
 
 
 def moment() -> tuple[Utc, str]:

@@ -1,4 +1,4 @@
-"""Writes numbers for a sentence: how many of a thing, and how a value has changed."""
+"""Writes counts and changes for a sentence."""
 
 STEP_PCT = 0.05  # a smaller change is printed as "no change"
 
