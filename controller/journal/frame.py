@@ -5,8 +5,8 @@
     changes
 
 An index below n_in is an input, any other index an output. A frame has only the words that differ
-from the frame before. A keyframe has all words instead, without indexes. Then follow the n_state
-words of the state *after* its tick, so that a reader can start there.
+from the frame before. A keyframe has all words, no indexes, and at its end the n_state words of the
+state *after* its tick, so that a reader can start there.
 """
 
 import struct
@@ -38,18 +38,27 @@ class Counts(NamedTuple):
 class FrameEncoder:
     """Encodes the process image of a tick as a frame. The same calls give the same bytes."""
 
-    __slots__ = ("frame_bytes_max", "_lengths", "_words", "_fresh_bytes", "_state_bytes", "_before")
+    __slots__ = (
+        "frame_bytes_max",
+        "_lengths",
+        "_word_count",
+        "_fresh_bytes",
+        "_state_bytes",
+        "_bits_before",
+    )
 
     def __init__(self, counts: Counts):
         """counts: the counts of every frame."""
         n_in, n_groups, n_out, n_state = counts
         self._lengths = (n_in, n_groups, n_out)
-        self._words = n_in + n_out
+        self._word_count = n_in + n_out
         self._fresh_bytes = (n_groups + 7) // 8
         self._state_bytes = 4 * n_state
-        self._before = 0  # words of the previous frame as one integer, compared at once
+        self._bits_before = 0  # image of the previous frame as one integer, compared at once
         fixed = FRAME.size + BODY.size + self._fresh_bytes
-        self.frame_bytes_max = fixed + max(6 * self._words, 4 * self._words + self._state_bytes)
+        self.frame_bytes_max = fixed + max(
+            6 * self._word_count, 4 * self._word_count + self._state_bytes
+        )
 
     def encode(
         self,
@@ -60,7 +69,7 @@ class FrameEncoder:
         out: "array[int]",
         state: "array[int] | None" = None,
     ) -> bytes:
-        """Bytes of a frame, or of a keyframe if there is a state. Raises ValueError.
+        """Bytes of a frame, or of a keyframe if there is a state. ValueError: a wrong length.
 
         fresh: a byte 0 or 1 for each group.
         """
@@ -69,27 +78,29 @@ class FrameEncoder:
             raise ValueError(
                 f"inputs, groups and outputs have lengths {lengths}, not {self._lengths}"
             )
-        words = inp + out
-        content = words.tobytes()
-        now = int.from_bytes(content, "little")
+        image = inp + out
+        image_bytes = image.tobytes()
+        image_bits = int.from_bytes(image_bytes, "little")
         if state is None:
-            kind, (changes, content) = DELTA, self._changes(words, now)
+            kind, (changes, image_bytes) = DELTA, self._changes(image, image_bits)
         else:
-            kind, changes = KEYFRAME, self._words
-            content += state.tobytes()
-            if len(content) != 4 * changes + self._state_bytes:
+            kind, changes = KEYFRAME, self._word_count
+            image_bytes += state.tobytes()
+            if len(image_bytes) != 4 * changes + self._state_bytes:
                 raise ValueError(f"{len(state)} words of state, not {self._state_bytes // 4}")
-        self._before = now
+        self._bits_before = image_bits
         bits = int(fresh[::-1].translate(_TO_DIGITS), 2).to_bytes(self._fresh_bytes, "little")
-        body = BODY.pack(sequence, elapsed_ticks, kind, changes) + bits + content
+        body = BODY.pack(sequence, elapsed_ticks, kind, changes) + bits + image_bytes
         length = FRAME.size + len(body)
         return FRAME.pack(FRAME_MAGIC, crc32(body, crc32(LENGTH.pack(length))), length) + body
 
-    def _changes(self, words: "array[int]", now: int) -> tuple[int, bytes]:
-        """(number of the words that differ from the previous frame, their indexes and values)."""
-        differs = array("I", (now ^ self._before).to_bytes(4 * self._words, "little"))
-        indexes = array("H", compress(range(self._words), differs))
-        values = array("i", [words[index] for index in indexes])
+    def _changes(self, image: "array[int]", image_bits: int) -> tuple[int, bytes]:
+        """(number of words that differ from the previous frame, their indexes and values)."""
+        differs = array(
+            "I", (image_bits ^ self._bits_before).to_bytes(4 * self._word_count, "little")
+        )
+        indexes = array("H", compress(range(self._word_count), differs))
+        values = array("i", [image[index] for index in indexes])
         return len(indexes), indexes.tobytes() + values.tobytes()
 
 

@@ -1,7 +1,7 @@
 """Checks the form of the header of a journal: type of each entry, and bounds of the counts.
 
-A correct checksum does not show who wrote the file. So every number in a file is checked against
-these bounds before memory of that size is allocated.
+A correct checksum does not show who wrote the file. So each count is checked before memory of its
+size is allocated.
 """
 
 from array import array
@@ -60,9 +60,8 @@ def are_counts(counts: Counts) -> bool:
 
 
 def wrong(header: object) -> str | None:
-    """The first entry of a header with a wrong form, or None.
-
-    A missing entry is not wrong here: the reader that needs it reports it.
+    """Name of the first entry with a wrong form, or None. A missing entry is not wrong here: the
+    reader that needs it reports it.
     """
     if not isinstance(header, dict):
         return "not a map"
@@ -79,8 +78,7 @@ def wrong(header: object) -> str | None:
 def _fits(value: Any, form: Any) -> bool:
     """True if a value has a form.
 
-    form: a type; [form of each]; {str: form of each}; or {entry: its form}, where more entries are
-    allowed.
+    form: a type; [form of each]; {str: form of each}; or {key: its form}, beside any other keys.
     """
     if isinstance(form, list):
         return isinstance(value, list) and all(_fits(member, form[0]) for member in value)

@@ -1,7 +1,7 @@
 """Finds the state of each freshness group of inputs: fresh, silent or frozen.
 
-A page shows no value of a group that is silent or frozen. Some rows of the cause-and-effect matrix
-watch several devices; for these, the module also finds the devices that are the cause.
+A page shows no value of a silent or frozen group. For a row of the cause-and-effect matrix that
+watches several devices, the module also finds those that are the cause.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ WATCHED = {
     m.F_GAS_DETECTORS_SILENT: (*DETECTORS,),
     m.F_GAS_DETECTORS_LOST: (*DETECTORS,),
 }
-NOT_SAID_MS = 2000, 5000  # time until a group counts as silent, and until it counts as frozen
+SILENT_MS, FROZEN_MS = 2000, 5000  # for an image of another version
 WITH_FAULT = m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_LOST
 
 
@@ -48,16 +48,15 @@ class OfFrames:
     """The Heard of a reader without a core. Give it every frame, in order."""
 
     def __init__(self, image: array, layout: s.Layout):
-        """image: the safety image. For an image of another version NOT_SAID_MS has the times."""
-        tick_ms = image[p.H_TICK_MS]
-        silent_ms, frozen_ms = NOT_SAID_MS
-        self._budgets: Sequence[int] = [p.ticks(silent_ms, tick_ms)] * layout.groups
+        """image: the safety image."""
+        tick_ms, frozen_ms = image[p.H_TICK_MS], FROZEN_MS
+        self._budgets: Sequence[int] = [p.ticks(SILENT_MS, tick_ms)] * layout.groups
         with contextlib.suppress(ValueError):
             kernel = Kernel(image)
-            self._budgets, frozen_ms = (kernel.features.ages.budget_ticks, kernel.frozen_ms)
+            self._budgets, frozen_ms = kernel.features.ages.budget_ticks, kernel.frozen_ms
         self._frozen_ticks, self.ticks = p.ticks(frozen_ms, tick_ms), 0
         self._fresh_at = [-s.INT_MAX] * layout.groups
-        self._words: dict[int, tuple[int | None, int]] = dict.fromkeys(METERS, (None, 0))
+        self._hashes: dict[int, tuple[int | None, int]] = dict.fromkeys(METERS, (None, 0))
 
     def feed(self, frame: Frame, inp: Sequence[int]) -> None:
         """Take a frame. inp: the inputs of the frame."""
@@ -66,12 +65,12 @@ class OfFrames:
         while 0 <= fresh_group < len(self._fresh_at):
             self._fresh_at[fresh_group] = self.ticks
             fresh_group = frame.fresh.find(1, fresh_group + 1)
-        for group, place in METERS.items():
-            if frame.fresh[group] and inp[place] != self._words[group][0]:
-                self._words[group] = inp[place], self.ticks
+        for group, hash_index in METERS.items():
+            if frame.fresh[group] and inp[hash_index] != self._hashes[group][0]:
+                self._hashes[group] = inp[hash_index], self.ticks
 
     def is_silent(self, group: int) -> bool:
-        """True if the group is silent, by the times of the kernel."""
+        """True if the group is silent for the kernel."""
         return self.age_ticks(group) > self._budgets[group]
 
     def age_ticks(self, group: int) -> int:
@@ -79,15 +78,15 @@ class OfFrames:
         return self.ticks - self._fresh_at[group]
 
     def is_frozen(self, group: int) -> bool:
-        """True if the meter is frozen, by the time of the kernel, also while off the grid."""
-        return group in METERS and self.ticks - self._words[group][1] >= self._frozen_ticks
+        """True if the meter is frozen for the kernel, also while off the grid."""
+        return group in METERS and self.ticks - self._hashes[group][1] >= self._frozen_ticks
 
 
 def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tuple) -> list[str]:
     """Names of the devices (in the header) that are the cause of a stage.
 
-    They are silent, frozen or faulty. If the stage begins one tick before a device counts as
-    silent, it is the device with the oldest values.
+    They are silent, frozen or faulty. A stage may begin one tick before a device counts as silent;
+    then the device with the oldest values is the cause.
     """
     if stage[m.S_SCOPE] != s.CABINET:
         return []
@@ -99,13 +98,13 @@ def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tup
     if feature == m.F_METER_FROZEN_MS:
         causes |= {group for group in METERS if heard.is_frozen(group)}
     if feature in WITH_FAULT:
-        speaking = [group for group in DETECTORS if not heard.is_silent(group)]
-        causes |= {group for group in speaking if not inp[DETECTORS[group]]}
+        answering = [group for group in DETECTORS if not heard.is_silent(group)]
+        causes |= {group for group in answering if not inp[DETECTORS[group]]}
     if watched and not causes:
         causes = {max(watched, key=heard.age_ticks)}
     return [names[group] for group in sorted(causes & names.keys())]
 
 
 def named(sentence: str, devices: Sequence[str]) -> str:
-    """The sentence of a row, with the names of the devices that cause the row."""
+    """The sentence of a row after the names of the devices that cause the row."""
     return f"{', '.join(devices)}: {sentence}"

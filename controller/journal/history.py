@@ -22,6 +22,7 @@ CODES: dict[object, int] = {
     matrix.F_PEER_CODE: s.PEER_CODE,
     matrix.F_SELF_TEST_BITS: s.SELF_TEST_BITS,
 }
+Facts = dict[str, Any]
 RECENT_MS = 60_000  # least time that `History.recent` goes back
 BEGAN, CEASED, STATE, FIRST_OUT = "trip", "clear", "state", "first_out"
 
@@ -35,15 +36,13 @@ def scope_of(name: str) -> str:
 class History:
     """The events and samples of a journal.
 
-    `events`: dicts {kind, uptime_ms (time since the start), ...}. `samples`: one for each keyframe.
-    Three dicts by instance name: `began_ms` (None: before the first keyframe), from which an ended
-    instance goes, `began_code` (code at that time, only features in CODES), `began_behind` (devices
-    that caused the stage).
+    `events`: {kind, uptime_ms (time since the start), ...}. `samples`: one for each keyframe. Three
+    dicts by name of a stage instance: `began_ms` has the active and latched instances (None: before
+    the first keyframe). `began_code`: the code at that time, only for features in CODES.
+    `began_behind`: the devices that caused the instance.
     """
 
-    def __init__(
-        self, snapshot: Snapshot, sample: "Callable[[Moment], dict[str, Any]] | None" = None
-    ):
+    def __init__(self, snapshot: Snapshot, sample: "Callable[[Moment], Facts] | None" = None):
         """sample(moment): called for each keyframe. Call `extend` to read the journal."""
         self._snapshot, self._sample = snapshot, sample
         self._moment, self._reader = Moment(snapshot), copy.copy(snapshot.reader)
@@ -53,8 +52,8 @@ class History:
         self._before: tuple[list[str], int | None, int] = ([], None, -1)
         # (sequence, reader that starts there) of the last keyframes
         self._readers: deque[tuple[int, JournalReader]] = deque()
-        self.events: list[dict[str, Any]] = []
-        self.samples: list[dict[str, Any]] = []
+        self.events: list[Facts] = []
+        self.samples: list[Facts] = []
         self.began_ms: dict[str, int | None] = {}
         self.began_code: dict[str, int] = {}
         self.began_behind: dict[str, list[str]] = {}
@@ -76,10 +75,7 @@ class History:
             self._readers.popleft()
 
     def recent(self) -> "Recent":
-        """A snapshot that reads the journal again.
-
-        It begins RECENT_MS ago, or at the oldest keyframe.
-        """
+        """A snapshot that reads the journal again, from RECENT_MS ago or the oldest keyframe on."""
         return Recent(self._snapshot, copy.copy(self._readers[0][1]))
 
     def _add(self, frame: Frame) -> None:
@@ -93,29 +89,28 @@ class History:
         self.newest = frame.sequence
         self._note(uptime_ms if is_seen else None)
 
-    def _note(self, moment_ms: int | None) -> None:
-        """Add an event for each difference from the keyframe before.
-
-        moment_ms: time of the events.
-        """
+    def _note(self, event_ms: int | None) -> None:
+        """Add an event for each difference from the keyframe before. event_ms: their time."""
 
         def add(kind: str, **details: object) -> None:
-            self.events.append({"kind": kind, "uptime_ms": moment_ms, **details})
+            self.events.append({"kind": kind, "uptime_ms": event_ms, **details})
 
-        moment, before = self._moment, self._before
-        self._before = now = (moment.standing, moment.out[s.STATE], moment.first_out)
-        for name in [name for name in now[0] if name not in before[0]]:
-            self.began_ms[name] = moment_ms
+        moment = self._moment
+        standing_before, state_before, first_out_before = self._before
+        standing, state, first_out = moment.standing, moment.out[s.STATE], moment.first_out
+        self._before = standing, state, first_out
+        for name in [name for name in standing if name not in standing_before]:
+            self.began_ms[name] = event_ms
             self._note_code(name)
             self.began_behind[name] = moment.behind(name)
             add(BEGAN, stage=name, behind=self.began_behind[name])
-        for name in [name for name in before[0] if name not in now[0]]:
+        for name in [name for name in standing_before if name not in standing]:
             del self.began_ms[name]
             add(CEASED, stage=name)
-        if now[1] != before[1]:
-            add(STATE, state=s.STATES[now[1]])
-        if now[2] != before[2] and now[2] >= 0:
-            add(FIRST_OUT, stage=moment.stage_names[now[2]])
+        if state != state_before:
+            add(STATE, state=s.STATES[state])
+        if first_out != first_out_before and first_out >= 0:
+            add(FIRST_OUT, stage=moment.stage_names[first_out])
 
     def _note_code(self, name: str) -> None:
         stage = BY_ID[name.partition(".")[0]]
@@ -125,8 +120,7 @@ class History:
     def first_out_per_scope(self) -> list[tuple[str, str, int | None]]:
         """The first-out of each scope: [(scope, instance, uptime_ms or None)].
 
-        It is the oldest instance of a stage that latches. If there is none, it is the oldest of all
-        instances.
+        It is the oldest instance of a stage that latches, or else the oldest instance.
         """
         first_out: dict[str, str] = {}
         for name in sorted(self.began_ms, key=self._rank):
@@ -144,7 +138,7 @@ class History:
 
 
 class Recent(Snapshot):
-    """Follows the journal of another snapshot, with a reader of its own."""
+    """Follows the journal of another snapshot with its own reader."""
 
     def __init__(self, snapshot: Snapshot, reader: JournalReader):
         """reader: starts with a keyframe."""
@@ -154,10 +148,7 @@ class Recent(Snapshot):
 
 
 class Moment(Snapshot):
-    """One keyframe, with a core in its state.
-
-    Its core holds the values of that tick.
-    """
+    """One keyframe, with a core in the state of its tick."""
 
     def __init__(self, snapshot: Snapshot):
         """snapshot: a snapshot of the same journal."""

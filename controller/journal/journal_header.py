@@ -15,12 +15,13 @@ from controller.core.site_devices.layout import trace_names
 from controller.journal import replay
 from controller.journal.writer import JournalWriter
 
+Facts = dict[str, Any]
 # times that a converter states; `test step` shows them beside the measured ones
 STATED = "dead_time_ms", "ramp_ms"
 JOURNAL_BYTES = 64 << 20  # about 150 bytes a tick: two and a half hours at 20 ms
 
 
-def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
+def journal_header(config: Config, approved: bytes = b"") -> Facts:
     """The header: images for a replay, and names for a reader.
 
     approved: the limit image that was approved before this start.
@@ -61,7 +62,7 @@ def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
     }
 
 
-def _places(config: Config) -> dict[str, dict[str, Any]]:
+def _places(config: Config) -> dict[str, Facts]:
     """{device: its profile, its wiring, the proof tests that depend on it}, to replace a device."""
     tests = proof_plan.resting(config)
     return {
@@ -77,25 +78,26 @@ def _places(config: Config) -> dict[str, dict[str, Any]]:
 def _wiring(config: Config, device: Device) -> str:
     bus = next(bus for bus in config.buses if bus.name == device.bus)
     speed = f"{bus.bitrate_bps or bus.baud_Bd}"
-    ways = {
+    wirings = {
         "can": f"CAN {bus.channel}, {speed} bit/s",
         "rtu": f"RTU {bus.port}, {speed} Bd, {bus.characters}",
         "tcp": f"TCP {bus.address}",
     }
     key = key_of_address(device.profile)
-    return f"bus {bus.name}, {ways[bus.kind]}{f', {key} {device.address}' if key else ''}"
+    return f"bus {bus.name}, {wirings[bus.kind]}{f', {key} {device.address}' if key else ''}"
 
 
-def _device(device: Device) -> dict[str, Any]:
+def _device(device: Device) -> Facts:
     fields = ("name", "role", "bus", "address", "index")
     meanings = device.profile.fault_bits.values()
     bits = {name: bit for table in meanings for name, bit in table.items()}
-    own: dict[str, Any] = {"fault_bits": bits, "identity": device.profile.tells}
     settings = device.profile.settings
-    own["stated"] = {key: settings[key] for key in STATED if key in settings}
+    facts: Facts = {name: getattr(device, name) for name in fields}
+    facts |= {"fault_bits": bits, "identity": device.profile.tells}
+    facts["stated"] = {key: settings[key] for key in STATED if key in settings}
     if device.role == "pcs" and not device.profile.shows_stop:
-        own["shows_stop"] = False
-    return {**{name: getattr(device, name) for name in fields}, **own}
+        facts["shows_stop"] = False
+    return facts
 
 
 def open_journal(

@@ -18,8 +18,7 @@ from safety import signals as s
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
 
 
-# Errors of a core that gets impossible words as an index, a sum or a divisor. No controller writes
-# such words.
+# Errors of a core that uses words that no controller writes, as an index, a sum or a divisor.
 _IMPOSSIBLE = (ArithmeticError, LookupError, TypeError)
 
 
@@ -94,12 +93,12 @@ class Replay:
             core.out[:] = self._recorded_out
             core.load_state(frame.state or array("i"))
         state = core.state_words() if frame.kind == KEYFRAME else None
-        again = self._encoder.encode(
+        frame_bytes = self._encoder.encode(
             frame.sequence, frame.elapsed_ticks, core.inp, frame.fresh, core.out, state
         )
-        if again != frame.raw:
+        if frame_bytes != frame.raw:
             self.difference = (frame.sequence, *self._first_difference(frame))
-        return again == frame.raw
+        return frame_bytes == frame.raw
 
     def _tick(self, frame: Frame) -> None:
         run(self.core, frame, self.path)
@@ -109,20 +108,21 @@ class Replay:
         self.keyframes += frame.kind == KEYFRAME
 
     def _first_difference(self, frame: Frame) -> tuple[str, int | str, int | str]:
-        """(field, recorded, replayed) of the first output that differs.
-
-        If all outputs are equal, the first state word that differs counts.
-        """
+        """(field, recorded, replayed) of the first output, or else state word, that differs."""
         names = self._output_names
-        pairs: list[tuple[str, int, int]] = [
+        differences: list[tuple[str, int, int]] = [
             (names[index] if index < len(names) else f"output {index}", *pair)
             for index, pair in enumerate(zip(self._recorded_out, self.core.out))
         ]
         states = enumerate(zip(frame.state or (), self.core.state_words()))
-        pairs += [(f"state word {index}", *pair) for index, pair in states]
-        pairs = [pair for pair in pairs if pair[1] != pair[2]]
-        nothing = ("an input", "as recorded", "another value: the core has written its own inputs")
-        return pairs[0] if pairs else nothing
+        differences += [(f"state word {index}", *pair) for index, pair in states]
+        differences = [pair for pair in differences if pair[1] != pair[2]]
+        unexplained = (
+            "an input",
+            "as recorded",
+            "another value: the core has written its own inputs",
+        )
+        return differences[0] if differences else unexplained
 
 
 def run(core: Core, frame: Frame, path: AnyPath) -> None:
@@ -135,7 +135,7 @@ def run(core: Core, frame: Frame, path: AnyPath) -> None:
 
 
 def signal_names(layout: s.Layout) -> tuple[list[str], list[str]]:
-    """(input names, output names) for the header keys `input_names` and `output_names`."""
+    """(names of the inputs, names of the outputs) for the header."""
     modules = [(f"module_{module}_temperature_ddegC",) for module in range(layout.modules)]
     units = [(f"unit_{unit}.", s.UNIT_INPUTS, s.UNIT_OUTPUTS) for unit in range(layout.units)]
     racks = [

@@ -1,15 +1,14 @@
 """Reads the journal, a ring of tick frames in a mapped file, which the loop writes.
 
-File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: what a replay needs), newest
-complete sequence, positions of the last two keyframes, ring of frames (frame.py), all
-little-endian. The writer waits for no reader. Each reader finds lost frames itself, by sequence and
-CRC.
+The file has a preamble, a header (msgpack: what a replay needs), the newest complete sequence, the
+positions of the last two keyframes, and the ring of frames (frame.py), all little-endian. The
+writer waits for no reader. Each reader finds lost frames itself, by sequence and CRC.
 """
 
 import copy
 import mmap
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from zlib import crc32
 
 import msgpack
@@ -76,14 +75,14 @@ class JournalReader:
         self._end = self.ring_at + ring_bytes - self.missing_bytes
         self._frame_bytes_max = FrameEncoder(self.counts).frame_bytes_max
         self.lost = 0
-        self._at = self.ring_at
+        self._position = self.ring_at
         self._expected: int | None = None  # sequence of the next frame, after the first
 
     def newest(self) -> int | None:
         """Sequence of the newest complete frame, or None.
 
-        The size of the file is checked first: a later start may have cut the ring away, and a read
-        beyond the end gives SIGBUS.
+        The size of the file is checked first: a later start may have cut the ring away, and then a
+        read beyond the end gives SIGBUS.
         """
         self._end = min(self._end, self._map.size())
         (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)
@@ -91,33 +90,31 @@ class JournalReader:
 
     def rewind(self) -> None:
         """Let `frames` begin at the oldest frame in the ring."""
-        self._at, self._expected = self.ring_at, None
+        self._position, self._expected = self.ring_at, None
 
     def skip(self) -> Frame | None:
         """Let `frames` begin at the newest keyframe that a tick follows. None: nothing changes."""
         newest = self.newest() or 0
-        pairs = [
-            (self._keyframe(at), at) for at in self._places() if self.ring_at <= at < self._end
-        ]
-        return self._begin(
-            [(frame, position) for frame, position in pairs if frame and frame.sequence < newest]
-        )
+        for place in self._places():
+            frame = self._keyframe(place) if self.ring_at <= place < self._end else None
+            if frame is not None and frame.sequence < newest:
+                return self._begin(frame, place)
+        return None
 
     def _places(self) -> tuple[int, int]:
         return KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
 
     def begin_at(self, sequence: int) -> Frame | None:
         """Let `frames` begin at the newest keyframe up to a sequence. None: no such keyframe."""
-        order = sorted(self._walk(), reverse=True)
-        return self._begin((self._keyframe(at, seen), at) for seen, at in order if seen <= sequence)
-
-    def _begin(self, places: Iterable[tuple[Frame | None, int]]) -> Frame | None:
-        """Begin at the first keyframe of `places`, and return it. places: (keyframe, position)."""
-        for frame, position in places:
+        for own, place in sorted(self._walk(), reverse=True):
+            frame = self._keyframe(place, own) if own <= sequence else None
             if frame is not None:
-                self._at, self._expected = position, frame.sequence
-                return frame
+                return self._begin(frame, place)
         return None
+
+    def _begin(self, frame: Frame, position: int) -> Frame:
+        self._position, self._expected = position, frame.sequence
+        return frame
 
     def frames(self) -> Iterator[Frame]:
         """New frames since the last call, oldest first. The first call gives the whole ring."""
@@ -140,29 +137,35 @@ class JournalReader:
     def recent(self, sequence: int) -> Iterator[Frame]:
         """Keyframes since a sequence, newest first. They do not change where `frames` continues."""
         newest = self.newest() or 0
-        pairs = [(frame.sequence, at) for at in self._places() if (frame := self._keyframe(at))]
-        before, position = max(pairs, default=(-1, self.ring_at))
-        while position >= self.ring_at and sequence <= before <= newest:
-            frame = self._keyframe(position, before)
+        frames = [(self._keyframe(place), place) for place in self._places()]
+        pairs = [(frame.sequence, place) for frame, place in frames if frame]
+        sequence_before, position = max(pairs, default=(-1, self.ring_at))
+        while position >= self.ring_at and sequence <= sequence_before <= newest:
+            frame = self._keyframe(position, sequence_before)
             if frame is not None:
                 yield frame
-            position, before = self._before(position, before)
+            position, sequence_before = self._before(position, sequence_before)
 
-    def _before(self, at: int, sequence: int) -> tuple[int, int]:
+    def _before(self, position: int, sequence: int) -> tuple[int, int]:
         """(position, sequence) of the frame before another frame; position -1: there is none."""
-        for end in (at, self._end):  # search back from here, and then from the end of the ring
-            at = self._map.rfind(FRAME_MAGIC, self.ring_at, end)
-            while at >= 0:
-                head = self._head_at(at)
+        for end in (position, self._end):  # search back from here, then from the end of the ring
+            place = self._map.rfind(FRAME_MAGIC, self.ring_at, end)
+            while place >= 0:
+                head = self._head_at(place)
                 if head is not None and head[0] == sequence - 1:
-                    return at, sequence - 1
-                at = self._map.rfind(FRAME_MAGIC, max(self.ring_at, at - self._frame_bytes_max), at)
+                    return place, sequence - 1
+                begin = max(self.ring_at, place - self._frame_bytes_max)
+                place = self._map.rfind(FRAME_MAGIC, begin, place)
         return -1, -1
 
     def again(self, frame: Frame) -> "JournalReader":
         """Another reader of the same map. It begins with `frame`, the last frame of this reader."""
         reader = copy.copy(self)
-        reader._at, reader._expected, reader.lost = self._at - len(frame.raw), frame.sequence, 0
+        reader._position, reader._expected, reader.lost = (
+            self._position - len(frame.raw),
+            frame.sequence,
+            0,
+        )
         return reader
 
     def _head_at(self, position: int) -> tuple[int, int, int] | None:
@@ -177,18 +180,19 @@ class JournalReader:
 
     def _walk(self) -> Iterator[tuple[int, int]]:
         """(sequence, position) of probable keyframes, from frame to frame by length."""
-        place, sequence, newest = self.ring_at, -1, self.newest() or 0
-        while 0 <= place <= self._end - FRAME.size - BODY.size:
-            head = self._head_at(place)
+        position, sequence, newest = self.ring_at, -1, self.newest() or 0
+        while 0 <= position <= self._end - FRAME.size - BODY.size:
+            head = self._head_at(position)
             if head is None:
-                if sequence >= newest and not any(self._map[place : place + self._frame_bytes_max]):
+                rest = self._map[position : position + self._frame_bytes_max]
+                if sequence >= newest and not any(rest):
                     return  # the first lap ends here; to search the empty rest would take 70 ms
-                place = self._map.find(FRAME_MAGIC, place + 1, self._end)
+                position = self._map.find(FRAME_MAGIC, position + 1, self._end)
                 continue
             sequence, kind, length = head
             if kind == KEYFRAME:
-                yield sequence, place
-            place += length
+                yield sequence, position
+            position += length
 
     def close(self) -> None:
         """Unmap the file."""
@@ -198,7 +202,7 @@ class JournalReader:
         """Frames from the expected one on, until one is missing."""
         while self._expected is not None and self._expected <= newest:
             # The next frame is after the last one, or at the start of a new lap.
-            for position in (self._at, self.ring_at):
+            for position in (self._position, self.ring_at):
                 frame = self._frame_at(position)
                 if frame is not None and frame.sequence == self._expected:
                     break
@@ -208,10 +212,7 @@ class JournalReader:
             yield frame
 
     def _recover(self, newest: int) -> Iterator[Frame]:
-        """Frames of the whole ring.
-
-        Needed for the first call, and after the writer has overtaken this reader.
-        """
+        """Frames of the whole ring, for a first call or a reader that the writer has overtaken."""
         for sequence, position in self._scan():
             frame = self._frame_at(position)
             if frame is None or frame.sequence != sequence or sequence < (self._expected or 0):
@@ -227,7 +228,7 @@ class JournalReader:
             self._expected = newest + 1
 
     def _seen(self, frame: Frame, position: int) -> None:
-        self._at = position + len(frame.raw)
+        self._position = position + len(frame.raw)
         self._expected = frame.sequence + 1
 
     def _scan(self) -> list[tuple[int, int]]:
@@ -258,13 +259,11 @@ class JournalReader:
             return None
 
     def _keyframe(self, position: int, sequence: int | None = None) -> Frame | None:
-        """The keyframe at a position; None: no keyframe is there.
-
-        A keyframe with another sequence than the given one does not count.
-        """
+        """The keyframe at a position, or None. sequence: that of the keyframe; None: any."""
         frame = self._frame_at(position)
-        is_it = frame is not None and frame.kind == KEYFRAME and sequence in (None, frame.sequence)
-        return frame if is_it else None
+        if frame is None or frame.kind != KEYFRAME or sequence not in (None, frame.sequence):
+            return None
+        return frame
 
 
 def _existing_map(path: AnyPath) -> mmap.mmap:

@@ -25,12 +25,12 @@ def ticks(reader: JournalReader, pause: Callable[[], object]) -> bool:
     return False
 
 
-def names_of(names: list[str], words: Sequence[int]) -> list[str]:
-    """The stage instances whose bits are set in `words`, in the order of the kernel."""
+def names_of(names: list[str], bit_words: Sequence[int]) -> list[str]:
+    """The stage instances whose bits are set in `bit_words`, in the order of the kernel."""
     return [
         name
         for index, name in enumerate(names)
-        if words[index // STANDING_BITS] >> index % STANDING_BITS & 1
+        if bit_words[index // STANDING_BITS] >> index % STANDING_BITS & 1
     ]
 
 
@@ -58,8 +58,8 @@ def quantities(
 class Snapshot:
     """The newest state in a journal. `inp`, `out`: inputs and outputs in the newest frame.
 
-    `skipped`: number of frames that were not applied, because an earlier frame was lost and no
-    keyframe has come since.
+    `skipped`: number of frames after a lost frame that could not be applied, because no keyframe
+    had come.
     """
 
     def __init__(self, path: AnyPath):
@@ -98,10 +98,7 @@ class Snapshot:
             yield frame
 
     def _applied(self, frame: Frame, follows: bool) -> None:
-        """Called after a frame is applied; only Shadow does something here.
-
-        follows: the frame before this one was applied too.
-        """
+        """Only Shadow does something here. follows: the frame before was applied too."""
 
     def update(self) -> bool:
         """Read the new frames. True once inputs, outputs and state are known."""
@@ -121,20 +118,15 @@ class Snapshot:
 
     @property
     def causes(self) -> tuple[int, ...]:
-        """Four numbers that a reset must name.
-
-        They are the first-out and the cause mask of this channel, then those of channel B.
-        """
+        """Numbers that a reset must name: first-out and cause mask, then those of channel B."""
         peer_at = self._peer_at
         peer = PEER_EMPTY if peer_at is None else tuple(self.inp[peer_at : peer_at + len(PEER)])
         return (self.first_out, self.cause_mask, *peer)
 
     @property
     def ended_in_order(self) -> bool:
-        """True if SIGTERM ended the process.
-
-        An input says so. An older journal does not have this input; there an absent run request
-        counts.
+        """True if SIGTERM ended the process. An older journal has no input that says so; there an
+        absent run request counts.
         """
         ending_at = self._ending_at
         is_ending = not self.inp[s.RUN_REQUEST] if ending_at is None else self.inp[ending_at]
@@ -162,8 +154,8 @@ class Snapshot:
 class Shadow(Snapshot):
     """A snapshot that also runs each frame through a core, to know how an output was made.
 
-    Once `settled`, `core` has the same state as the controller's core. `differs`: this core and the
-    controller made different outputs from the same inputs, so its numbers must not be shown.
+    If `settled`, `core` has the state of the controller's core. `differs`: they made different
+    outputs from the same inputs, so the numbers of this core must not be shown.
     """
 
     def __init__(self, path: AnyPath):
@@ -176,9 +168,8 @@ class Shadow(Snapshot):
         self.settled = self.differs = False
 
     def _applied(self, frame: Frame, follows: bool) -> None:
-        """Run the tick of the frame, if the frame before it was applied.
-
-        After a gap, load the state of the keyframe. The core is settled only after the next tick.
+        """Run the tick of the frame. After a gap, load the state of the keyframe instead. The core
+        is then settled after the next tick.
         """
         core = self.core
         if follows:

@@ -23,8 +23,7 @@ from controller.system import regular_file
 class JournalWriter:
     """Appends frames to a new file.
 
-    The file of the last run becomes `PATH.previous`. Its ring is cut if the disk has too little
-    room.
+    The file of the last run becomes `PATH.previous`. Its ring is cut if the disk lacks room.
     """
 
     def __init__(self, path: str, header: dict[str, Any], counts: Counts, capacity_bytes: int):
@@ -42,7 +41,7 @@ class JournalWriter:
         self._keyframes = (0, 0)
         self._ring_at = self._keyframes_at + KEYFRAMES.size
         self._end = self._ring_at + capacity_bytes
-        self._at = self._ring_at
+        self._position = self._ring_at
         self._map = _new_map(path, self._end)
         self._map[: self._newest_at] = start
         NEWEST.pack_into(self._map, self._newest_at, NOTHING_YET)
@@ -61,19 +60,19 @@ class JournalWriter:
     ) -> None:
         """Write one tick. `sequence` rises by 1 per frame. A frame with `state` is a keyframe."""
         frame = self._encoder.encode(sequence, elapsed_ticks, inp, fresh, out, state)
-        position = self._at
-        after = position + len(frame)
-        if after > self._end:
+        position = self._position
+        end = position + len(frame)
+        if end > self._end:
             # Clear the rest, because a reader would find valid frames of an earlier lap there.
             self._map[position : self._end] = bytes(self._end - position)
             position = self._ring_at
-            after = position + len(frame)
-        self._map[position:after] = frame
+            end = position + len(frame)
+        self._map[position:end] = frame
         if state is not None:
             self._keyframes = (position, self._keyframes[0])
             KEYFRAMES.pack_into(self._map, self._keyframes_at, *self._keyframes)
         NEWEST.pack_into(self._map, self._newest_at, sequence)
-        self._at = after
+        self._position = end
 
     def close(self) -> None:
         """Unmap the file; the file stays for its readers."""
@@ -81,19 +80,18 @@ class JournalWriter:
 
 
 def _new_map(path: str, size_bytes: int) -> mmap.mmap:
-    """The map of a new file PATH.new.
-
-    Its room is allocated here. So a full /run is an error at the start, not a SIGBUS in the loop.
+    """The map of a new file PATH.new. Its room is allocated here, so that a full /run is an error
+    at the start, not a SIGBUS in the loop.
     """
-    new = f"{path}.new"
+    new_path = f"{path}.new"
     # The file is truncated, not unlinked. A killed start may have left it, and a reader may hold it
     # open.
-    descriptor = regular_file.opened(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o640)
+    descriptor = regular_file.opened(new_path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o640)
     try:
         _take_room(descriptor, size_bytes, f"{path}.previous")
         return mmap.mmap(descriptor, size_bytes)
     except OSError as error:
-        os.unlink(new)
+        os.unlink(new_path)
         raise JournalError(f"{path}: no room for {size_bytes >> 20} MB: {error.strerror}") from None
     finally:
         os.close(descriptor)
@@ -111,8 +109,7 @@ def _take_room(descriptor: int, size_bytes: int, superseded: str) -> None:
 def _cut(path: str) -> None:
     """Free the ring of a journal that a reader may hold open.
 
-    The file is cut. A hole would not help, because a reader that touches a hole on a tmpfs takes
-    the room again.
+    The file is cut, because a reader that touches a hole on a tmpfs takes its room again.
     """
     kept_bytes = 0
     with contextlib.suppress(JournalError), contextlib.closing(JournalReader(path)) as reader:

@@ -236,7 +236,7 @@ def test_without_a_readable_keyframe_the_ring_is_searched(path):
     reader.skip()
     assert read(reader) == []
     written = write(writer, 25)
-    for places in ((7, 1 << 40), (writer._ring_at + 1, writer._at)):
+    for places in ((7, 1 << 40), (writer._ring_at + 1, writer._position)):
         j.KEYFRAMES.pack_into(writer._map, writer._keyframes_at, *places)
         reader = j.JournalReader(path)
         reader.skip()
