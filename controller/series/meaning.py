@@ -123,8 +123,8 @@ def _price_doubts(
     SeriesError: too low, and no unit is named.
     """
     sizes = [abs(price) / (unit or PER_MWH).factor for price in per_kWh] or [math.inf]
-    of_euro = min(scales(asked.currency or name), default=1.0)
-    is_low = median(sizes) < LOW_MEDIAN * of_euro and max(sizes) < LOW_MAX * of_euro
+    per_euro = min(scales(asked.currency or name), default=1.0)
+    is_low = median(sizes) < LOW_MEDIAN * per_euro and max(sizes) < LOW_MAX * per_euro
     if unit is None and is_low:
         raise SeriesError(
             f"{name} reaches {max(sizes):g}, which is too low for money per MWh: allowed is a "
@@ -133,5 +133,5 @@ def _price_doubts(
     if unit is None:
         return [f"{name}: no unit in its name, taken as money per MWh; it may be {PRICE_NAMES}"]
     is_low &= unit is PER_MWH
-    is_low |= max(sizes) < {CENT_PER_KWH: 1.0, PER_KWH: 1e-3}.get(unit, 0.0) * of_euro
+    is_low |= max(sizes) < {CENT_PER_KWH: 1.0, PER_KWH: 1e-3}.get(unit, 0.0) * per_euro
     return [f"{name} reaches only {max(sizes):g} {unit.name}: is the unit right?"] if is_low else []

@@ -131,14 +131,14 @@ def scales(text: str) -> list[float]:
 
 def price(currency: str) -> Quantity:
     """A price with the range of its currency; without a currency, with the range of the euro."""
-    of_euro = max(scales(currency), default=SCALE_MAX if currency else 1.0)
-    return PRICE._replace(low=of_euro * PRICE.low, high=of_euro * PRICE.high)
+    per_euro = max(scales(currency), default=SCALE_MAX if currency else 1.0)
+    return PRICE._replace(low=per_euro * PRICE.low, high=per_euro * PRICE.high)
 
 
 def other_currency(text: str, wanted: str) -> str:
     """A currency other than `wanted` in the name or unit of a price; "": none."""
-    own = set[str]().union(*currencies(wanted)) or {wanted.upper()}
-    foreign = [currency for currency in currencies(text) if not currency & own]
+    wanted_codes = set[str]().union(*currencies(wanted)) or {wanted.upper()}
+    foreign = [currency for currency in currencies(text) if not currency & wanted_codes]
     return " or ".join(sorted(foreign[0])) if foreign else ""
 
 

@@ -65,8 +65,8 @@ def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int)
         quantity = money.price(column if money.currencies(column) else "")
         rows = _rows(sheet, time_at, (place, unit or PER_MWH, quantity), zone, span_s)
         names = sheet.named(time_at), column
-        known = [price for price in rows.per_kWh if price == price]
-        taken = meaning.taken(rows.times_s, known, names, unit, meaning.Asked(PRICE))
+        numbers = [price for price in rows.per_kWh if price == price]
+        taken = meaning.taken(rows.times_s, numbers, names, unit, meaning.Asked(PRICE))
         rows = rows._replace(times_s=taken.begins_s)
         _check_even(rows, zone)
         slots = _means(rows, taken.step_s, from_s, slot_s, count, zone)
@@ -88,11 +88,11 @@ def _column(sheet: table.Table, time_at: Sequence[int]) -> tuple[int, Unit | Non
 def _rows(
     sheet: table.Table,
     time_at: Sequence[int],
-    asked: tuple[int, Unit, Quantity],
+    price_column: tuple[int, Unit, Quantity],
     zone: tzinfo,
     span_s: times.Span,
 ) -> _Rows:
-    place, unit, quantity = asked
+    place, unit, quantity = price_column
     wanted_s = span_s[0] - HOUR_S, span_s[1] + HOUR_S
     clock = times.TimeCells(zone, wanted_s, sheet.named(time_at))
     rows = _Rows(array("d"), array("d"), array("q"), [math.inf, -math.inf])
@@ -147,9 +147,9 @@ def _means(
             part_s = min(time_s + hold_s, begin_s + slot_s) - max(time_s, begin_s)
             means[slot] += price if part_s == slot_s else price * part_s / slot_s
             covered_s[slot] += part_s
-    for slot, each_s in enumerate(covered_s):
-        if each_s < slot_s - 1e-3:  # allow for rounding of the sum
-            named = from_s + slot * slot_s, *rows.ends_s
-            missing, first, last = [times.local(time_s, zone) for time_s in named]
+    for slot, total_s in enumerate(covered_s):
+        if total_s < slot_s - 1e-3:  # allow for rounding of the sum
+            times_s = from_s + slot * slot_s, *rows.ends_s
+            missing, first, last = [times.local(time_s, zone) for time_s in times_s]
             raise SeriesError(f"no price for {missing}; the file has {first} .. {last}")
     return means

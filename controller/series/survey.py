@@ -70,10 +70,10 @@ def survey(
     path: Path, column: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
 ) -> Survey:
     """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError."""
-    with table.opened(path) as rows:
-        readings = powers.Powers(rows, column, scale, power_W_max, zone)
+    with table.opened(path) as sheet:
+        readings = powers.Powers(sheet, column, scale, power_W_max, zone)
         before_s = begin_s = held_s = highest_W = above_J = below_J = 0.0
-        usable = below = blank = 0
+        usable = below = blanks = 0
         for time_s, power_W, _ in readings:
             if not usable:
                 before_s = begin_s = time_s
@@ -85,7 +85,7 @@ def survey(
             else:
                 above_J += power_W * step_s
                 highest_W = max(highest_W, power_W)
-            usable, blank = usable + 1, readings.refused + readings.empty
+            usable, blanks = usable + 1, readings.refused + readings.empty
         readings.check(usable)
         counts = Survey(
             usable,
@@ -98,9 +98,9 @@ def survey(
             highest_W=highest_W,
             above_J=above_J,
             below_J=below_J,
-            time=rows.named(readings.time_at),
+            time=sheet.named(readings.time_at),
         )
-        _check(counts, blank, readings.column)
+        _check(counts, blanks, readings.column)
         return counts
 
 

@@ -50,8 +50,8 @@ class Table:
             )
         self.line, head = sample[0] if sample else (1, "")
         heads = [_cells(self.line, head, self.separator)]
-        if sample[1:] and _is_head(more := _cells(*sample[1], self.separator)):
-            heads, sample = [*heads, more], sample[1:]
+        if sample[1:] and _is_head(second_head := _cells(*sample[1], self.separator)):
+            heads, sample = [*heads, second_head], sample[1:]
         parts = itertools.zip_longest(*heads, fillvalue="")
         self.names = [" ".join(part).strip() for part in parts]
         self._check_head()

@@ -29,9 +29,9 @@ def opened(path: Path) -> Iterator[Iterator[str]]:
         with _file(path) as file:
             is_gzip = file.peek(2)[:2] == b"\x1f\x8b"
             if is_gzip:
-                most = GROWTH_FROM + GROWTH_MAX * os.fstat(file.fileno()).st_size
+                characters_max = GROWTH_FROM + GROWTH_MAX * os.fstat(file.fileno()).st_size
                 unpacked = io.BufferedReader(gzip.GzipFile(fileobj=file))
-                yield _lines(unpacked, min(most, CHARACTERS_MAX))
+                yield _lines(unpacked, min(characters_max, CHARACTERS_MAX))
             else:
                 yield _lines(file, CHARACTERS_MAX)
     except SeriesError as error:
@@ -52,12 +52,12 @@ def _file(path: Path) -> io.BufferedReader:
 def _lines(file: "io.BufferedReader[Any]", characters_max: int) -> Iterator[str]:
     encoding = ENCODINGS.get(file.peek(2)[:2], "utf-8-sig")
     text = io.TextIOWrapper(file, encoding, errors="replace")
-    read = 0
+    characters = 0
     for number, line in enumerate(iter(functools.partial(text.readline, LINE_MAX), ""), 1):
-        read += len(line)
+        characters += len(line)
         if len(line) == LINE_MAX:
             raise SeriesError(f"line {number}: longer than {LINE_MAX - 1} characters")
-        if read > characters_max:
+        if characters > characters_max:
             raise SeriesError(f"has more than {characters_max >> 20} MiB of text: shorten it")
         if not line.isascii() and REPLACED in line:
             raise SeriesError(f"line {number}: {NO_TEXT}")

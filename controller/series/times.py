@@ -73,7 +73,7 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     together.
     """
     texts = [(place, name, cell.strip()) for place, (name, cell) in enumerate(zip(names, first))]
-    whole = [
+    dated = [
         place
         for place, _, text in texts
         if _ISO.fullmatch(_plain(text)) or _SLASHED.fullmatch(text)
@@ -84,13 +84,13 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
         if CLOCK.fullmatch(text) or (text.isdecimal() and _BY_ENDS.search(small(name)))
     ]
     # If there are columns of starts and ends, the start counts.
-    for places in (whole, clocks):
+    for places in (dated, clocks):
         places.sort(key=lambda place: said_by(names[place]) != BEGIN)
-    timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
-    if timed or whole:
-        return (*(timed or whole)[:1], *([] if timed else clocks[:1]))
-    counted = [place for place, name, text in texts if _NAME.search(name) and _UNIX.fullmatch(text)]
-    return tuple(counted[:1])
+    timed = [place for place in dated if len(_plain(first[place])) > len("2026-11-25")]
+    if timed or dated:
+        return (*(timed or dated)[:1], *([] if timed else clocks[:1]))
+    unix = [place for place, name, text in texts if _NAME.search(name) and _UNIX.fullmatch(text)]
+    return tuple(unix[:1])
 
 
 def is_time(cell: str) -> bool:
@@ -193,14 +193,14 @@ class TimeCells:
             raise SeriesError(f"{shown(text)}: {self._allowed}") from None
 
     def _local(self, time: datetime, zone: tzinfo) -> float:
-        first = time.replace(tzinfo=zone)
-        seconds = _bounded(first)
-        back = datetime.fromtimestamp(seconds, zone).replace(tzinfo=None, fold=0)
-        if back != time and self._is_needed(seconds):
+        earlier = time.replace(tzinfo=zone)
+        seconds = _bounded(earlier)
+        round_trip = datetime.fromtimestamp(seconds, zone).replace(tzinfo=None, fold=0)
+        if round_trip != time and self._is_needed(seconds):
             raise SeriesError(
                 f"{time:%Y-%m-%dT%H:%M} does not exist: the clock of {zone} goes forward then"
             )
-        return first.replace(fold=1).timestamp() if seconds <= self._before_s else seconds
+        return earlier.replace(fold=1).timestamp() if seconds <= self._before_s else seconds
 
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:
@@ -211,8 +211,8 @@ def _zone_in(name: str, zone: tzinfo) -> tzinfo:
     hours = _HOURS.fullmatch(match[2] or "0")
     if not hours or (match[2] and match[1] not in ("+", "-")):
         raise SeriesError(f"{shown(name)} names no zone: allowed is a name as UTC or UTC+05:30")
-    east = timedelta(hours=int(hours[1]), minutes=int(hours[2] or 0))
-    return timezone(-east if match[1] == "-" else east)
+    offset = timedelta(hours=int(hours[1]), minutes=int(hours[2] or 0))
+    return timezone(-offset if match[1] == "-" else offset)
 
 
 def _bounded(time: datetime) -> float:

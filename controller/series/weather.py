@@ -27,40 +27,36 @@ class Weather(NamedTuple):
 def read(path: Path) -> Weather:
     """The weather of a CSV file or its gzip. SeriesError: one line."""
     with table.opened(path) as sheet:
-        wanted = [
-            (_column(sheet, "ghi", SUN, "ghi_W_per_m2"), SUN, array("d")),
-            (_column(sheet, "air", AIR, "air_degC"), AIR, array("d")),
-        ]
+        sun_column = _column(sheet, "ghi", SUN, "ghi_W_per_m2")
+        sun, air = array("d"), array("d")
+        wanted = [(sun_column, SUN, sun), (_column(sheet, "air", AIR, "air_degC"), AIR, air)]
         time_at = times.columns(sheet.names, sheet.first)
         for line, cells in sheet:
-            _check_hour(
-                line, [cells[column] for column in time_at if column < len(cells)], wanted[0][2]
-            )
+            time = " ".join(cells[column] for column in time_at if column < len(cells))
+            _check_hour(line, time, len(sun))
             for (place, unit), quantity, values in wanted:
                 cell = cells[place] if place < len(cells) else ""
                 with at_cell(line, sheet.names[place]):
                     values.append(_value(cell, sheet.has_comma, quantity, unit))
-            if len(wanted[0][2]) > 2 * HOURS:
+            if len(sun) > 2 * HOURS:
                 raise SeriesError(f"line {line}: allowed are {HOURS} rows, the hours of a year")
-        (_, _, sun), (_, _, air) = wanted
         if len(sun) != HOURS:
             raise SeriesError(f"{len(sun)} rows: needed are {HOURS}, the hours of a year")
         if max(sun) < SUN_W_PER_M2_MIN:
-            name, unit = sheet.names[wanted[0][0][0]], wanted[0][0][1]
+            place, unit = sun_column
             raise SeriesError(
-                f"{name} reaches {max(sun) / unit.factor:g}, too low for {unit.name}: allowed are "
-                f"names as ghi_W_per_m2 or ghi_kW_per_m2"
+                f"{sheet.names[place]} reaches {max(sun) / unit.factor:g}, too low for "
+                f"{unit.name}: allowed are names as ghi_W_per_m2 or ghi_kW_per_m2"
             )
         return Weather(sun, air, _doubts(sun, air))
 
 
-def _check_hour(line: int, cells: list[str], before: Sequence[float]) -> None:
+def _check_hour(line: int, time: str, rows_before: int) -> None:
     """Compare the time of a row with its place. SeriesError: they differ by more than a day."""
-    text = " ".join(cells)
-    hour = times.hour_of_year(text)
-    if hour is not None and DAY_H < (hour - len(before)) % HOURS < HOURS - DAY_H:
+    hour = times.hour_of_year(time)
+    if hour is not None and DAY_H < (hour - rows_before) % HOURS < HOURS - DAY_H:
         raise SeriesError(
-            f"line {line}: {shown(text)} is hour {hour} of a year, in row {len(before) + 1}: "
+            f"line {line}: {shown(time)} is hour {hour} of a year, in row {rows_before + 1}: "
             f"allowed are the {HOURS} hours from 1 January on"
         )
 
@@ -86,10 +82,12 @@ def _value(cell: str, has_comma: bool, quantity: Quantity, unit: Unit) -> float:
 
 
 def _doubts(sun: Sequence[float], air: Sequence[float]) -> list[str]:
-    """Lines if the middle of the sunshine is far from noon, or if the air never changes."""
-    turns = [math.tau * ((hour + 0.5) % 24) / 24 for hour in range(HOURS)]
-    sine = math.fsum(irradiance * math.sin(turn) for irradiance, turn in zip(sun, turns))
-    cosine = math.fsum(irradiance * math.cos(turn) for irradiance, turn in zip(sun, turns))
+    """Lines about a middle of the sunshine far from noon, and about air that never changes."""
+    angles_rad = [math.tau * ((hour + 0.5) % 24) / 24 for hour in range(HOURS)]
+    sine = math.fsum(
+        irradiance * math.sin(angle_rad) for irradiance, angle_rad in zip(sun, angles_rad)
+    )
+    cosine = math.fsum(irradiance * math.cos(turn) for irradiance, turn in zip(sun, angles_rad))
     middle_h = math.atan2(sine, cosine) / math.tau * 24 % 24
     doubts = []
     if not SUN_HOURS[0] <= middle_h <= SUN_HOURS[1]:
