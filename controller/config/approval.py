@@ -100,20 +100,20 @@ def shipped(numbers: Words) -> Words:
     """The numbers that a limit image with these names has if no site changes a number. The first
     approval of a cabinet is compared with them.
     """
-    initial = dict(numbers)
+    defaults_of = dict(numbers)
     tables: dict[str, tuple[Any, ...]] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
-    for name in initial:
+    for name in defaults_of:
         kind, subject, word = _parts(name)
         if kind == "armed":
-            initial[name] = 1
+            defaults_of[name] = 1
         elif kind == "stage":
             number = int(BY_ID[subject][_IN_MATRIX[word]])
             is_time = word.endswith("_ticks")
-            initial[name] = p.ticks(number, initial["tick_ms"]) if is_time else number
+            defaults_of[name] = p.ticks(number, defaults_of["tick_ms"]) if is_time else number
         else:
-            initial[name] = defaults.get((kind, word), initial[name])
-    return initial
+            defaults_of[name] = defaults.get((kind, word), defaults_of[name])
+    return defaults_of
 
 
 def packed(numbers: Words) -> bytes:

@@ -160,14 +160,18 @@ def check(values: Values, schedule: Schedule) -> None:
             values.refuse(path, problem, f"{UTILISATION_PERMILLE_MAX // 10} %: {remedies}")
 
 
-def _slowest(values: Values, exchanges: Sequence[Exchange], of_bus: Path) -> Path:
+def _slowest(values: Values, exchanges: Sequence[Exchange], speed_key: Path) -> Path:
     """The key that an error line names: the speed of the bus, or the turn-around of the slowest
     device. The turn-around is named if a later file states it.
     """
     device = max(exchanges, key=lambda exchange: exchange.time_us).device
-    own, speed = ("device", device, "turnaround_ms"), values.entries.get(of_bus)
-    is_later = own in values.entries and speed and values.entries[own].rank > speed.rank
-    return own if is_later else of_bus
+    turnaround_key, speed = ("device", device, "turnaround_ms"), values.entries.get(speed_key)
+    is_later = (
+        turnaround_key in values.entries
+        and speed
+        and values.entries[turnaround_key].rank > speed.rank
+    )
+    return turnaround_key if is_later else speed_key
 
 
 # -- the time from an emergency-stop contact to the last byte of the frame that stops the converter
@@ -190,9 +194,9 @@ def pcs_stop_latency(config: Config, schedule: Schedule, unit: int) -> list[Late
 
 def _stop_latency(config: Config, schedule: Schedule, device: Device, label: str) -> list[Latency]:
     """The parts of the time from the slower contact to the last byte of the exchange `label`."""
-    ways = [_input_latency(config, schedule, signal) for signal in ("estop_1_ok", "estop_2_ok")]
-    slowest = max(ways, key=lambda parts: sum(part.time_us for part in parts))
-    own = exchange_of(schedule[device.bus], device, label)
+    inputs = [_input_latency(config, schedule, signal) for signal in ("estop_1_ok", "estop_2_ok")]
+    slowest = max(inputs, key=lambda parts: sum(part.time_us for part in parts))
+    write = exchange_of(schedule[device.bus], device, label)
     ticks = max(1, *[config.stage_words[stage].set_ticks for stage in ("1a", "1b")])
     debounce = f"row 1, {ticks} tick(s), the wait for a tick included"
     tick_us = config.tick_ms * 1000
@@ -200,7 +204,7 @@ def _stop_latency(config: Config, schedule: Schedule, device: Device, label: str
         *slowest,
         Latency("debounce", ticks * tick_us, debounce),
         Latency("tick", tick_us, f"{HANDED_OVER}; a late tick counts as missed"),
-        *_write_latency(schedule[device.bus], own, device.bus),
+        *_write_latency(schedule[device.bus], write, device.bus),
     ]
 
 
@@ -257,9 +261,9 @@ def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
         total_us = wider_us
 
 
-def _write_latency(exchanges: Sequence[Exchange], own: Exchange, bus: str) -> list[Latency]:
+def _write_latency(exchanges: Sequence[Exchange], write: Exchange, bus: str) -> list[Latency]:
     longest = f"the longest exchange on bus {bus}: a stop goes next and interrupts no exchange"
     return [
         Latency("in flight", max(exchange.time_us for exchange in exchanges), longest),
-        Latency("frame", own.frame_us, "until its last byte has left"),
+        Latency("frame", write.frame_us, "until its last byte has left"),
     ]

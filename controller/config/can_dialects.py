@@ -44,13 +44,13 @@ def shipped() -> tuple[Dialect, ...]:
 
 def number_of(ids: Collection[int]) -> int:
     """The number of the profile that fits these ids best. 0 if none fits."""
-    heard = frozenset(ids)
+    ids_heard = frozenset(ids)
     fitting = [
         dialect
         for dialect in shipped()
-        if dialect.required <= heard and not dialect.forbidden & heard
+        if dialect.required <= ids_heard and not dialect.forbidden & ids_heard
     ]
     if not fitting:
         return 0
-    best = max(fitting, key=lambda dialect: (len(dialect.required), len(dialect.known & heard)))
+    best = max(fitting, key=lambda dialect: (len(dialect.required), len(dialect.known & ids_heard)))
     return names().index(best.name) + 1

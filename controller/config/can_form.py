@@ -42,9 +42,9 @@ def bounds(default: Any = REQUIRED) -> Field:
     return passing(_is_range, f"[low, high] within {-VALUE_MAX}..{VALUE_MAX}", default)
 
 
-_RAW = table(  # place of a multiplexer or counter in a frame
-    {"start": integer(0, 63, None), "length": integer(1, 16, 8), "order": _ORDER}, {}
-)
+_START = integer(0, 63, None)  # first bit in a frame
+_COUNTER = {"start": _START, "length": integer(1, 16, 8)}
+_RAW = table({**_COUNTER, "order": _ORDER}, {})  # place of a multiplexer or counter in a frame
 STATES = passing(_are_states, "a table {raw value = value}, both whole numbers", {})
 _MUX = integer(0, 65535, None)
 
@@ -103,7 +103,7 @@ SIGNAL = {
     **_PLACE,
     **_VALUE,
     "signal": text(""),  # name of the signal in the DBC file, which gives the place
-    "start": integer(0, 63, None),
+    "start": _START,
     "optional": flag(False),
 }
 ARRAY = {
@@ -115,7 +115,7 @@ ARRAY = {
 FAULT = {
     **_PLACE,
     "signal": text(""),
-    "start": integer(0, 63, None),
+    "start": _START,
     "bit": integer(0, 29),
     "optional": flag(False),  # the bits of a shorter frame count as 0
     "form": choice(("bits", "any", "zeros", "pairs", "any pair"), "bits"),
@@ -129,7 +129,7 @@ SENT = {
     # true: the frame commands nothing, so it may be sent before the rack's first frame came
     "asks": flag(False),
     "period_ms": integer(10, 60_000, 1000),
-    "counter": table({"start": integer(0, 63, None), "length": integer(1, 16, 8)}, {}),
+    "counter": table(_COUNTER, {}),
     "check": MESSAGE["check"],
 }
 TABLES = {"messages": MESSAGE, "signals": SIGNAL, "arrays": ARRAY, "faults": FAULT, "sent": SENT}

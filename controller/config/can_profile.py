@@ -9,7 +9,7 @@ from typing import Any
 from controller.config import can_form as form, dbc
 from controller.config.dbc import Message, Signal
 from controller.forms.reading import read_each, unknown
-from controller.forms.refusal import Path, not_allowed, refuse
+from controller.forms.refusal import Path, not_allowed, refuse, refuse_key
 from drivers import rack_sources
 from drivers.can_codec import EXTENDED, place
 from drivers.profile import Rows, Table
@@ -37,7 +37,7 @@ def read(path: pathlib.Path, tables: Rows, settings: Table) -> Rows:
         _fill_message(file, ("messages", name), row, by_dbc)
     for name, row in checked["sent"].items():
         if row["asks"] and row["data_close"]:
-            not_allowed(file, ("sent", name, "asks"), True, "false: data_close commands")
+            refuse_key(file, ("sent", name), row, "asks", "false: data_close commands")
         if row["extended"] is None:
             row["extended"] = row["id"] > STANDARD_MAX
         _check_seal(file, ("sent", name), row)
@@ -64,7 +64,7 @@ def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Messag
     """
     if row["dbc"]:
         if row["dbc"] not in by_dbc:
-            not_allowed(file, (*path, "dbc"), row["dbc"], ", ".join(by_dbc) or "settings.dbc")
+            refuse_key(file, path, row, "dbc", ", ".join(by_dbc) or "settings.dbc")
         can_id = by_dbc[row["dbc"]].can_id
         row["id"], row["extended"] = can_id & ~EXTENDED, can_id >= EXTENDED
     if row["id"] is None:
@@ -72,25 +72,27 @@ def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Messag
     if row["extended"] is None:
         row["extended"] = row["id"] > STANDARD_MAX
     if row["bytes_max"] < row["bytes"]:
-        not_allowed(file, (*path, "bytes_max"), row["bytes_max"], f"{row['bytes']}..8")
+        refuse_key(file, path, row, "bytes_max", f"{row['bytes']}..8")
 
 
-def _fill_place(file: str, path: Path, row: Table, of: Rows, by_dbc: Mapping[str, Message]) -> None:
+def _fill_place(
+    file: str, path: Path, row: Table, messages: Rows, by_dbc: Mapping[str, Message]
+) -> None:
     """Fill in start and length of a row. If the row names a signal of the DBC file, they come from
     there. Refuse a place outside of the message.
     """
-    if row["message"] not in of:
-        not_allowed(file, (*path, "message"), row["message"], ", ".join(of))
-    message = of[row["message"]]
+    if row["message"] not in messages:
+        refuse_key(file, path, row, "message", ", ".join(messages))
+    message = messages[row["message"]]
     key = "signals" if "signals" in row else "signal"
-    named = row[key] if key == "signals" else ([row["signal"]] if row["signal"] else [])
+    signal_names = row[key] if key == "signals" else ([row["signal"]] if row["signal"] else [])
     known = by_dbc[message["dbc"]].signals if message["dbc"] else {}
-    for name in named:
+    for name in signal_names:
         if name not in known:
             allowed = ", ".join(known) or "messages.NAME.dbc"
             not_allowed(file, (*path, key), name, allowed)
-    if named:
-        _fill_signal(row, *[known[name] for name in named])
+    if signal_names:
+        _fill_signal(row, *[known[name] for name in signal_names])
     if not row["length"]:
         refuse(file, (*path, "length"), "is missing", "1..32")
     starts = row.get("starts", [row.get("start")])
@@ -104,18 +106,19 @@ def _fill_place(file: str, path: Path, row: Table, of: Rows, by_dbc: Mapping[str
     if row.get("scale") == 0:
         not_allowed(file, (*path, "scale"), 0, "any other number")
     if row.get("unit") and f"_{row['unit']}" not in path[-1]:
-        not_allowed(file, (*path, "unit"), row["unit"], "the unit of the name; use scale")
+        refuse_key(file, path, row, "unit", "the unit of the name; use scale")
     if row["mux"] is not None and message["mux"]["start"] is None:
-        not_allowed(file, (*path, "mux"), row["mux"], f"a mux of messages.{row['message']}")
+        refuse_key(file, path, row, "mux", f"a mux of messages.{row['message']}")
 
 
 def _check_seal(file: str, path: Path, row: Table) -> None:
     """Refuse a counter or a check byte that has no room in the data."""
-    counter, checked = row["counter"], 8 if row["check"] else 0
-    counted = 0 if counter["start"] is None else counter["start"] + counter["length"]
+    counter, check_bits = row["counter"], 8 if row["check"] else 0
+    counter_bits = 0 if counter["start"] is None else counter["start"] + counter["length"]
     shortest = min([row["data"], row["data_close"] or row["data"]], key=len)
-    if counted + checked > 4 * len(shortest):
-        allowed = f"{(counted + checked + 7) // 8} bytes and more, for its counter and check"
+    if counter_bits + check_bits > 4 * len(shortest):
+        bytes_min = (counter_bits + check_bits + 7) // 8
+        allowed = f"{bytes_min} bytes and more, for its counter and check"
         not_allowed(file, (*path, "data"), shortest, allowed)
 
 
@@ -154,19 +157,19 @@ def check_values(file: str, tables: Rows, table: str, of_arrays: str) -> None:
         if name == "rack_voltage_mV" and rack_sources.CHARGE_MV in signals:
             low = -high  # the value is compared with the limits of the rack
         if not low <= row["range"][0] <= row["range"][1] <= high:
-            not_allowed(file, (table, name, "range"), row["range"], f"within {low}..{high}")
-    ends = [name for name in CELL_ENDS if name in signals]
+            refuse_key(file, (table, name), row, "range", f"within {low}..{high}")
+    cell_ends = [name for name in CELL_ENDS if name in signals]
     array = f"{of_arrays}.{rack_sources.CELLS}"
-    if ends and rack_sources.CELLS in arrays:
+    if cell_ends and rack_sources.CELLS in arrays:
         allowed = f"keep {array} or the two, {' and '.join(CELL_ENDS)}"
-        refuse(file, (table, ends[0]), f"is beside {array}, which gives it too", allowed)
-    if len(ends) == 1:
+        refuse(file, (table, cell_ends[0]), f"is beside {array}, which gives it too", allowed)
+    if len(cell_ends) == 1:
         allowed = f"both of {' and '.join(CELL_ENDS)}, or {array}"
-        refuse(file, (table, ends[0]), "is alone", allowed)
-    steps = arrays.get(rack_sources.TEMPERATURES, {"scale": 0})["scale"]
-    if abs(steps) > STEP_DDEGC_MAX:
+        refuse(file, (table, cell_ends[0]), "is alone", allowed)
+    step_ddegC = arrays.get(rack_sources.TEMPERATURES, {"scale": 0})["scale"]
+    if abs(step_ddegC) > STEP_DDEGC_MAX:
         path = (of_arrays, rack_sources.TEMPERATURES, "scale")
-        not_allowed(file, path, steps, f"{STEP_DDEGC_MAX} and finer, or no such array")
+        not_allowed(file, path, step_ddegC, f"{STEP_DDEGC_MAX} and finer, or no such array")
 
 
 def _check_periods(file: str, sent: Rows) -> None:
@@ -177,7 +180,7 @@ def _check_periods(file: str, sent: Rows) -> None:
     for name, row in sent.items():
         if row["period_ms"] % shortest:
             allowed = f"a multiple of {shortest}, the shortest of [sent]"
-            not_allowed(file, ("sent", name, "period_ms"), row["period_ms"], allowed)
+            refuse_key(file, ("sent", name), row, "period_ms", allowed)
 
 
 def lacks(profile: Any) -> Iterator[str]:
@@ -193,8 +196,10 @@ def lacks(profile: Any) -> Iterator[str]:
             "no limit of the current of a direction: the rated current of the rack counts "
             "(not_fitted.bms_limits)"
         )
-    beats = "heartbeat" in profile.registers
-    if not beats and all(row["counter"]["start"] is None for row in profile.messages.values()):
+    has_heartbeat = "heartbeat" in profile.registers
+    if not has_heartbeat and all(
+        row["counter"]["start"] is None for row in profile.messages.values()
+    ):
         yield "no counter: a BMS that repeats its frames is found by its values alone (row 54)"
     if "contactor_state" not in profile.signals:
         yield "no contactor state: taken from their supply; a welded one shows by its current"

@@ -34,14 +34,14 @@ from controller.forms.refusal import ConfigError, Path, dotted
 from controller.rows import proof_intervals
 from controller.system.paths import AnyPath
 
-REFUSALS_MAX = 8  # a report about a refused file leaves out at most so many wrong keys
-# Coils are written so often before a permit expires. So it outlasts three lost writes in a row.
+REFUSALS_MAX = 8  # most refusals after which a report about a refused file tries again
+# Writes of the coils before a permit expires: a permit outlasts three lost writes in a row.
 COIL_WRITES_PER_EXPIRY = 5
 
 
 def survey(path: AnyPath) -> tuple[Config, list[str]]:
     """(Config, [line of each refusal]) of a file that may lack required equipment. The Config is
-    only for a report: a cabinet must never run on it. Raises ConfigError for any other mistake.
+    only for a report: a cabinet must never run on it. Raises ConfigError for other mistakes.
     """
     lines: list[str] = []
     return _surveyed(path, lines), lines
@@ -75,20 +75,25 @@ def _surveyed(path: AnyPath, lines: list[str]) -> Config:
 def load(path: AnyPath, missing: Sequence[str] = (), tick_ms: int | None = None) -> Config:
     """Config of the file at `path` and the files that it extends. Raises ConfigError.
 
-    missing: see topology.build. tick_ms: tick of a simulation, instead of the tick in the files.
+    missing: see topology.build. tick_ms: tick of a simulation, instead of that in the files.
     """
-    return _read(path, missing, tick_ms)[1]
+    chain = layers.read_chain(str(path))
+    if tick_ms is not None:
+        chain[0].content.setdefault("cabinet", {})["tick_ms"] = tick_ms
+    return _checked(chain, missing)[1]
 
 
 def with_doubts(path: AnyPath) -> tuple[Config, tuple[str, ...]]:
     """(Config, lines that warn of doubtful values) of the file at `path`. Raises ConfigError."""
-    values, config, schedule = _read(path)
+    values, config, schedule = _checked(layers.read_chain(str(path)))
     return config, (*pairs.doubts(values, config), *tick_fit.doubts(values, config, schedule))
 
 
 def carried_over(path: AnyPath, lines: list[str]) -> Config:
     """Config of a file of an earlier version. Adds to `lines` each key to change by hand."""
-    return _read(path, earlier=lines)[1]
+    chain = layers.read_chain(str(path))
+    lines += layers.carry_over(chain)
+    return _checked(chain)[1]
 
 
 def without_refused(path: AnyPath) -> tuple[Config | None, list[str]]:
@@ -100,7 +105,10 @@ def without_refused(path: AnyPath) -> tuple[Config | None, list[str]]:
     config = None
     for _ in range(REFUSALS_MAX):
         try:
-            config = _read(path, missing, None, left_out)[1]
+            chain = layers.read_chain(str(path))
+            for file, key in left_out:
+                layers.leave_out(chain, file, key)
+            config = _checked(chain, missing)[1]
             break
         except ConfigError as error:
             missing += error.equipment
@@ -113,22 +121,11 @@ def without_refused(path: AnyPath) -> tuple[Config | None, list[str]]:
     return config, [dotted(key) for _, key in left_out]
 
 
-def _read(
-    path: AnyPath,
-    missing: Sequence[str] = (),
-    tick_ms: int | None = None,
-    left_out: Sequence[tuple[str, Path]] = (),
-    earlier: list[str] | None = None,
+def _checked(
+    chain: list[layers.Layer], missing: Sequence[str] = ()
 ) -> tuple[Values, Config, bus_times.Schedule]:
-    chain = layers.read_chain(str(path))
-    if earlier is not None:
-        earlier += layers.carry_over(chain)
-    for file, key in left_out:
-        layers.leave_out(chain, file, key)
-    if tick_ms is not None:
-        chain[0].content.setdefault("cabinet", {})["tick_ms"] = tick_ms
-    # Only the type may say which equipment is optional. Without this list, a site file could say
-    # it.
+    """(merged values, Config, exchanges of each bus) of the layers. Raises ConfigError."""
+    # Only the type may set this list. Without a list of the type, a site could set it.
     chain[0].content.setdefault("optional_equipment", [])
     chemistry = hma.chemistry_of(chain)
     values = Values(layers.merge(chain, chemistry), chain[-1].file, chemistry)
@@ -146,8 +143,8 @@ def _read(
 
 def _config(chain: list[layers.Layer], values: Values, plan: Topology) -> Config:
     budgets = silence.silence_budgets(values, plan)
-    of_type = {path for path, _ in layers.leaves(chain[0].content)}
-    values.check_defaults(of_type, {path[-1] for path in budgets})
+    type_paths = {path for path, _ in layers.leaves(chain[0].content)}
+    values.check_defaults(type_paths, {path[-1] for path in budgets})
     cabinet = limit_images.cabinet_parameters(values, plan, budgets)
     unit, rack = limit_images.unit_parameters, limit_images.rack_parameters
     units = tuple(unit(values, plan, index, budgets) for index in range(plan.units))

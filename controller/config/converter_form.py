@@ -40,6 +40,9 @@ OWN_STORED = {"stored": _stored(None)}
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
 POSITIVE = ("discharge", "charge", "both")  # the direction that a register counts as positive
 SEQUENCES = ("setpoint", "setup", "start", "stop")
+WRITE_FUNCTION = choice((6, 16))  # of Modbus: one register, several registers
+RAW_MIN, RAW_MAX = -(1 << 31), (1 << 32) - 1  # of a value in one or two registers
+MASK = integer(0, RAW_MAX, 0)
 ORDERS = dict.fromkeys(("word_order", "byte_order"), choice(("big", "little"), "big"))
 
 
@@ -89,7 +92,7 @@ SETTINGS = {
 }
 # A value in a frame of a set-point of a converter.
 SETPOINT_ROLES = ("power", "magnitude", "charge", "discharge", "mode", "constant")
-_RAW = integer(-(1 << 31), (1 << 32) - 1, None)
+_RAW = integer(RAW_MIN, RAW_MAX, None)
 SETPOINT_VALUE = {
     "role": choice(SETPOINT_ROLES),
     "type": choice(TYPES),
@@ -100,7 +103,7 @@ SETPOINT_VALUE = {
     "equals": _RAW,  # for the role "constant"
     "release": _RAW,  # never written: this value would let the device choose its own power
 }
-SETPOINT = {**PLACE, "function": choice((6, 16)), "values": tables(SETPOINT_VALUE), **OWN_STORED}
+SETPOINT = {**PLACE, "function": WRITE_FUNCTION, "values": tables(SETPOINT_VALUE), **OWN_STORED}
 # A step of the set-up, the start or the stop of a converter. Functions 3 and 4 read until a value
 # matches, 6 and 16 write.
 STEP = {
@@ -108,19 +111,19 @@ STEP = {
     "function": choice((3, 4, 6, 16)),
     "type": choice(("u16", "s16", "u32", "s32"), "u16"),
     "word_order": ORDERS["word_order"],
-    "mask": integer(0, (1 << 32) - 1, 0),
+    "mask": MASK,
     "value": _RAW,
     "read_back": flag(False),
     "release": _RAW,
     "repeat_ms": integer(0, 600_000, 0),  # for a step of a start; 0: it is written once
-    "equals": integers(-(1 << 31), (1 << 32) - 1, []),
+    "equals": integers(RAW_MIN, RAW_MAX, []),
     "timeout_ms": integer(100, 600_000, 10_000),
     "fault": text(""),
     **OWN_STORED,
 }
 HEARTBEAT = {
     **PLACE,
-    "function": choice((6, 16)),
+    "function": WRITE_FUNCTION,
     "period_ms": integer(100, 60_000),
     "count_max": integer(2, 65535, 65535),
     **OWN_STORED,
@@ -129,7 +132,7 @@ HEARTBEAT = {
 _WORDS = integers(0, 65535, [])
 SENT = {
     **PLACE,
-    "function": choice((6, 16)),
+    "function": WRITE_FUNCTION,
     "data": _WORDS,
     "data_close": _WORDS,
     "count_max": integer(0, 65535, 0),

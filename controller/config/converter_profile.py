@@ -7,7 +7,7 @@ from typing import cast
 
 from controller.config import converter_form
 from controller.forms.reading import read
-from controller.forms.refusal import Path, not_allowed, refuse
+from controller.forms.refusal import Path, not_allowed, refuse, refuse_key
 from drivers.profile import Register, SetpointFrame, Step, Table
 from drivers.rack_sources import FAULT
 from drivers.register_codec import FLOATS, Codec
@@ -28,8 +28,8 @@ RUNS, STOPPED = {s.PCS_RUNNING, s.PCS_THROTTLED}, {s.PCS_OFF, s.PCS_SLEEPING, s.
 
 def optional(registers: Table) -> tuple[str, ...]:
     """The registers that a profile may have."""
-    factors = [register.scale_from for register in registers.values()]
-    return (*OPTIONAL, *factors, *[name for name in registers if name.startswith(FAULT)])
+    factor_names = [register.scale_from for register in registers.values()]
+    return (*OPTIONAL, *factor_names, *[name for name in registers if name.startswith(FAULT)])
 
 
 def parts(file: str, top: Table, make: Made) -> Table:
@@ -45,7 +45,8 @@ def parts(file: str, top: Table, make: Made) -> Table:
     _check_signs(file, registers)
     _check_states(file, registers)
     frames = [
-        _frame(file, ("setpoint", str(number)), table, make) for number, table in _numbered(top)
+        _frame(file, ("setpoint", str(number)), table, make)
+        for number, table in enumerate(top["setpoint"], 1)
     ]
     if not any(register.role in NUMBERS for frame in frames for register in frame.values):
         refuse(file, ("setpoint",), "is missing", f"[[setpoint]] with a role {', '.join(NUMBERS)}")
@@ -55,13 +56,8 @@ def parts(file: str, top: Table, make: Made) -> Table:
         own = set(taken)
         checked[name] = [
             _step(file, (name, str(number)), table, make, own)
-            for number, table in _numbered(top, name)
+            for number, table in enumerate(top[name], 1)
         ]
-    for number, step in enumerate(checked["stop"], 1):
-        if step.function not in WRITES:
-            not_allowed(
-                file, ("stop", str(number), "function"), step.function, "6 or 16: a stop waits"
-            )
     _check_starts(file, checked)
     if top["heartbeat"]:
         beat = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
@@ -78,7 +74,7 @@ def _check_signs(file: str, registers: dict[str, Register]) -> None:
     """Refuse a DC current or power whose positive direction is not stated. Otherwise the program
     would take a value without a sign for a current that always discharges.
     """
-    has_way, is_way = DIRECTION in registers, False
+    has_direction, needs_direction = DIRECTION in registers, False
     for name in SIGNED:
         if name not in registers:
             continue
@@ -87,13 +83,13 @@ def _check_signs(file: str, registers: dict[str, Register]) -> None:
         if not register.positive:
             refuse(file, path, "is missing: it says which direction is positive", allowed)
         is_both = register.positive == "both"
-        is_way |= is_both
-        if (register.scale < 0) != (register.positive == "charge") or is_both > has_way:
+        needs_direction |= is_both
+        if (register.scale < 0) != (register.positive == "charge") or is_both > has_direction:
             not_allowed(file, path, register.positive, allowed)
         if is_both and register.low < 0:
             not_allowed(file, (*path[:2], "range"), register.low, "from 0 on: it has no sign")
-    ways = set(registers[DIRECTION].values.values()) if has_way else {1}
-    if has_way > is_way or has_way and ways != {1, -1}:
+    directions = set(registers[DIRECTION].values.values()) if has_direction else {1}
+    if has_direction > needs_direction or has_direction and directions != {1, -1}:
         allowed = '{raw value = 1 (discharge) or -1 (charge)}, beside positive = "both"'
         refuse(file, ("registers", DIRECTION, "values"), "is not clear", allowed)
 
@@ -106,10 +102,6 @@ def _check_states(file: str, registers: dict[str, Register]) -> None:
     if not (states <= PCS_STATES and states & RUNS and states & STOPPED):
         allowed = "states 0..7, with 3 or 4 (it runs), and 0, 1 or 7 (it has stopped)"
         not_allowed(file, ("registers", "state", "values"), sorted(states), allowed)
-
-
-def _numbered(top: Table, name: str = "setpoint") -> list[tuple[int, Table]]:
-    return list(enumerate(top[name], 1))
 
 
 def _frame(file: str, path: Path, table: Table, make: Made) -> SetpointFrame:
@@ -148,9 +140,9 @@ def _check_role(file: str, path: Path, value: Table) -> None:
             )
     _check_release(file, path, value, ("idle", "charge", "discharge", "equals"))
     if role == "mode" and value["charge"] == value["discharge"]:
-        not_allowed(file, (*path, "discharge"), value["discharge"], "another raw value than charge")
+        refuse_key(file, path, value, "discharge", "another raw value than charge")
     if needed and value["type"] in FLOATS:
-        not_allowed(file, (*path, "type"), value["type"], f"an integer type for role {role}")
+        refuse_key(file, path, value, "type", f"an integer type for role {role}")
     if not needed and value["scale"] == 0:
         not_allowed(file, (*path, "scale"), 0, "any other number")
 
@@ -162,7 +154,7 @@ def _check_release(file: str, path: Path, value: Table, keys: tuple[str, ...]) -
     for key in keys:
         if value["release"] is not None and value[key] == value["release"]:
             allowed = "a value that holds the power; this one is `release`"
-            not_allowed(file, (*path, key), value[key], allowed)
+            refuse_key(file, path, value, key, allowed)
 
 
 def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
@@ -215,18 +207,20 @@ def _step(file: str, path: Path, table: Table, make: Made, taken: set[int]) -> S
         refuse(file, path, "is not clear", "value to write (6, 16), equals to wait for (3, 4)")
     _check_release(file, path, fields, ("value",))
     if fields["repeat_ms"] and (path[0] != "start" or not is_write):
-        not_allowed(file, (*path, "repeat_ms"), fields["repeat_ms"], "it of a write of [[start]]")
+        refuse_key(file, path, fields, "repeat_ms", "it of a write of [[start]]")
     own_keys = {key: fields[key] for key in ("type", "mask")}
     register = make(".".join(path), own_keys | _placed(fields))
     register.function, register.word_order = fields["function"], fields["word_order"]
     if fields["function"] == 6 and register.words > 1:
-        not_allowed(file, (*path, "function"), 6, "16 for a value of two registers")
+        refuse_key(file, path, fields, "function", "16 for a value of two registers")
     if is_write:
         _check_apart(file, (*path, "address"), register.address, register.words, taken)
         if path[0] == "setup":  # only a start may write a register twice, as a pulse
             taken |= set(range(register.address, register.address + register.words))
     raws = {"value": [fields["value"]], "equals": fields["equals"]}
     _check_fit(file, path, register, raws)
+    if path[0] == "stop" and not is_write:
+        refuse_key(file, path, fields, "function", "6 or 16: a stop waits")
     own = ("value", "equals", "timeout_ms", "read_back", "repeat_ms", "fault", "stored")
     rest = {key: fields[key] for key in own}
     return Step(function=fields["function"], register=register, **rest)

@@ -119,15 +119,15 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
     settings = device.profile.settings
     watchdog, loss = settings["watchdog"], settings["on_loss"]
     if watchdog == "none":
-        who = config.topology.not_fitted.get("pcs_watchdog")
+        acceptance = config.topology.not_fitted.get("pcs_watchdog")
         has_input = settings["enable_input"]
-        stop = "its enable input, by wire" if has_input else f"channel B ({who})"
+        stop = "its enable input, by wire" if has_input else f"channel B ({acceptance})"
         yield f"without the controller: {loss}, for it has no watchdog; what stops it: {stop}"
     else:
         time_s = settings["watchdog_s"]
         yield f"without the controller: {loss}, {time_s:g} s after the last {watchdog}"
-    if most := settings["writes_per_day_max"]:
-        yield f"stores what is written: at most {most} writes in a day, then 0 W and no start"
+    if writes_max := settings["writes_per_day_max"]:
+        yield f"stores what is written: at most {writes_max} writes in a day, then 0 W and no start"
     yield "the sign of its power is what its maker states; prove it with a small charge"
 
 

@@ -17,7 +17,7 @@ from controller.config import (
     time_chain,
 )
 from controller.config.cabinet_config import Config, Numbers
-from controller.config.silence import BUDGETS, entry_of, period_ms
+from controller.config.silence import BUDGETS, entry_of, longest_period_ms
 from controller.config.thresholds import STAGE_SET_FROM, levels
 from controller.config.values import Values
 from controller.core.policies import droop
@@ -44,7 +44,7 @@ def check(values: Values, config: Config) -> None:
     for number, table in enumerate(config.rack_tables, 1):
         _check_ends(values, number, table)
         _check_reach(values, config, number, table)
-    checks = (
+    for check_site in (
         converters.check,
         maps.check,
         maps.check_limits,
@@ -56,8 +56,8 @@ def check(values: Values, config: Config) -> None:
         _check_frames,
         _check_link,
         _check_response,
-    )
-    for check_site in (*checks, pairs.check):
+        pairs.check,
+    ):
         check_site(values, config)
 
 
@@ -135,8 +135,8 @@ def _check_armed(values: Values, config: Config) -> None:
             racks |= {index + 1} if stage[matrix.S_SCOPE] == RACK else set()
     for name, (rows, racks) in lacking.items():
         where = f" on rack {' '.join(map(str, sorted(racks)))}" if racks else ""
-        are = "are" if len(rows) > 1 else "is"
-        unarmed = f"{equipment.with_clauses(sorted(rows))} {are} not armed{where}"
+        verb = "are" if len(rows) > 1 else "is"
+        unarmed = f"{equipment.with_clauses(sorted(rows))} {verb} not armed{where}"
         values.not_accepted(name, f"{unarmed}, because no device reports {name}")
 
 
@@ -157,11 +157,11 @@ def _check_fault_contact(values: Values, config: Config) -> None:
     """Require a hard-wired fault contact of a BMS that is slow or reports no cell voltages."""
     bms = [device for device in config.devices if device.role == "bms"]
     for device in bms if config.topology.not_fitted.get("bms_fault") else ():
-        why = ""
+        why, period_ms = "", longest_period_ms(device.profile)
         if not stage_states.rack_facts(config.topology)[device.index]["cells_reported"]:
             why = "reports no cell voltages"
-        elif any(period_ms(device) * row[3] > row[2] for row in BUDGETS if "bms" in row[4]):
-            why = f"has a period of {period_ms(device)} ms, too long for its silence budget"
+        elif any(period_ms * row[3] > row[2] for row in BUDGETS if "bms" in row[4]):
+            why = f"has a period of {period_ms} ms, too long for its silence budget"
         if why:
             problem = f"is not allowed: device.{device.name} {why}"
             allowed = "a hard-wired BMS fault contact on bms_fault_ok"
@@ -186,8 +186,10 @@ def _check_frames(values: Values, config: Config) -> None:
         return
     key, allowed = "permit_expiry_ms", f"{least_ms}..{most_ms} with tick_ms = {tick_ms}"
     if least_ms > most_ms:
-        slow_ms = [each_ms for each_ms in schema.TICKS_MS if _expiry_ms_min(each_ms) <= most_ms]
-        key, allowed = "tick_ms", ", ".join(map(str, slow_ms))
+        ticks_ms = [
+            period_ms for period_ms in schema.TICKS_MS if _expiry_ms_min(period_ms) <= most_ms
+        ]
+        key, allowed = "tick_ms", ", ".join(map(str, ticks_ms))
     lost = f"{LOST_FRAMES_MIN} lost frames in a row, one every {frame.FRAME_EVERY_TICKS} ticks"
     why = f"the permit of channel B must outlast {lost}"
     values.not_allowed(("cabinet", key), f"{allowed}: {why}")

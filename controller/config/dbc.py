@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from controller.forms.refusal import refuse
-from controller.system.regular_file import link_opener
+from controller.system import regular_file
 
 FRAME_BITS, BYTES_MAX = 64, 4 << 20
 _SIGNAL_START = "SG_ "
@@ -59,10 +59,9 @@ def messages(text: str) -> dict[str, Message]:
             by_name[head[2]] = message
             continue
         if later := _LATER.fullmatch(line):
-            for dbc_message in by_name.values():
-                dbc_message.signals.pop(
-                    later[2] if dbc_message.can_id == int(later[1]) else "", None
-                )
+            for known in by_name.values():
+                if known.can_id == int(later[1]):
+                    known.signals.pop(later[2], None)
             continue
         parts = _SIGNAL.fullmatch(line)
         if message and not parts and line.startswith(_SIGNAL_START):
@@ -107,8 +106,7 @@ def read(path: pathlib.Path, name: str) -> dict[str, Message]:
     if not file.is_file():
         refuse(path.name, key, f"no such file {name} beside the profile")
     try:
-        with open(file, "rb", opener=link_opener) as opened:
-            data = opened.read(BYTES_MAX + 1)
+        data = regular_file.read(str(file), BYTES_MAX + 1, regular_file.link_opener)
         if len(data) > BYTES_MAX:
             raise ValueError(f"has more than {BYTES_MAX} bytes")
         return messages(data.decode("cp1252", "replace"))

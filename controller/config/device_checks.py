@@ -31,7 +31,7 @@ def check(values: Values, topology: Topology) -> None:
     for bus in topology.buses:
         _check_addresses(values, bus, topology.on_bus(bus.name))
     _check_mapping(values, topology, "inputs", _inputs_needed(topology))
-    absent = [output for name in topology.not_fitted for output in equipment.EVERY[name].outputs]
+    absent = parts_absent(topology.not_fitted, "outputs")
     outputs = [name for name in OUTPUTS_ALWAYS if name not in absent]
     _check_mapping(values, topology, "outputs", outputs)
 
@@ -40,11 +40,11 @@ def _check_roles(values: Values, topology: Topology) -> None:
     needed = [(role, -1, "") for role in (*ROLES_ALWAYS, *_roles_needed(topology))]
     for role, kind, count in (("pcs", "unit", topology.units), ("bms", "rack", topology.racks)):
         needed += [(role, index, f" and {kind} {index + 1}") for index in range(count)]
-    for role, index, whose in needed:
+    for role, index, scope in needed:
         if topology.device(role, index) is None:
             names = [name for name in _of_role(role) if name not in topology.not_fitted]
             rows = [row for name in names for row in equipment.rows_of(name)]
-            problem = f"no device with role {role}{whose}{_unarmed(rows)}"
+            problem = f"no device with role {role}{scope}{_unarmed(rows)}"
             allowed = f"exactly one{_or_accepted(values, names)}"
             values.refuse(("device",), problem, allowed, equipment=names)
     _check_once(values, topology)
@@ -52,18 +52,18 @@ def _check_roles(values: Values, topology: Topology) -> None:
 
 def _roles_needed(topology: Topology) -> list[str]:
     """The first role of each fitted equipment, and the third I/O module if a contact needs it."""
-    absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
+    absent = parts_absent(topology.not_fitted, "roles")
     roles = [piece.roles[0] for piece in equipment.EQUIPMENT.values() if piece.roles]
     roles = [role for role in roles if role not in absent]
-    third = set(schema.INPUT_NAMES["io_3"]) & set(_inputs_needed(topology))
-    return roles + (["io_3"] if third else [])
+    io_3_inputs = set(schema.INPUT_NAMES["io_3"]) & set(_inputs_needed(topology))
+    return roles + (["io_3"] if io_3_inputs else [])
 
 
 def _of_role(role: str) -> list[str]:
     """The equipment that needs a device of this role, or that is wired to the third I/O module."""
-    pieces, third = equipment.EQUIPMENT.items(), set(schema.INPUT_NAMES["io_3"])
+    pieces, io_3_inputs = equipment.EQUIPMENT.items(), set(schema.INPUT_NAMES["io_3"])
     if role == "io_3":
-        return [name for name, piece in pieces if third & set(piece.inputs)]
+        return [name for name, piece in pieces if io_3_inputs & set(piece.inputs)]
     return [name for name, piece in pieces if piece.roles[:1] == (role,)]
 
 
@@ -106,7 +106,7 @@ def _check_addresses(values: Values, bus: Bus, devices: list[Device]) -> None:
 
 
 def _inputs_needed(topology: Topology) -> list[str]:
-    absent = [*parts_absent(topology.not_fitted), *equipment.OPTIONAL]
+    absent = [*parts_absent(topology.not_fitted, "inputs"), *equipment.OPTIONAL]
     return [name for names in schema.INPUT_NAMES.values() for name in names if name not in absent]
 
 
@@ -123,14 +123,14 @@ def _check_mapping(values: Values, topology: Topology, key: str, needed: list[st
         if names.count(name) > 1:
             not_allowed(values.file(*path), path, name, "each name once")
     for name in [name for name in needed if name not in names]:
-        homes = [role for role, inputs in schema.INPUT_NAMES.items() if name in inputs]
+        module_roles = [role for role, inputs in schema.INPUT_NAMES.items() if name in inputs]
         # An input has one module. A missing output is reported at the first of its modules.
-        module = topology.device(homes[0] if homes else "io_1")
-        own = equipment.of_signal(name)[:1]
+        module = topology.device(module_roles[0] if module_roles else "io_1")
+        equipment_names = equipment.of_signal(name)[:1]
         unarmed = _unarmed(equipment.rows_of_input(name)) if key == "inputs" else ""
         values.refuse(
             ("device", module.name if module else "", key),
             f"{shown(name)} is not mapped{unarmed}",
-            f"all {len(needed)} needed {key}, each once{_or_accepted(values, own)}",
-            equipment=[name] if name in equipment.REQUIRED else own,
+            f"all {len(needed)} needed {key}, each once{_or_accepted(values, equipment_names)}",
+            equipment=[name] if name in equipment.REQUIRED else equipment_names,
         )

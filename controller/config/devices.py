@@ -98,8 +98,7 @@ class Topology:
 
 def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
     """True unless the device of table `name` is equipment that is not fitted."""
-    role = values.need("device", name, "role")
-    return not any(role in equipment.EVERY[equipment_name].roles for equipment_name in not_fitted)
+    return values.need("device", name, "role") not in parts_absent(not_fitted, "roles")
 
 
 def read(
@@ -123,7 +122,7 @@ def read(
     if index_key and index >= count:
         values.not_allowed(("device", name, index_key), f"1..{count}")
     wired = role in schema.INPUT_NAMES
-    inputs = _inputs(values, name, role, parts_absent(not_fitted)) if wired else ()
+    inputs = _inputs(values, name, role, parts_absent(not_fitted, "inputs")) if wired else ()
     outputs = _outputs(values, name, not_fitted) if wired else ()
     own = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
     settings = _settings(values, name, role)
@@ -197,8 +196,8 @@ def _profile(values: Values, name: str, role: str) -> Profile:
             setattr(profile, fact, number)
     responds = role == "meter_grid" and values.get(*RESPONSE)
     if responds and (problem := meter_profile.read_frequency(profile)):
-        few = f"{meter_profile.RESPONSE_HZ * 1000:g} mHz and {meter_profile.RESPONSE_MS} ms"
-        values.not_allowed(RESPONSE, f"0, or a meter of {few}: device.{name} {problem}")
+        response = f"{meter_profile.RESPONSE_HZ * 1000:g} mHz and {meter_profile.RESPONSE_MS} ms"
+        values.not_allowed(RESPONSE, f"0, or a meter of {response}: device.{name} {problem}")
     return profile
 
 
@@ -242,12 +241,7 @@ def _inputs(values: Values, name: str, role: str, absent: list[str]) -> Names:
 
 
 def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> Names:
-    absent = [
-        output
-        for equipment_name in not_fitted
-        for output in equipment.EVERY[equipment_name].outputs
-    ]
-    key = ("device", name, "outputs")
+    key, absent = ("device", name, "outputs"), parts_absent(not_fitted, "outputs")
     names = values.need(*key)
     for output in names:
         allowed = ""
@@ -260,9 +254,9 @@ def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> Names:
     return tuple("" if output.lstrip("!") in absent else output for output in names)
 
 
-def parts_absent(not_fitted: Iterable[str]) -> list[str]:
-    """Contacts of equipment that is not fitted."""
-    return [signal for name in not_fitted for signal in equipment.EVERY[name].inputs]
+def parts_absent(not_fitted: Iterable[str], kind: str) -> list[str]:
+    """Parts of equipment that is not fitted. kind: "roles", "inputs" or "outputs"."""
+    return [part for name in not_fitted for part in getattr(equipment.EVERY[name], kind)]
 
 
 def input_indexes(device: Device) -> tuple[int, ...]:

@@ -146,5 +146,5 @@ def of_signal(name: str) -> list[str]:
 
 def with_clauses(rows: Sequence[int]) -> str:
     """ "row 11 (NFPA 855-2023 9.6.5.6 (?)) and row 35 (Seplos ...)": rows with their sources."""
-    named = [f"row {row} ({facts.sources(records.ROWS[row].basis)})" for row in rows]
-    return " and ".join([*filter(None, [", ".join(named[:-1])]), *named[-1:]])
+    texts = [f"row {row} ({facts.sources(records.ROWS[row].basis)})" for row in rows]
+    return " and ".join([*filter(None, [", ".join(texts[:-1])]), *texts[-1:]])

@@ -105,8 +105,8 @@ def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Mete
     rated_W, margin = device.settings.get("rated_W"), plausible.METER
     if rated_W is None:
         rated_W, margin = connection_W(config), plausible.CONNECTION
-    most_W = min(s.INT_MAX, plausible.limits(rated_W, margin)[1])
-    return Meter(device.profile, device.address, sink, *places, power_W_max=most_W)
+    power_W_max = min(s.INT_MAX, plausible.limits(rated_W, margin)[1])
+    return Meter(device.profile, device.address, sink, *places, power_W_max=power_W_max)
 
 
 def connection_W(config: Config) -> int:

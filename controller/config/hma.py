@@ -134,12 +134,12 @@ def _needed(values: Values, not_fitted: NotFitted) -> Iterator[tuple[str, str, s
 def _check_hold_off(values: Values, not_fitted: NotFitted) -> None:
     """Require a reason in the file if the fan waits for the agent (matrix.CONFLICTS)."""
     path = ("cabinet", "agent_hold_off_ms")
-    held_ms = values.get(*path)
-    if held_ms and not_fitted.get("suppression"):
+    hold_off_ms = values.get(*path)
+    if hold_off_ms and not_fitted.get("suppression"):
         values.not_allowed(path, "0, because no suppression is fitted")
-    if held_ms and values.get("hma", "agent_hold_off_reason") is None:
+    if hold_off_ms and values.get("hma", "agent_hold_off_reason") is None:
         _, row, _, clauses = matrix.CONFLICTS[0]
-        problem = f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})"
+        problem = f"is missing: after row {row} the fan waits {hold_off_ms} ms ({clauses})"
         reason = ("hma", "agent_hold_off_reason")
         values.refuse(reason, problem, values.spec(reason).allowed[1])
 

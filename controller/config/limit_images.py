@@ -66,14 +66,14 @@ def fitted(topology: Topology) -> Numbers:
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
     bms = [device.profile for device in topology.devices if device.role == "bms"]
-    with_role = ("toxic", "io_3", "climate", "ups", "meter_load")
-    with_contact = ("heat", "supervised", "key_service", "door")
+    optional_roles = ("toxic", "io_3", "climate", "ups", "meter_load")
+    optional_contacts = ("heat", "supervised", "key_service", "door")
     return {
         "gas_required": any(kind not in absent for kind in GAS_KINDS),
         "gas_detectors": roles.count("gas_1") + roles.count("gas_2"),
         "offgas_detectors": roles.count("offgas_1") + roles.count("offgas_2"),
-        **{f"{role}_fitted": role in roles for role in with_role},
-        **{f"{name}_fitted": name not in absent for name in with_contact},
+        **{f"{role}_fitted": role in roles for role in optional_roles},
+        **{f"{name}_fitted": name not in absent for name in optional_contacts},
         "smoke_zones": smoke_zones(absent),
         "close_command_fitted": all(map(has_close, bms)),
         "bms_fault_contact_fitted": "bms_fault" not in absent,

@@ -68,9 +68,9 @@ def rests_on(devices: Iterable[Device]) -> str:
     """The rows and actuators that depend on the maps of these devices, in words."""
     inputs = [contact for device in devices for contact in device.inputs if contact]
     rows = equipment.rows_read_by([device.role for device in devices], inputs)
-    moved = [actuator for device in devices for actuator in actuators(device)]
-    named = f"rows {', '.join(map(str, rows))}" if rows else ""
-    parts = [named, ", ".join(dict.fromkeys(moved))]
+    actuator_names = [actuator for device in devices for actuator in actuators(device)]
+    row_text = f"rows {', '.join(map(str, rows))}" if rows else ""
+    parts = [row_text, ", ".join(dict.fromkeys(actuator_names))]
     return "; ".join(filter(None, parts))
 
 

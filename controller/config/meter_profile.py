@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.config.sunspec_places import is_factor
 from controller.forms.reading import unknown
-from controller.forms.refusal import Path, not_allowed, refuse
+from controller.forms.refusal import Path, not_allowed, refuse, refuse_key
 from drivers.meter_reads import (
     EXPORTED,
     FREQUENCY,
@@ -51,7 +51,7 @@ def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
     quantity = name[:-2] if name[:-2] in PHASED else name
     unit, bounds = QUANTITIES.get(quantity, (fields["unit"], FACTOR_RANGE))
     if fields["unit"] not in ("", unit):
-        not_allowed(file, (*path, "unit"), fields["unit"], f'"{unit}"; use scale')
+        refuse_key(file, path, fields, "unit", f'"{unit}"; use scale')
     fields["unit"], fields["range"] = unit, fields["range"] or list(bounds)
 
 

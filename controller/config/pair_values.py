@@ -13,7 +13,7 @@ from controller.config.silence import entry_of
 from controller.config.sources import FALLBACK_KEYS, Source
 from controller.config.values import Values
 from controller.core.parameters import SOURCE_PARAMETERS
-from controller.forms.refusal import Path, dotted, in_unit
+from controller.forms.refusal import Path, Unit, dotted, in_unit
 
 Table = Mapping[str, int | None]
 LONGEST_CHARGE_h = 24  # longest time of a full charge, even with a lowered current (assumed)
@@ -45,15 +45,14 @@ KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
 
 class Number(NamedTuple):
     """One of the two numbers of a pair. rank: rank of the file that states it, or NO_RANK. is_key:
-    a file can state this number. sum_of: words of WORDS for a computed number, "" for the value of
-    a key.
+    a file can state this number. sum_of: text of WORDS for a computed number, else "".
     """
 
     path: Path
     value: int
     file: str = ""
     rank: int = NO_RANK
-    unit: tuple[int, str] | None = None
+    unit: Unit | None = None
     is_key: bool = False
     sum_of: str = ""
 
@@ -74,7 +73,7 @@ class Number(NamedTuple):
 
 
 class Tables:
-    """Finds the numbers of a configuration. A scope is a section or the role of a device."""
+    """Finds the numbers of a configuration. A scope is a section or a role of devices."""
 
     def __init__(self, values: Values, config: Config):
         self._values, self._config = values, config
@@ -91,7 +90,7 @@ class Tables:
     def _tables(self, scope: str) -> list[tuple[Path, Table]]:
         config = self._config
         if scope in ("control", "cabinet"):
-            return [((scope,), {**getattr(config, scope), **_of_section(config)})]
+            return [((scope,), getattr(config, scope))]
         if scope == "unit":
             return [
                 (("unit", str(index + 1)), _unit(config, index)) for index in range(config.units)
@@ -127,51 +126,45 @@ class Tables:
 
 
 def _whole(config: Config) -> Table:
-    racks = [_racks_W(config, unit) for unit in range(config.units)]
+    """Numbers of the whole cabinet."""
+    control, rating_W = config.control, sum(table["rated_W"] for table in config.unit_tables)
+    meters = [device for device in config.devices if device.profile.family == "meter"]
+    intervals_s = range(1, control["peak_interval_s"] + 1)
+    racks_W = [_racks_W(config, unit) for unit in range(config.units)]
     most_uW = [
         rack_table["cells"] * rack_table["charge_end_mV"] * rack_table["rated_current_mA"]
         for rack_table in config.rack_tables
     ]
-    # For each device, the temperature below which it does not cool cells. None: it never does.
-    cooled_ddegC = [device.settings.get("cells_stop_ddegC") for device in config.devices]
+    # A device of this list cools no cell below its temperature.
+    cooled_ddegC = [
+        device.settings["cells_stop_ddegC"]
+        for device in config.devices
+        if "cells_stop_ddegC" in device.settings
+    ]
     return {
-        "cooling_ddegC": min(
-            [limit_ddegC for limit_ddegC in cooled_ddegC if limit_ddegC is not None], default=None
-        ),
-        "rating_W": sum(unit_table["rated_W"] for unit_table in config.unit_tables),
-        "racks_W": sum(racks),
+        "cooling_ddegC": min(cooled_ddegC, default=None),
+        "rating_W": rating_W,
+        "racks_W": sum(racks_W),
         "racks_Wh_24_h": sum(most_uW) * LONGEST_CHARGE_h // 1_000_000,
         "units": config.units,
+        "above_peaks_permille": 1000 - control["soc_reserve_peaks_permille"],
+        "swing_W": 2 * rating_W,
+        "ramped_W": control["setpoint_ramp_W_per_s"] * control["peak_interval_s"],
+        "interval_ms": control["peak_interval_s"] * 1000,
+        "even_interval_s": max(time_s for time_s in intervals_s if HOUR_S % time_s == 0),
+        "meter_sample_ms": track_path.sample_ms(track_path.source(config)),
+        "meter_period_ms": max(map(track_path.sample_ms, meters)),
     }
 
 
 def _racks_W(config: Config, unit: int) -> int:
     """Power of the racks of a unit at rated current, in the middle of the cells' voltage."""
     own = [rack for rack, own_unit in enumerate(config.topology.rack_units) if own_unit == unit]
-    found_W = 0
+    power_W = 0
     for table in [config.rack_tables[rack] for rack in own]:
         middle_mV = (table["charge_end_mV"] + table["discharge_end_mV"]) // 2
-        found_W += table["cells"] * middle_mV * table["rated_current_mA"] // 1_000_000
-    return found_W
-
-
-def _of_section(config: Config) -> Table:
-    """Numbers that follow from keys of [control] or from the meters."""
-    control, rating_W = (
-        config.control,
-        sum(unit_table["rated_W"] for unit_table in config.unit_tables),
-    )
-    meters = [device for device in config.devices if device.profile.family == "meter"]
-    whole = range(1, control["peak_interval_s"] + 1)
-    return {
-        "above_peaks_permille": 1000 - control["soc_reserve_peaks_permille"],
-        "swing_W": 2 * rating_W,
-        "ramped_W": control["setpoint_ramp_W_per_s"] * control["peak_interval_s"],
-        "interval_ms": control["peak_interval_s"] * 1000,
-        "even_interval_s": max(each_s for each_s in whole if HOUR_S % each_s == 0),
-        "meter_sample_ms": track_path.sample_ms(track_path.source(config)),
-        "meter_period_ms": max(map(track_path.sample_ms, meters)),
-    }
+        power_W += table["cells"] * middle_mV * table["rated_current_mA"] // 1_000_000
+    return power_W
 
 
 def _unit(config: Config, unit: int) -> Table:

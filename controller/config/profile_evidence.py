@@ -19,11 +19,8 @@ def rested_on(profile: Profile) -> list[str]:
     values = [*profile.registers, *profile.signals, *profile.arrays, *profile.faults]
     written = [name for name in WRITTEN if getattr(profile, name)]
     unused = {*profile.factors, *seldom(profile)}
-    return [
-        fromkey
-        for fromkey in dict.fromkeys([*values, *written, *profile.sent])
-        if fromkey not in unused
-    ]
+    names = dict.fromkeys([*values, *written, *profile.sent])
+    return [name for name in names if name not in unused]
 
 
 def proven(profile: Profile) -> list[str]:

@@ -39,6 +39,7 @@ ALL_TYPES: dict[str, tuple[str, int, int | None]] = TYPES | LONG_TYPES
 FLOATS = ("float32", "float64")
 # Types of a generic device, without the types that only SunSpec uses.
 SITE_TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", *FLOATS, "bit")
+_READ_FUNCTION = choice((3, 4), 3)  # of Modbus: holding registers, input registers
 DIRECTIONS = ("read", "write")  # a register with "write" may also be read back
 
 
@@ -106,7 +107,7 @@ SITE_REGISTER = {
     "unit": text(""),
     "range": can_form.bounds(),
     "invalid": integers(-(1 << 63), (1 << 64) - 1, []),
-    "mask": integer(0, (1 << 32) - 1, 0),
+    "mask": converter_form.MASK,
     "values": can_form.STATES,
 }
 _WRITTEN = (
@@ -134,7 +135,7 @@ PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"directi
 METER_REGISTER = {
     "direction": choice(("read",), "read"),
     "type": choice(SITE_TYPES[:-1]),
-    "function": choice((3, 4), 3),
+    "function": _READ_FUNCTION,
     **converter_form.PLACE,
     **{
         key: SITE_REGISTER[key]
@@ -146,16 +147,16 @@ SERIAL = {
     **converter_form.PLACE,
     "address": integer(0, 65535, 0),
     "registers": integer(0, 16, 0),  # 0: the serial number cannot be read
-    "function": choice((3, 4), 3),
+    "function": _READ_FUNCTION,
     "form": choice(("text", "number"), "text"),
 }
 # Registers that identify a device. The raw value must be one of `equals`.
 IDENTITY = {
     "type": choice(("u16", "s16", "u32", "s32", "u64", "s64")),
     **converter_form.PLACE,
-    "function": choice((3, 4), 3),
+    "function": _READ_FUNCTION,
     **converter_form.ORDERS,
-    "mask": integer(0, (1 << 32) - 1, 0),
+    "mask": converter_form.MASK,
     "equals": integers(-(1 << 63), (1 << 64) - 1),
 }
 POINT = {
@@ -252,8 +253,7 @@ OPTIONAL = {
 
 
 PROVEN = ("simulated only", "hardware")
-# How the register map is proven: by a reading of a real device, by a reading in a document, only by
-# a reading that was made from the map, or not at all.
+# A reading that proves the register map: of a real device, in a document, made from the map itself.
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)

@@ -23,7 +23,7 @@ from controller.config import (
 )
 from controller.forms.field import integer
 from controller.forms.reading import check_tables, file_text, read, read_each, unknown
-from controller.forms.refusal import ConfigError, Path, not_allowed, refuse
+from controller.forms.refusal import ConfigError, Path, not_allowed, refuse, refuse_key
 from controller.system import toml_text
 from drivers.profile import FOLDER, Profile, Register, Table, Wanted, shipped
 from drivers.rack_sources import FAULT
@@ -209,29 +209,22 @@ def _check_site(file: str, path: Path, fields: Table) -> None:
     for raws in ("invalid", "values"):
         _check_raws(file, path, raws, fields)
     is_bit, unit = fields["type"] == "bit", path[-1].rpartition("_")[2]
-    is_float = fields["type"] in form.FLOATS
-    for key, is_wrong, allowed in (
-        (
-            "unit",
-            fields["unit"] and not path[-1].endswith(f"_{fields['unit']}"),
-            f"{unit}; use scale",
-        ),
-        ("type", "write" in fields["direction"] and is_float, "an integer type to write"),
-    ):
-        if is_wrong:
-            not_allowed(file, (*path, key), fields[key], allowed)
-    functions = ((1, 2), (5, 15)) if is_bit else ((3, 4), (6, 16, 23))
-    for key, direction, known in zip(
-        ("function", "write_function"), ("read", "write"), functions, strict=True
+    if fields["unit"] and not path[-1].endswith(f"_{fields['unit']}"):
+        refuse_key(file, path, fields, "unit", f"{unit}; use scale")
+    if "write" in fields["direction"] and fields["type"] in form.FLOATS:
+        refuse_key(file, path, fields, "type", "an integer type to write")
+    for key, direction, known in (
+        ("function", "read", (1, 2) if is_bit else (3, 4)),
+        ("write_function", "write", (5, 15) if is_bit else (6, 16, 23)),
     ):
         if direction in fields["direction"] and fields[key] not in known:
             allowed = f"{' or '.join(map(str, known))} for this type"
-            not_allowed(file, (*path, key), fields[key], allowed)
+            refuse_key(file, path, fields, key, allowed)
     _check_scale(file, path, fields)
     size = fields["count"] if is_bit else form.ALL_TYPES[fields["type"]][1]
     more, function = len(fields["with_words"]) + fields["complement"], fields["write_function"]
     if function in (5, 6) and size + more > 1:
-        not_allowed(file, (*path, "write_function"), function, f"{function + 10} for more than one")
+        refuse_key(file, path, fields, "write_function", f"{function + 10} for more than one")
     if fields["write_address"] is None:
         fields["write_address"] = fields["address"]
 
@@ -239,7 +232,7 @@ def _check_site(file: str, path: Path, fields: Table) -> None:
 def _check_equals(file: str, path: Path, fields: Table) -> None:
     """Require at least one value, and values that the type can have."""
     if not fields["equals"]:
-        not_allowed(file, (*path, "equals"), [], "at least one value")
+        refuse_key(file, path, fields, "equals", "at least one value")
     _check_raws(file, path, "equals", fields)
 
 
@@ -254,9 +247,9 @@ def _check_raws(file: str, path: Path, key: str, fields: Table) -> None:
 def _check_sensor(file: str, path: Path, fields: Table) -> None:
     """Require an input register of one word with a range. A mask needs a full scale too."""
     if fields["function"] != 4:
-        not_allowed(file, (*path, "function"), fields["function"], "4, input registers")
+        refuse_key(file, path, fields, "function", "4, input registers")
     if fields["type"] not in ("u16", "s16"):
-        not_allowed(file, (*path, "type"), fields["type"], "u16, s16")
+        refuse_key(file, path, fields, "type", "u16, s16")
     if fields["range"] is None:
         refuse(file, (*path, "range"), "is missing", "[low, high]")
     for key in ("over_range_mask", "untrusted_mask"):
@@ -288,11 +281,11 @@ def _check_plain(file: str, path: Path, fields: Table) -> None:
         plain = form.SENSOR_REGISTER[key].default
         if fields.get(key, plain) != plain:
             allowed = f"{plain or 'none'}, the raw value is used"
-            not_allowed(file, (*path, key), fields[key], allowed)
+            refuse_key(file, path, fields, key, allowed)
 
 
 def _check_scale_factor(file: str, path: Path, fields: Table, points: dict[str, Table]) -> None:
     """Require that the scale factor of a SunSpec point is a point of the same model."""
     name = fields["scale_factor"]
     if name and (name not in points or points[name]["type"] != "sunssf"):
-        not_allowed(file, (*path, "scale_factor"), name, "a sunssf point of the same model")
+        refuse_key(file, path, fields, "scale_factor", "a sunssf point of the same model")

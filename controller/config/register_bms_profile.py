@@ -2,7 +2,7 @@
 
 from controller.config import can_profile, converter_form, sunspec_places
 from controller.forms.reading import read_each
-from controller.forms.refusal import not_allowed, refuse
+from controller.forms.refusal import not_allowed, refuse, refuse_key
 from drivers.profile import Register, Registers, Rows, Table
 from drivers.rack_sources import ARRAYS, FAULT
 from drivers.register_bms import DIRECTION, HEARTBEAT
@@ -15,17 +15,11 @@ def parts(file: str, top: Table) -> Rows:
     """{signals, arrays, faults, sent} of a Profile, checked. top: the tables of the file."""
     registers: Registers = top[REGISTERS]
     factors = {register.scale_from for register in registers.values()}
-    rows = {
-        name: {"range": [register.low, register.high], "scale": register.scale}
-        for name, register in registers.items()
-        if name not in (DIRECTION, HEARTBEAT, *factors)
-    }
-    tables = {
-        "arrays": {name: row for name, row in rows.items() if name in ARRAYS},
-        "faults": {name: row for name, row in rows.items() if name.startswith(FAULT)},
-    }
-    taken = {*tables["arrays"], *tables["faults"]}
-    tables["signals"] = {name: row for name, row in rows.items() if name not in taken}
+    tables: Rows = {"signals": {}, "arrays": {}, "faults": {}}
+    for name, register in registers.items():
+        if name not in (DIRECTION, HEARTBEAT, *factors):
+            kind = "arrays" if name in ARRAYS else "faults" if name.startswith(FAULT) else "signals"
+            tables[kind][name] = {"range": [register.low, register.high], "scale": register.scale}
     can_profile.check_values(file, tables, REGISTERS, REGISTERS)
     _check_kinds(file, registers)
     for name in ("identity", "sent"):
@@ -42,9 +36,9 @@ def _sent(file: str, top: Table) -> Rows:
         if bool(row["data"]) == bool(row["count_max"]):
             refuse(file, path, "is not clear", "data, or count_max of a counter")
         if row["data_close"] and len(row["data_close"]) != len(row["data"]):
-            not_allowed(file, (*path, "data_close"), row["data_close"], "as many words as data")
+            refuse_key(file, path, row, "data_close", "as many words as data")
         if row["function"] == 6 and word_count > 1:
-            not_allowed(file, (*path, "function"), 6, "16 for several words")
+            refuse_key(file, path, row, "function", "16 for several words")
         register = Register(words=word_count, **row)
         row["address"] = sunspec_places.place(top["models"], register).address
     return rows

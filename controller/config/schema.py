@@ -149,11 +149,14 @@ _OF_PROFILE = {
     if row[0].endswith(("_reported", "_bits"))
 }
 _OF_PROFILE["unit"] = "it follows from dc_bus"
-# true: the converter of the unit can form an island
-_CAN_FORM = {"can_form": Field("bool", (False, True), False, "down")}
-# place of the unit in the order of use; 0: no order is stated
-_TURN = {"turn": Field("int", (0, INDEX_MAX), 0, "free")}
-UNIT = _DC_BUS | _CAN_FORM | _TURN | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
+UNIT = {
+    **_DC_BUS,
+    # true: the converter of the unit can form an island
+    "can_form": Field("bool", (False, True), False, "down"),
+    # place of the unit in the order of use; 0: no order is stated
+    "turn": Field("int", (0, INDEX_MAX), 0, "free"),
+    **_parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE),
+}
 RACK = _DC_BUS | _parameters(parameters.RACK_PARAMETERS, _OF_PROFILE)
 # The tapers of NMC cells end at the thresholds of rows 28 and 31.
 _NMC_DEFAULTS_MV = {

@@ -87,9 +87,11 @@ def _check_points(profile: Profile, names: tuple[str, ...]) -> None:
 def _check_id(can_id: int) -> None:
     """Refuse a CAN id with too many bits, because a port would send only its low bits."""
     is_extended, number = can_id >= EXTENDED, can_id & ~EXTENDED
-    most = EXTENDED_MAX if is_extended else STANDARD_MAX
-    if number > most:
-        raise ValueError(f"CAN id 0x{number:X}: allowed 0 to 0x{most:X}: see node and node_stride")
+    number_max = EXTENDED_MAX if is_extended else STANDARD_MAX
+    if number > number_max:
+        raise ValueError(
+            f"CAN id 0x{number:X}: allowed 0 to 0x{number_max:X}: see node and node_stride"
+        )
 
 
 def _check_step(step: Step, places: Places) -> None:

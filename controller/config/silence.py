@@ -32,32 +32,25 @@ BUDGETS = (
 
 def check(profile: Profile, roles: list[str]) -> None:
     """Refuse a device that is too slow for every cabinet. Raises ConfigError."""
+    period_ms = longest_period_ms(profile)
     for section, key, _, periods, of_roles in BUDGETS:
-        path = (section, key) if section == "cabinet" else (section, "1", key)
-        spec = schema.spec_of(path)
-        if spec and set(roles) & set(of_roles):
-            _refuse_slow(profile, key, spec.allowed[1] // periods)
+        spec = schema.spec_of((section, key) if section == "cabinet" else (section, "1", key))
+        if not spec or not set(roles) & set(of_roles):
+            continue
+        most_ms = spec.allowed[1] // periods
+        if period_ms > most_ms:
+            problem = f"its longest period of {period_ms} ms is too long for {key} of every cabinet"
+            raise ConfigError(f"{profile.path.name}: {problem}; allowed 1..{most_ms} ms")
 
 
-def _refuse_slow(profile: Profile, key: str, most_ms: int) -> None:
-    period_ms = period_of_ms(profile)
-    if period_ms > most_ms:
-        long = f"its longest period of {period_ms} ms is too long for {key} of every cabinet"
-        raise ConfigError(f"{profile.path.name}: {long}; allowed 1..{most_ms} ms")
-
-
-def period_ms(device: Device) -> int:
-    """Longest time between two values of a working device, ms."""
-    return period_of_ms(device.profile)
-
-
-def period_of_ms(profile: Profile) -> int:
+def longest_period_ms(profile: Profile) -> int:
     """Longest time between two values of a working device of this profile, ms."""
-    own: list[int] = [profile.period_ms, profile.settings.get("control_period_ms", 0)]
-    own += [row["period_ms"] for row in profile.messages.values() if row["use"] == "required"]
+    periods_ms: list[int] = [profile.period_ms, profile.settings.get("control_period_ms", 0)]
+    messages = profile.messages.values()
+    periods_ms += [row["period_ms"] for row in messages if row["use"] == "required"]
     if profile.family == REGISTER_BMS:
-        own += [register.period_ms for register in profile.registers.values()]
-    return max(own)
+        periods_ms += [register.period_ms for register in profile.registers.values()]
+    return max(periods_ms)
 
 
 def silence_budgets(values: Values, topology: Topology) -> dict[Path, int]:
@@ -74,16 +67,17 @@ def silence_budgets(values: Values, topology: Topology) -> dict[Path, int]:
 
 
 def _budget_ms(values: Values, device: Device, path: Path, base_ms: int, periods: int) -> int:
-    low_ms = period_ms(device) * periods
+    period_ms = longest_period_ms(device.profile)
+    low_ms = period_ms * periods
     high_ms: int = min(max(base_ms, low_ms), values.spec(path).allowed[1])
     if low_ms > high_ms:
-        long = f"its period of {period_ms(device)} ms is too long for its silence budget {path[-1]}"
-        values.refuse(("device", device.name, "profile"), long, f"1..{high_ms // periods} ms")
+        problem = f"its period of {period_ms} ms is too long for its silence budget {path[-1]}"
+        values.refuse(("device", device.name, "profile"), problem, f"1..{high_ms // periods} ms")
     own_path, entry = entry_of(values, path)
     if entry is None:
         return high_ms
     if not low_ms <= entry.value <= high_ms:
-        why = f"device.{device.name} has a period of {period_ms(device)} ms"
+        why = f"device.{device.name} has a period of {period_ms} ms"
         not_allowed(entry.file, own_path, entry.value, f"{low_ms}..{high_ms} ({why})")
     return int(entry.value)
 

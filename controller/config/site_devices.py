@@ -37,7 +37,9 @@ def check(path: str, device: Device) -> None:
     signals = [signal.name for signal in role.signals]
     names = {"read": signals, "write": [actuator.name for actuator in role.actuators]}
     factors = device.profile.factors
-    for name, register in [pair for pair in registers.items() if pair[0] not in factors]:
+    for name, register in registers.items():
+        if name in factors:
+            continue
         for direction in register.direction.split():
             if name not in names[direction]:
                 problem = f"registers.{name}: role {role.name} does not {direction} it"

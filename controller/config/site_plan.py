@@ -73,24 +73,24 @@ def load(values: Values, racks: int) -> SitePlan | None:
     if not keys:
         return None
     # need() refuses a file with only one of the two keys
-    name, around = [values.need("plan", key) for key in ("file", "racks")]
-    if len(around) != racks:
+    file, units = [values.need("plan", key) for key in ("file", "racks")]
+    if len(units) != racks:
         allowed = f"{racks}, one for each rack"
-        values.refuse(("plan", "racks"), f"has {len(around)} names", allowed)
-    path = os.path.join(os.path.dirname(values.file("plan", "file")), name)
+        values.refuse(("plan", "racks"), f"has {len(units)} names", allowed)
+    path = os.path.join(os.path.dirname(values.file("plan", "file")), file)
     plan = read_places(path)
     names = [place["name"] for place in plan["place"]]
-    for wrong in [name for name in around if name not in names]:
-        problem = f'"{wrong}" is no unit of {name}'
+    for wrong in [name for name in units if name not in names]:
+        problem = f'"{wrong}" is no unit of {file}'
         values.refuse(("plan", "racks"), problem, ", ".join(names))
-    ways = [way for way in plan["way"] if way["from"] in around]
-    near = {*around, *[way["to"] for way in ways]}
+    ways = [way for way in plan["way"] if way["from"] in units]
+    near = {*units, *[way["to"] for way in ways]}
     places = [place for place in plan["place"] if place["name"] in near]
     return SitePlan(
         name=plan["name"],
         audit=plan["audit"],
         open=plan["open"],
-        racks=around,
+        racks=units,
         places=places,
         ways=ways,
         path=path,

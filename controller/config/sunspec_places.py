@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 
 from controller.config import profile_form as form
-from controller.forms.refusal import not_allowed, refuse
+from controller.forms.refusal import not_allowed, refuse, refuse_key
 from drivers.profile import SLOT, Profile, Register, Registers, Table, Wanted
 from drivers.register_blocks import blocks
 from drivers.register_codec import Codec, ScaleFactor
@@ -45,7 +45,7 @@ def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
         refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
     if table["form"] == "number" and table["registers"] > NUMBER_REGISTERS_MAX:
         allowed = f"1..{NUMBER_REGISTERS_MAX} of a number"
-        not_allowed(file, ("serial", "registers"), table["registers"], allowed)
+        refuse_key(file, ("serial",), table, "registers", allowed)
     if table["model"] and family not in form.DISCOVERED:
         refuse(file, ("serial", "model"), f"is not a key of family {family}", "address alone")
     needed = len(models)
@@ -70,7 +70,8 @@ def check_factors(file: str, settings: Table, registers: Registers) -> None:
             continue
         if not is_factor(registers.get(factor)):
             not_allowed(file, path, factor, "the name of an s16 register with an address alone")
-        if "read" in register.direction and not _share(settings, register, registers[factor]):
+        pair = (register, registers[factor])
+        if "read" in register.direction and len(blocks(pair, settings)) > 1:
             refuse(file, path, f"{factor!r} is not read with it", "one read for both")
 
 
@@ -90,10 +91,6 @@ def check_apart(file: str, registers: Registers) -> None:
             if taken.setdefault((register.function, address), own) != own:
                 allowed = "registers that no other value has"
                 not_allowed(file, ("registers", name, "address"), register.address, allowed)
-
-
-def _share(settings: Table, *both: Register) -> bool:
-    return len(blocks(both, settings)) == 1
 
 
 def driven(steps: Sequence[Result], read: Read) -> Result:

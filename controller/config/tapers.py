@@ -106,10 +106,10 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> Fact
 
 def _ends(racks: Sequence[Mapping[str, int]], image: Image) -> list[list[Ends]]:
     """Sorted and different (full, none) of the racks on which a taper acts, for each taper."""
-    moved = tapers.temperature_tapers(*image)
+    temperature_ends = tapers.temperature_tapers(*image)
     taper_ends = []
     for taper in TAPERS:
-        (hot, cold), way = moved[taper.ways[0]], taper.ways[0]
+        (hot, cold), way = temperature_ends[taper.ways[0]], taper.ways[0]
         fixed = {"hot": hot, "cold": cold, "charge": tapers.SOC_TAPER_PERMILLE[way]}
         acting = [rack for rack in racks if not taper.reported or rack[taper.reported]]
         numbers = [fixed.get(taper.ends) or _parameters(taper.ends, rack) for rack in acting]

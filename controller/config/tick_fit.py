@@ -31,11 +31,11 @@ def doubts(values: Values, config: Config, schedule: bus_times.Schedule) -> tupl
 
 
 def _cost(values: Values, config: Config) -> Iterator[str]:
-    found_us = cost_us(config)
-    fitting_ms = [tick_ms for tick_ms in schema.TICKS_MS if found_us * SHARE <= tick_ms * 1000]
+    tick_cost_us = cost_us(config)
+    fitting_ms = [tick_ms for tick_ms in schema.TICKS_MS if tick_cost_us * SHARE <= tick_ms * 1000]
     if config.tick_ms not in fitting_ms:
         sizes = f"{config.racks} racks and {config.units} converters"
-        why = f"a tick of {sizes} takes about {found_us / 1000:.1f} ms on one core of a server"
+        why = f"a tick of {sizes} takes about {tick_cost_us / 1000:.1f} ms on one core of a server"
         path, least_ms = ("cabinet", "tick_ms"), fitting_ms[0]
         yield _line(values, path, config.tick_ms, why, f"at least {least_ms}")
 
@@ -63,11 +63,11 @@ def _buffered(values: Values, config: Config, schedule: bus_times.Schedule) -> I
     """
     meter, path = track_path.source(config), ("control", track_path.DELAY)
     buffer_ms, stated_ms = meter.settings.get(schema.BUFFER, 0), config.control[track_path.DELAY]
-    found_ms = track_path.parameters(config, schedule)[track_path.DELAY]
-    if buffer_ms and path in values.entries and 2 * (stated_ms - found_ms) > buffer_ms:
+    computed_ms = track_path.parameters(config, schedule)[track_path.DELAY]
+    if buffer_ms and path in values.entries and 2 * (stated_ms - computed_ms) > buffer_ms:
         capacitors = f"{schema.BUFFER} = {buffer_ms} of {meter.name}"
-        why = f"{capacitors} shortens the path from {found_ms + buffer_ms} to {found_ms} ms"
-        yield _line(values, path, stated_ms, why, f"about {found_ms}, or no such key")
+        why = f"{capacitors} shortens the path from {computed_ms + buffer_ms} to {computed_ms} ms"
+        yield _line(values, path, stated_ms, why, f"about {computed_ms}, or no such key")
 
 
 def _line(values: Values, path: Path, value: int, why: str, expected: str) -> str:

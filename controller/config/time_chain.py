@@ -75,11 +75,11 @@ def chain(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part]:
     switched. If devices differ, each part is that of the slowest device.
     """
     demand = stage[m.S_DEMAND]
-    wanted = [name for index, name in OUTPUTS if demand[index]]
+    outputs = [name for index, name in OUTPUTS if demand[index]]
     if demand[m.D_PCS]:
-        wanted = ["pcs_enable_ok"]
+        outputs = ["pcs_enable_ok"]
     parts = decision(config, schedule, stage)
-    parts += _write(config, schedule, wanted, not demand[m.D_PCS])
+    parts += _write(config, schedule, outputs, not demand[m.D_PCS])
     if demand[m.D_PCS]:
         parts.append(Part("PCS", DEAD_MS, True))
     if demand[m.D_PCS] == m.PCS_RAMP:
@@ -120,7 +120,7 @@ def hold_off_ms(config: Config, stage: MatrixStage, demand_index: int) -> int:
 
 def decision(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part]:
     """The parts of the time from the cause to the tick that decides. `chain` begins with them."""
-    looks = [
+    second_waits = [
         Part(label, SECOND_MS, False)
         for label, feature in zip(("once a second", "gate"), records.features(stage))
         if feature.once_a_second
@@ -129,7 +129,7 @@ def decision(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Par
     ticks = max(1, config.stage_words[stage[m.S_ID]].set_ticks)
     debounce = Part("debounce", ticks * config.tick_ms, False)
     tick = Part("tick", config.tick_ms, False)
-    return [*_source(config, schedule, stage), *looks, debounce, tick]
+    return [*_source(config, schedule, stage), *second_waits, debounce, tick]
 
 
 def opening_ms(config: Config, stage: MatrixStage) -> int | None:
@@ -225,21 +225,21 @@ def _silence_ms(config: Config, stage: MatrixStage) -> int:
 
 def _device_ms(schedule: Schedule, device: Device, label: str = "") -> int:
     """Longest time until a read of the device has ended, ms: the period of the read, plus its
-    longest response. label: start of the name of the read. If the device has no such read, its
-    slowest read counts. A read of the serial number does not count.
+    longest response. label: start of the read's name. If the device has no such read, its slowest
+    read counts. A read of the serial number does not count.
     """
     exchanges = schedule[device.bus]
-    own = [exchange for exchange in exchanges if exchange.device == device.name]
-    named = [exchange for exchange in own if label and exchange.what.startswith(label)]
-    own = named or [
-        exchange for exchange in own if exchange.what.startswith(("read", "frames from"))
+    reads = [
+        exchange
+        for exchange in exchanges
+        if exchange.device == device.name
+        and exchange.what.startswith(("read", "frames from"))
+        and not exchange.what.startswith(f"read {serial_number.NAME}")
     ]
-    own = [
-        exchange for exchange in own if not exchange.what.startswith(f"read {serial_number.NAME}")
-    ]
+    named = [exchange for exchange in reads if exchange.what.startswith(label)]
     return max(
         -(-(exchange.period_us + bus_times.response_us(exchange, exchanges)) // 1000)
-        for exchange in own
+        for exchange in named or reads
     )
 
 
@@ -258,7 +258,6 @@ def write_ms(
             waits_us = 0
             if keeps_enable and "pcs_enable_ok" in names:
                 waits_us = own.period_us + config.tick_ms * 1000
-            times_us.append(
-                waits_us + max(exchange.time_us for exchange in exchanges) + own.frame_us
-            )
+            in_flight_us = max(exchange.time_us for exchange in exchanges)
+            times_us.append(waits_us + in_flight_us + own.frame_us)
     return -(-max(times_us) // 1000)

@@ -37,8 +37,10 @@ def build(values: Values, missing: Sequence[str] = ()) -> Topology:
     second_channel = values.get("cabinet", "second_channel") == "fitted"
     channel_b = _channel_b(values, second_channel)
     _check_wires(values, buses, channel_b)
-    read = [device_tables.read(values, name, buses, units, racks, not_fitted) for name in fitted]
-    devices = _numbered(read)
+    fitted_devices = [
+        device_tables.read(values, name, buses, units, racks, not_fitted) for name in fitted
+    ]
+    devices = _numbered(fitted_devices)
     topology = Topology(
         units,
         racks,

@@ -83,7 +83,7 @@ def phases_us(parts: list[PathPart]) -> tuple[int, int]:
     sums_us = [float(median_us)]
     for width_us in [part.phase_us for part in parts if part.phase_us]:
         steps_us = [width_us * (2 * step + 1 - PHASES) / (2 * PHASES) for step in range(PHASES)]
-        sums_us = [each_us + step_us for each_us in sums_us for step_us in steps_us]
+        sums_us = [sum_us + step_us for sum_us in sums_us for step_us in steps_us]
     sums_us.sort()
     return median_us, round(sums_us[len(sums_us) * 95 // 100])
 

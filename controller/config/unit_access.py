@@ -9,6 +9,7 @@ import os
 
 from controller.config.bus_schema import Bus
 from controller.config.cabinet_config import Config
+from controller.forms.addresses import address
 
 DROP_IN = "/etc/systemd/system/firebreak.service.d/addresses.conf"
 # Kinds of serial ports that DeviceAllow= of the unit already names, in the words of /proc/devices.
@@ -44,11 +45,7 @@ def nameless(config: Config) -> dict[str, str]:
 
 
 def _is_address(host: str) -> bool:
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError:
-        return False
-    return True
+    return isinstance(address(host), ipaddress.IPv4Address)
 
 
 def port_kinds(config: Config, devices: str = "/proc/devices") -> list[str]:
@@ -59,11 +56,11 @@ def port_kinds(config: Config, devices: str = "/proc/devices") -> list[str]:
     return sorted(kinds - {"", "pts", *SERIAL_KINDS})
 
 
-def _kind(port: str, devices: str) -> str:
+def _kind(port: str, list_path: str) -> str:
     """Name of a port's driver in the list of the Linux kernel. "" if the port is absent."""
     try:
         major = str(os.major(os.stat(port).st_rdev))
-        with open(devices, encoding="ascii") as file:
+        with open(list_path, encoding="ascii") as file:
             lines = [line.split() for line in file]
     except OSError:
         return ""

@@ -93,8 +93,8 @@ class Values:
         entry, shared, spec = self.entries[own], self.entries[common], self.spec(own)
         if spec.tighter == "fixed" or entry.rank >= shared.rank:
             check_tighter(entry.file, own, entry.value, shared, spec)
-        pick = min if spec.tighter == "down" else max
-        return pick(entry, shared, key=lambda candidate: candidate.value)
+        tighter_of = min if spec.tighter == "down" else max
+        return tighter_of(entry, shared, key=lambda candidate: candidate.value)
 
     def tables(self, section: str) -> list[str]:
         """Names of the tables of a section, in the order of the files."""

@@ -38,22 +38,27 @@ def _check(profile: Profile) -> None:
     """Refuse a profile without a budget of writes where it needs one, or with a useless budget.
     Also refuse repetitions that alone would exceed the budget.
     """
-    file, stored, least = profile.path.name, set[str](), 0
+    file, stored, repetitions = profile.path.name, set[str](), 0
     for write in wear.written(profile):
         stored.add(write.stored)
         if write.stored == wear.NO or not write.repeat_ms:
             continue
-        least += DAY_MS // write.repeat_ms
+        repetitions += DAY_MS // write.repeat_ms
         if write.stored == wear.YES and write.repeat_ms != REPEAT_MS[wear.YES]:
             allowed = "0: each repetition would be stored"
             not_allowed(file, (write.what,), f"repeated every {write.repeat_ms} ms", allowed)
-    most, path = profile.settings.get("writes_per_day_max"), ("settings", "writes_per_day_max")
-    if most == 0 and wear.YES in stored:
-        not_allowed(file, path, most, '1 or more with a register that is stored = "yes"')
-    if most and stored <= {wear.NO}:
-        not_allowed(file, path, most, '0: every register is stored = "no"')
-    if most and most <= least:
-        not_allowed(file, path, most, f"0, or more than the {least} repetitions of a day")
+    writes_max, path = (
+        profile.settings.get("writes_per_day_max"),
+        ("settings", "writes_per_day_max"),
+    )
+    if writes_max == 0 and wear.YES in stored:
+        not_allowed(file, path, writes_max, '1 or more with a register that is stored = "yes"')
+    if writes_max and stored <= {wear.NO}:
+        not_allowed(file, path, writes_max, '0: every register is stored = "no"')
+    if writes_max and writes_max <= repetitions:
+        not_allowed(
+            file, path, writes_max, f"0, or more than the {repetitions} repetitions of a day"
+        )
 
 
 def unstated(profile: Profile) -> list[str]:
