@@ -25,7 +25,7 @@ PROGRAM = "program"
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
-Words = dict[str, int]  # by name
+Numbers = dict[str, int]  # by name
 _LABELS = {
     "set": "trips at",
     "clear": "clears at",
@@ -35,14 +35,14 @@ _LABELS = {
 
 
 class Approval(Protocol):
-    """Tells whether the image that runs is approved. run/approval.py has the real one."""
+    """Says whether the image that runs is approved. run/approval.py has the real one."""
 
     @property
     def is_given(self) -> bool:
         """True if the image that runs is the approved one."""
 
 
-def devices(config: Config) -> Words:
+def devices(config: Config) -> Numbers:
     """{name of a device: its CRC}. The CRC covers role, index, address, contacts and profile, and
     also the files that the profile names.
     """
@@ -67,12 +67,12 @@ def path_identity(config: Config) -> str:
     return f"{zlib.crc32(repr(path).encode()):08x}"
 
 
-def of(config: Config) -> Words:
-    """{name: number} of a configuration, as a person approves it: limit image and devices."""
+def of(config: Config) -> Numbers:
+    """{name: number} of a configuration: its limit image and devices, as a person approves them."""
     return named(config.safety_image, devices(config))
 
 
-def named(image: "array[int]", device_crcs: Words) -> Words:
+def named(image: "array[int]", device_crcs: Numbers) -> Numbers:
     """{name: number} of a limit image and of the devices.
 
     Raises ValueError if the image does not fit this program.
@@ -96,7 +96,7 @@ def _program_crc() -> int:
     return peer.table_crc()
 
 
-def shipped(numbers: Words) -> Words:
+def shipped(numbers: Numbers) -> Numbers:
     """The numbers that a limit image with these names has if no site changes a number. The first
     approval of a cabinet is compared with them.
     """
@@ -116,13 +116,13 @@ def shipped(numbers: Words) -> Words:
     return defaults_of
 
 
-def packed(numbers: Words) -> bytes:
-    """The names and numbers as bytes for the store."""
+def packed(numbers: Numbers) -> bytes:
+    """The numbers with their names as bytes for the store."""
     return zlib.compress(msgpack.packb(numbers))
 
 
-def unpacked(content: bytes) -> Words:
-    """The names and numbers from the output of `packed`. {} for any other content."""
+def unpacked(content: bytes) -> Numbers:
+    """The numbers from the bytes of `packed`. {} for any other content."""
     try:
         stream = zlib.decompressobj()
         numbers = msgpack.unpackb(stream.decompress(content, IMAGE_BYTES_MAX))
@@ -130,16 +130,16 @@ def unpacked(content: bytes) -> Words:
         return {}
     if not stream.eof or not isinstance(numbers, dict) or "tick_ms" not in numbers:
         return {}
-    kinds = {(type(name), type(number)) for name, number in numbers.items()}
-    return numbers if kinds == {(str, int)} else {}
+    types = {(type(name), type(number)) for name, number in numbers.items()}
+    return numbers if types == {(str, int)} else {}
 
 
-def code(old: Words, new: Words) -> int:
+def code(old: Numbers, new: Numbers) -> int:
     """The number that a person types to approve: it identifies this pair of images."""
     return zlib.crc32(msgpack.packb([sorted(old.items()), sorted(new.items())]))
 
 
-def differences(old: Words, new: Words) -> list[str]:
+def differences(old: Numbers, new: Numbers) -> list[str]:
     """A line for each change. First come the stages that are no longer armed on a rack or unit,
     then those that are armed now, then changed numbers.
     """
@@ -184,7 +184,7 @@ def _stage(stage: str) -> str:
     return f"stage {stage}{row}"
 
 
-def _line(name: str, old: Words, new: Words) -> str:
+def _line(name: str, old: Numbers, new: Numbers) -> str:
     kind, subject, word = _parts(name)
     crcs = f"{_crc(name, old)} -> {_crc(name, new)}"
     if name == PROGRAM:
@@ -197,11 +197,11 @@ def _line(name: str, old: Words, new: Words) -> str:
     return f"{key.removesuffix(': ')} {before} -> {after}"
 
 
-def _crc(name: str, numbers: Words) -> str:
+def _crc(name: str, numbers: Numbers) -> str:
     return f"{numbers[name]:08X}" if name in numbers else ABSENT
 
 
-def _value(kind: str, subject: str, word: str, numbers: Words, name: str) -> str:
+def _value(kind: str, subject: str, word: str, numbers: Numbers, name: str) -> str:
     """A number of an image in words, with its unit if this version knows the stage."""
     if name not in numbers:
         return ABSENT

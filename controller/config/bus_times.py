@@ -29,9 +29,9 @@ CAN_DATA_BYTES = 8  # data bytes of the longest frame
 
 
 class Exchange(NamedTuple):
-    """One periodic exchange of a device. frames: number of frames in a period. time_us: time that
-    one frame keeps the bus busy. frame_us: time until the request has left. early: number of frames
-    that may be sent before their period has ended (see PcsChannel).
+    """One periodic exchange of a device. what: its name. frames: number of frames in a period.
+    time_us: time for which one frame keeps the bus busy. frame_us: time until the request has left.
+    early: number of frames that may be sent before their period has ended (see PcsChannel).
     """
 
     what: str
@@ -143,9 +143,7 @@ def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
 
 
 def check(values: Values, schedule: Schedule) -> None:
-    """Refuse a bus that is busy for too large a part of the time. It could not catch up after a
-    delay.
-    """
+    """Refuse a bus that is so busy that it could not catch up after a delay."""
     for name, exchanges in schedule.items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
@@ -161,8 +159,8 @@ def check(values: Values, schedule: Schedule) -> None:
 
 
 def _slowest(values: Values, exchanges: Sequence[Exchange], speed_key: Path) -> Path:
-    """The key that an error line names: the speed of the bus, or the turn-around of the slowest
-    device. The turn-around is named if a later file states it.
+    """The key that an error line names: the turn-around of the slowest device if a later file
+    states it, else the speed of the bus.
     """
     device = max(exchanges, key=lambda exchange: exchange.time_us).device
     turnaround_key, speed = ("device", device, "turnaround_ms"), values.entries.get(speed_key)

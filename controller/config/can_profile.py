@@ -137,8 +137,8 @@ def _fill_signal(row: Table, signal: Signal, *siblings: Signal) -> None:
 
 
 def check_values(file: str, tables: Rows, table: str, of_arrays: str) -> None:
-    """Refuse signals and arrays that together do not describe a rack. table, of_arrays: how the
-    file calls the tables of signals and of arrays, for the error line.
+    """Refuse signals and arrays that together do not describe a rack. table, of_arrays: names of
+    the tables of signals and of arrays in the file.
     """
     signals, arrays = tables["signals"], tables["arrays"]
     for key, names in (("signals", NAMES), ("arrays", tuple(rack_sources.ARRAYS))):

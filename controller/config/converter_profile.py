@@ -14,7 +14,7 @@ from drivers.register_codec import FLOATS, Codec
 from drivers.register_pcs_readings import CONTROLLED, DIRECTION, POWERS
 from safety import signals as s
 
-Made = Callable[[str, Table], Register]
+MakeRegister = Callable[[str, Table], Register]
 CURRENTS = ("dc_current_mA", "dc_power_W", "dc_discharge_W")
 SIGNED = CURRENTS[:2]
 STATES = ("state", "forming", "running")
@@ -32,9 +32,9 @@ def optional(registers: Table) -> tuple[str, ...]:
     return (*OPTIONAL, *factor_names, *[name for name in registers if name.startswith(FAULT)])
 
 
-def parts(file: str, top: Table, make: Made) -> Table:
-    """The checked parts of a Profile, by name. top: the tables of the file. make: a function that
-    makes a Register from a name and a table.
+def parts(file: str, top: Table, make: MakeRegister) -> Table:
+    """{name: checked part} of a Profile. top: the tables of the file. make: a function that makes a
+    Register of a name and a table.
     """
     registers, settings = top["registers"], top["settings"]
     if not set(CURRENTS) & set(registers):
@@ -53,9 +53,9 @@ def parts(file: str, top: Table, make: Made) -> Table:
     taken = _places(file, frames)
     checked: Table = {"setpoint": frames, "heartbeat": {}}
     for name in converter_form.SEQUENCES[1:]:
-        own = set(taken)
+        step_addresses = set(taken)
         checked[name] = [
-            _step(file, (name, str(number)), table, make, own)
+            _step(file, (name, str(number)), table, make, step_addresses)
             for number, table in enumerate(top[name], 1)
         ]
     _check_starts(file, checked)
@@ -72,7 +72,7 @@ def parts(file: str, top: Table, make: Made) -> Table:
 
 def _check_signs(file: str, registers: dict[str, Register]) -> None:
     """Refuse a DC current or power whose positive direction is not stated. Otherwise the program
-    would take a value without a sign for a current that always discharges.
+    would take a value without a sign for a discharge.
     """
     has_direction, needs_direction = DIRECTION in registers, False
     for name in SIGNED:
@@ -104,25 +104,25 @@ def _check_states(file: str, registers: dict[str, Register]) -> None:
         not_allowed(file, ("registers", "state", "values"), sorted(states), allowed)
 
 
-def _frame(file: str, path: Path, table: Table, make: Made) -> SetpointFrame:
+def _frame(file: str, path: Path, table: Table, make: MakeRegister) -> SetpointFrame:
     fields = read(file, path, table, converter_form.SETPOINT)
     values = []
     for number, value in enumerate(fields["values"], 1):
-        own = (*path, "values", str(number))
-        _check_role(file, own, value)
+        value_path = (*path, "values", str(number))
+        _check_role(file, value_path, value)
         is_raw = value["role"] in ("mode", "constant")
         plain = {"scale": 1, "offset": 0, "scale_by": ""} if is_raw else {}
-        values.append(make(".".join(own), value | plain))
+        values.append(make(".".join(value_path), value | plain))
         raws = {key: [value[key]] for key in (*MODE_KEYS, "equals") if is_raw}
-        _check_fit(file, own, values[-1], raws)
+        _check_fit(file, value_path, values[-1], raws)
     word_count = sum(register.words for register in values)
     if not values or fields["function"] == 6 and word_count > 1:
         allowed = "values of one register for function 6, of several for 16"
         not_allowed(file, (*path, "values"), f"{word_count} registers", allowed)
     last = _placed(fields) | {"address": fields["address"] + word_count - 1}
     first = make(".".join(path), {"type": "u16", **last}).address - word_count + 1
-    kept = {key: fields[key] for key in ("function", "stored")}
-    return SetpointFrame(**kept, address=first, values=values)
+    frame_fields = {key: fields[key] for key in ("function", "stored")}
+    return SetpointFrame(**frame_fields, address=first, values=values)
 
 
 def _placed(table: Table) -> Table:
@@ -162,11 +162,11 @@ def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
     taken: set[int] = set()
     for number, frame in enumerate(frames, 1):
         word_count = sum(register.words for register in frame.values)
-        own = set(range(frame.address, frame.address + word_count))
-        if own & taken:
+        addresses = set(range(frame.address, frame.address + word_count))
+        if addresses & taken:
             path = ("setpoint", str(number), "address")
             not_allowed(file, path, frame.address, "registers of no other frame")
-        taken |= own
+        taken |= addresses
     _check_idle(file, frames)
     roles = [register.role for frame in frames for register in frame.values]
     if roles.count("mode") != 1 if "magnitude" in roles else roles.count("mode") > 1:
@@ -200,7 +200,7 @@ def _check_idle(file: str, frames: list[SetpointFrame]) -> None:
                 not_allowed(file, path, mode.idle, allowed)
 
 
-def _step(file: str, path: Path, table: Table, make: Made, taken: set[int]) -> Step:
+def _step(file: str, path: Path, table: Table, make: MakeRegister, taken: set[int]) -> Step:
     fields = read(file, path, table, converter_form.STEP)
     is_write = fields["function"] in WRITES
     if is_write == (fields["value"] is None) or is_write == bool(fields["equals"]):
@@ -221,9 +221,9 @@ def _step(file: str, path: Path, table: Table, make: Made, taken: set[int]) -> S
     _check_fit(file, path, register, raws)
     if path[0] == "stop" and not is_write:
         refuse_key(file, path, fields, "function", "6 or 16: a stop waits")
-    own = ("value", "equals", "timeout_ms", "read_back", "repeat_ms", "fault", "stored")
-    rest = {key: fields[key] for key in own}
-    return Step(function=fields["function"], register=register, **rest)
+    kept_keys = ("value", "equals", "timeout_ms", "read_back", "repeat_ms", "fault", "stored")
+    kept_fields = {key: fields[key] for key in kept_keys}
+    return Step(function=fields["function"], register=register, **kept_fields)
 
 
 def _check_starts(file: str, steps: Table) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from struct import Struct
 
 from controller.config.cabinet_config import Config
-from controller.config.devices import Device, Topology
+from controller.config.devices import Device
 from controller.config.equipment import STORED
 from controller.config.profile_form import FLOATS, REGISTER_PCS, SUNSPEC_PCS
 from controller.config.values import Values
@@ -23,7 +23,7 @@ from drivers.register_codec import INTEGERS
 from drivers.setpoint_form import Frame
 from safety.signals import PCS_FAULT
 
-# {name in [not_fitted]: what a person accepts with this name, in words that follow the device}
+# {name in [not_fitted]: what a person accepts with this name, as text after the device's name}
 RESTS = {
     "pcs_faults": "reports no fault bits: stage 59c does not see a fault of it",
     "pcs_state": 'reports no state "fault" (row 59); without any state row 56 takes the command',
@@ -52,11 +52,6 @@ def lacks(profile: Profile) -> list[str]:
         STORED: wear.of_setpoint(profile) != wear.NOT_STATED,
     }
     return [name for name in RESTS if not has[name]]
-
-
-def lacks_of(topology: Topology, unit: int) -> list[str]:
-    """Names of RESTS that the converter of a unit lacks."""
-    return lacks(topology.required("pcs", unit).profile)
 
 
 def check(values: Values, config: Config) -> None:
@@ -134,9 +129,7 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
 def gate(
     device: Device, rated_W: int, place: Callable[[int], int] = lambda address: address
 ) -> ConverterGate:
-    """The gate of a converter with plain registers. It depends only on the profile. place: see
-    FormGate.
-    """
+    """The gate of a converter with plain registers, from its profile. place: see FormGate."""
     profile = device.profile
     writes = []
     for is_start, sequence in ((True, profile.start), (False, profile.stop + profile.setup)):

@@ -28,8 +28,7 @@ from safety import frame, matrix, parameters, peer
 from safety.signals import RACK
 
 _STAGES: tuple[MatrixStage, ...] = matrix.STAGES
-# A permit must outlast this number of lost frames of channel B in a row. Otherwise noise on the
-# line would drop the permit.
+# A permit must outlast so many lost frames of channel B in a row, so that noise does not drop it.
 LOST_FRAMES_MIN = 3
 EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1)  # spare ticks come on top
 
@@ -104,8 +103,9 @@ def _check_turns(values: Values, config: Config) -> None:
     for unit, turn in enumerate(turns, 1):
         if not any(turns) or (turn in range(1, config.units + 1) and turns.count(turn) == 1):
             continue
-        is_twice = turns.count(turn) > 1 and turn
-        why = ": another unit has it too" if is_twice else "" if turn else ": others have a turn"
+        why = ": others have a turn"
+        if turn:
+            why = ": another unit has it too" if turns.count(turn) > 1 else ""
         allowed = f"1..{config.units}, each once"
         values.refuse(_turn_of(values, unit), f"{turn} is not allowed{why}", allowed)
     if any(turns) and not config.control[PART_LOAD]:
@@ -173,8 +173,8 @@ def _check_expiry(values: Values, config: Config) -> None:
     for device in config.devices:
         expiry_ms = device.profile.settings.get("expiry_ms", 0) if device.outputs else 0
         if expiry_ms > longest_ms:
-            most = f"of at most permit_expiry_ms, which is {longest_ms}"
-            allowed = f"a profile with an output expiry {most}; this profile has {expiry_ms} ms"
+            limit = f"of at most permit_expiry_ms, which is {longest_ms}"
+            allowed = f"a profile with an output expiry {limit}; this profile has {expiry_ms} ms"
             values.not_allowed(("device", device.name, "profile"), allowed)
 
 
@@ -200,9 +200,7 @@ def _expiry_ms_min(tick_ms: int) -> int:
 
 
 def _check_link(values: Values, config: Config) -> None:
-    """Refuse a line to channel B that is too slow. A frame must end before the next frame
-    is due.
-    """
+    """Refuse a line to channel B on which a frame would not end before the next one is due."""
     due_ms = frame.FRAME_EVERY_TICKS * config.tick_ms
     fast_Bd = [baud_Bd for baud_Bd in bus_schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
     if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:

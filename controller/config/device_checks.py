@@ -99,8 +99,8 @@ def _check_addresses(values: Values, bus: Bus, devices: list[Device]) -> None:
         key = ("device", device.name, key_of_address(device.profile) or "bus")
         first = seen.setdefault(device.address, device)
         if first is not device:
-            whose = f"no other device on bus {bus.name} has (device.{first.name} has this one)"
-            values.not_allowed(key, f"an address that {whose}")
+            allowed = f"no other device on bus {bus.name} has (device.{first.name} has this one)"
+            values.not_allowed(key, f"an address that {allowed}")
         if not key_of_address(device.profile) and len(devices) > 1:
             values.not_allowed(key, "a CAN bus without other devices: its frames carry no address")
 

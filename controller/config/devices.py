@@ -124,9 +124,9 @@ def read(
     wired = role in schema.INPUT_NAMES
     inputs = _inputs(values, name, role, parts_absent(not_fitted, "inputs")) if wired else ()
     outputs = _outputs(values, name, not_fitted) if wired else ()
-    own = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
+    role_keys = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
     settings = _settings(values, name, role)
-    keys = filter(None, ("role", "profile", "bus", address_key, index_key, *own, *settings))
+    keys = filter(None, ("role", "profile", "bus", address_key, index_key, *role_keys, *settings))
     kind = f"a device with role {role} and this profile"
     values.check_no_more(("device", name), kind, (*keys, "period_ms", *facts_of(role)))
     return Device(
@@ -164,8 +164,8 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
         number = values.get(*path)
         if number is None and default is None:
             values.refuse(path, f"is missing; role {role} needs it", f"{low}..{high} {unit}")
-        own = settings[default] if isinstance(default, str) else default
-        settings[key] = own if number is None else number
+        default_number = settings[default] if isinstance(default, str) else default
+        settings[key] = default_number if number is None else number
         if not low <= settings[key] <= high:
             values.not_allowed(path, f"{low}..{high} {unit} for role {role}")
     return settings

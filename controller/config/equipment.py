@@ -11,14 +11,14 @@ from safety import matrix as m
 from safety.signals import CABINET_INPUTS, UNIT
 
 RowNumbers = tuple[int, ...]  # of the matrix, each once, ascending
-# Values that some BMS do not report. The words follow "the BMS does not report".
+# {value that some BMS do not report: its text after "the BMS does not report"}
 UNREPORTED = {
     "bms_cells": "cell voltages",
     "bms_temperatures": "module temperatures",
     "bms_sensors": "which sensors are invalid",
     "bms_limits": "limits of its current",
 }
-# Equipment that a converter may lack: {name: (words, features that need it)}. See converters.py.
+# {equipment that a converter may lack: (its text, features that need it)}; see converters.py
 OF_CONVERTERS = {
     "pcs_faults": ("fault bits", (m.F_PCS_FAULT_LEVEL,)),
     "pcs_state": ("state", (m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE, m.F_PCS_IN_FAULT)),
@@ -110,12 +110,13 @@ def _rows(stages: Iterable[MatrixStage]) -> RowNumbers:
 
 def rows_of_input(name: str) -> RowNumbers:
     """Sorted numbers of the rows that need the equipment with this contact."""
-    return rows_of((*of_signal(name), name)[0])
+    owners = of_signal(name)
+    return rows_of(owners[0] if owners else name)
 
 
 def _needs(stage: MatrixStage, name: str) -> bool:
-    """True if a stage needs this equipment. It does not need a value that the BMS does not report,
-    if the own protection of the BMS replaces the stage.
+    """True if a stage needs this equipment. A stage that the protection of the BMS itself replaces
+    needs no value that the BMS does not report.
     """
     demand = stage[m.S_DEMAND]
     if name == "shunt_trip" and demand[m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO:

@@ -62,7 +62,8 @@ def _explained(config: Config, device: Device) -> Iterator[None]:
 
 def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpecPcs | RegisterPcs:
     unit = device.index
-    rated_W, is_by_registers = config.unit_tables[unit]["rated_W"], is_register_pcs(device)
+    rated_W = config.unit_tables[unit]["rated_W"]
+    is_by_registers = device.profile.family == REGISTER_PCS
     if not is_by_registers:
         low_W, high_W = plausible.limits(rated_W, plausible.CONVERTER)
         power = device.profile.registers["701.W"]
@@ -74,11 +75,6 @@ def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpe
         settings["tick_ms"] = config.tick_ms
         return RegisterPcs(device.profile, device.address, sink, places, settings)
     return SunSpecPcs(device.profile, device.address, sink, places, config.tick_ms * 1000)
-
-
-def is_register_pcs(device: Device) -> bool:
-    """True for a converter of family register_pcs, which has plain Modbus registers."""
-    return device.profile.family == REGISTER_PCS
 
 
 def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:

@@ -122,8 +122,8 @@ def _needed(values: Values, not_fitted: NotFitted) -> Iterator[tuple[str, str, s
         yield "shunt_trip", why, "a shunt trip of the breaker that hma.breaker names"
     source = values.get("hma", "noc_source")
     if source is not None:
-        beside = f"hma.noc_source ({shown(source)}), whose heartbeat row 46 watches"
-        yield "noc", f" together with {beside}", "one of the two"
+        source_text = f"hma.noc_source ({shown(source)}), whose heartbeat row 46 watches"
+        yield "noc", f" together with {source_text}", "one of the two"
     # row 46b halves the power when supervision is lost, so it needs a signal of the supervision
     if values.get("hma", "noc_derate") and not_fitted.get("supervised"):
         row = f"row 46b ({sources(ROWS[46].basis)}), which needs noc or supervised"
@@ -171,8 +171,8 @@ def _check_hard_wired(values: Values, not_fitted: NotFitted) -> None:
     for row in needed:
         if row not in rows:
             allowed = sorted({*rows, *needed})
-            beside = "with" if second_channel else "without"
-            why = f"{beside} channel B {with_clauses([row])} must act by wire"
+            with_or_without = "with" if second_channel else "without"
+            why = f"{with_or_without} channel B {with_clauses([row])} must act by wire"
             instead = " or ".join(f"hma.{key}" for key in WIRED[row].instead)
             why += f", unless {instead} is set" if instead else ""
             if facts["hard_wired_rows"] is None:

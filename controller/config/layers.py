@@ -127,7 +127,7 @@ def merge(chain: list[Layer], chemistry: str) -> dict[Path, forms.Entry]:
     return values
 
 
-# If a key of these sections is in a wrong place of a file, the error line says where it belongs.
+# The error line about a misplaced key of these sections says where the key belongs.
 PLAIN = ("cabinet", "control")
 
 

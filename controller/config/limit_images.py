@@ -27,9 +27,8 @@ from controller.rows import records
 from controller.rows.shapes import GAS_KINDS
 from safety import matrix, parameters
 
-# {part of a rack: (fact of its BMS, reported values in words)}. Some features compare the modules
-# or the cells of a rack with each other. A rack with only one module or cell has nothing to
-# compare.
+# {part of a rack: (fact of its BMS, text about the reported values)}. Some features compare the
+# modules or the cells of a rack with each other, which needs two of them.
 COMPARED = {
     "modules": ("temperatures_reported", "the temperature of each module"),
     "cells": ("cells_reported", "the highest and the lowest cell voltage"),
@@ -51,8 +50,8 @@ def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> 
 def _integers(
     table: schema.ParameterTable, derived: Numbers, values: Values, budgets: Budgets, *path: str
 ) -> Numbers:
-    """{name: integer} of a table. A derived number is used before a silence budget, and a silence
-    budget before the value in a file.
+    """{name: integer} of a table: the derived number, else the silence budget, else the value in a
+    file.
     """
     numbers = {}
     for name in [row[0] for row in table]:
@@ -155,12 +154,12 @@ def longer_by_tick(config: Config) -> list[dict[str, Any]]:
 
 
 def safety_image(
-    topology: Topology, tick_ms: int, modules: int, tables: Iterable[Numbers], words_of: Words
+    topology: Topology, tick_ms: int, modules: int, tables: Iterable[Numbers], by_stage: Words
 ) -> "array[int]":
     """array('i') in the layout of safety.parameters.ImageMap. tables: cabinet, units, racks."""
     header = (parameters.IMAGE_SCHEMA, topology.units, topology.racks, modules, tick_ms)
     numbers = [number for table in tables for number in table.values()]
-    stage_numbers = [word for stage in _STAGES for word in words_of[stage[matrix.S_ID]]]
+    stage_numbers = [word for stage in _STAGES for word in by_stage[stage[matrix.S_ID]]]
     states = [stage_state(stage, topology, index)[0] for stage, index in instances(topology)]
     return array(
         "i", [*header, *numbers, *stage_numbers, *[int(state in ARMED_STATES) for state in states]]

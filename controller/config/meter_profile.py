@@ -40,7 +40,7 @@ NAMES = (*[f"{quantity}_{phase}" for quantity in PHASED for phase in PHASES], TO
 TOGETHER = ("current", "power")
 ADDRESSES = 65_536
 FACTOR_RANGE = (-32_768, 32_767)
-# A response needs a resolution of a part of its dead band, and a reading well within a second.
+# A frequency response needs steps well below its dead band, and a reading well within a second.
 RESPONSE_HZ, RESPONSE_MS = 0.01, 200
 COARSE_W = 1  # a meter with steps of this size or more repeats the value of a steady load
 
@@ -114,8 +114,8 @@ def _check_size(file: str, settings: Table, registers: list[Register]) -> None:
                 refuse(file, (*path, "scale_from"), problem, "one read for both")
             end = start + size
             if block.address % SLOT + end // 2 > ADDRESSES:
-                most = ADDRESSES - size // 2
-                not_allowed(file, (*path, "address"), registers[index].address, f"0..{most}")
+                address_max = ADDRESSES - size // 2
+                not_allowed(file, (*path, "address"), registers[index].address, f"0..{address_max}")
 
 
 def _check_together(file: str, settings: Table, fast: list[Register]) -> None:
@@ -125,8 +125,10 @@ def _check_together(file: str, settings: Table, fast: list[Register]) -> None:
     for register in fast:
         is_moving = register.name[:-2] in TOGETHER or register.name == TOTAL
         if is_moving and register.name not in names:
-            most = settings["registers_per_read_max"]
-            allowed = f"within {most} registers, registers_per_read_max and gap_registers_max"
+            registers_max = settings["registers_per_read_max"]
+            allowed = (
+                f"within {registers_max} registers, registers_per_read_max and gap_registers_max"
+            )
             problem = "is not in one read with the other powers and currents, which it is compared"
             refuse(file, ("registers", register.name), f"{problem} with", allowed)
 

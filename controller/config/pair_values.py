@@ -105,15 +105,16 @@ class Tables:
 
     def _number(self, path: Path, table: Table, name: str) -> Number | None:
         value = self._whole.get(name) if name in self._whole else table.get(name)
-        own = (*path, KEY_OF.get(name, name))
+        key_path = (*path, KEY_OF.get(name, name))
         if "." in name:
-            own = tuple(name.split("."))
-            value = self._config.control[own[1]] if own[0] == "control" else self._values.get(*own)
+            key_path = tuple(name.split("."))
+            control, is_control = self._config.control, key_path[0] == "control"
+            value = control[key_path[1]] if is_control else self._values.get(*key_path)
         if value is None:
             return None
         if name in WORDS and name not in KEY_OF:
             return Number((), value, sum_of=WORDS[name])
-        return self._key(own, value, WORDS.get(name, ""))
+        return self._key(key_path, value, WORDS.get(name, ""))
 
     def _key(self, own: Path, value: int, sum_of: str) -> Number:
         where, entry = own, self._values.entries.get(own)
@@ -135,14 +136,14 @@ def _whole(config: Config) -> Table:
         rack_table["cells"] * rack_table["charge_end_mV"] * rack_table["rated_current_mA"]
         for rack_table in config.rack_tables
     ]
-    # A device of this list cools no cell below its temperature.
-    cooled_ddegC = [
+    # cell temperatures at which devices stop cooling
+    cooling_stops_ddegC = [
         device.settings["cells_stop_ddegC"]
         for device in config.devices
         if "cells_stop_ddegC" in device.settings
     ]
     return {
-        "cooling_ddegC": min(cooled_ddegC, default=None),
+        "cooling_ddegC": min(cooling_stops_ddegC, default=None),
         "rating_W": rating_W,
         "racks_W": sum(racks_W),
         "racks_Wh_24_h": sum(most_uW) * LONGEST_CHARGE_h // 1_000_000,

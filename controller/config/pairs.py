@@ -188,7 +188,7 @@ def check(values: Values, config: Config) -> None:
     """Refuse the first pair whose numbers contradict each other."""
     for pair, low, high in _broken(values, config):
         if pair.verdict == REFUSED:
-            blamed, text, allowed = _told(pair, low, high)
+            blamed, text, allowed = _correction(pair, low, high)
             refuse(blamed.file, blamed.path, f"{text} is not allowed: {pair.why}", allowed)
 
 
@@ -197,7 +197,7 @@ def doubts(values: Values, config: Config) -> tuple[str, ...]:
     lines = []
     for pair, low, high in _broken(values, config):
         if pair.verdict != REFUSED:
-            blamed, text, expected = _told(pair, low, high)
+            blamed, text, expected = _correction(pair, low, high)
             where = f"{blamed.file}:{dotted(blamed.path)}"
             lines.append(f"doubt: {where}: {text} is doubtful: {pair.why}; expected {expected}")
     return tuple(dict.fromkeys(lines))
@@ -207,8 +207,8 @@ def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Numb
     tables = pair_values.Tables(values, config)
     for pair in PAIRS:
         for low, high in tables.numbers(pair.scope, pair.low, pair.high):
-            left, right = pair.times.denominator, pair.times.numerator
-            is_kept = (low.value + pair.room) * left <= right * high.value
+            low_factor, high_factor = pair.times.denominator, pair.times.numerator
+            is_kept = (low.value + pair.room) * low_factor <= high_factor * high.value
             if not is_kept and not _is_meant(pair, low, high):
                 yield pair, low, high
 
@@ -223,7 +223,7 @@ def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
     return pair.verdict != REFUSED and (is_default or is_none or is_tightened)
 
 
-def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
+def _correction(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
     """(number to change, its value as text, allowed values). The number to change is the one in the
     later file. For NO_EFFECT, it is the number without effect.
     """
@@ -236,6 +236,6 @@ def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
 
 
 def _bound(blamed: Number, bound: int, reference: Number, times: Fraction) -> str:
-    """The bound in words. times: the bound is the other number times this factor."""
+    """Text of the bound, which is `reference` times the factor `times`."""
     how = f" ({times} x {reference.value})" if times > 1 else f" ({reference.value} / {1 / times})"
     return f"{in_unit(bound, blamed.unit)}{how if times != 1 else ''}: {reference.words}"

@@ -44,8 +44,8 @@ DIRECTIONS = ("read", "write")  # a register with "write" may also be read back
 
 
 def raw_range(fields: dict[str, Any], is_masked: bool) -> tuple[int, int, str]:
-    """(lowest raw value, highest raw value, why) of a register. is_masked: of the value that is
-    left after the register's mask.
+    """(lowest raw value, highest raw value, why) of a register. is_masked: for the bits that the
+    register's mask leaves.
     """
     kind, mask = fields["type"], fields.get("mask", 0)
     size = 1 << 16 * ALL_TYPES[kind][1]
@@ -57,7 +57,7 @@ def raw_range(fields: dict[str, Any], is_masked: bool) -> tuple[int, int, str]:
     return -below, size - 1 - below, f"as {kind} reads"
 
 
-def _is_said(value: Any) -> bool:
+def _is_stated(value: Any) -> bool:
     return is_text(value) and bool(value.strip("? "))
 
 
@@ -257,12 +257,12 @@ PROVEN = ("simulated only", "hardware")
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)
-_SAID = passing(_is_said, "a text")  # a skeleton has "?" where a text is to be filled in
+_STATED = passing(_is_stated, "a text")  # a skeleton has "?" where a text is to be filled in
 TOP = {
-    "maker": _SAID,
-    "model": _SAID,
+    "maker": _STATED,
+    "model": _STATED,
     "family": choice(FAMILIES),
-    "documents": passing(lambda value: is_list(value, _is_said), "a list of texts"),
+    "documents": passing(lambda value: is_list(value, _is_stated), "a list of texts"),
     "proven": choice(PROVEN, PROVEN[0]),
     "evidence": choice(EVIDENCE, EVIDENCE[-1]),
     "evidence_of": texts([]),

@@ -29,6 +29,8 @@ from drivers.profile import FOLDER, Profile, Register, Table, Wanted, shipped
 from drivers.rack_sources import FAULT
 
 Names = Iterable[str]
+_MASKS = ("over_range_mask", "untrusted_mask")  # for a saturated and for an untrusted value
+_NOT_OF_DATES = ("scale", "full_scale", *_MASKS)
 
 
 def load(name: str) -> Profile:
@@ -83,13 +85,13 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         sunspec_places.check_apart(file, registers)
     bits = _fault_bits(file, family, top["fault_bits"], registers)
     identity = _identity(file, family, top["identity"], models)
-    own = {"registers": registers, "fault_bits": bits, "identity": identity, "models": models}
-    own |= _can(path, family, top, settings)
+    parts = {"registers": registers, "fault_bits": bits, "identity": identity, "models": models}
+    parts |= _can(path, family, top, settings)
     if family == form.REGISTER_BMS:
-        own |= register_bms_profile.parts(file, top | own)
-    own |= _sequences(file, family, top | own, models)
-    own |= {"serial": sunspec_places.serial(file, family, top["serial"], models)}
-    return wear_profile.resolved(Profile(path=path, **{**top, **top.pop("timing"), **own}))
+        parts |= register_bms_profile.parts(file, top | parts)
+    parts |= _sequences(file, family, top | parts, models)
+    parts |= {"serial": sunspec_places.serial(file, family, top["serial"], models)}
+    return wear_profile.resolved(Profile(path=path, **{**top, **top.pop("timing"), **parts}))
 
 
 def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
@@ -183,7 +185,10 @@ def _identity(file: str, family: str, data: Table, models: list[Wanted]) -> dict
         refuse(file, ("identity",), f"is not a table of family {family}", allowed)
     registers = {}
     for name, fields in read_each(file, ("identity",), data, form.IDENTITY).items():
-        _check_equals(file, ("identity", name), fields)
+        path = ("identity", name)
+        if not fields["equals"]:
+            refuse_key(file, path, fields, "equals", "at least one value")
+        _check_raws(file, path, "equals", fields)
         registers[name] = _plain_register(models, name, fields)
     return registers
 
@@ -229,13 +234,6 @@ def _check_site(file: str, path: Path, fields: Table) -> None:
         fields["write_address"] = fields["address"]
 
 
-def _check_equals(file: str, path: Path, fields: Table) -> None:
-    """Require at least one value, and values that the type can have."""
-    if not fields["equals"]:
-        refuse_key(file, path, fields, "equals", "at least one value")
-    _check_raws(file, path, "equals", fields)
-
-
 def _check_raws(file: str, path: Path, key: str, fields: Table) -> None:
     """Refuse a raw value that the type or the mask cannot have, because it would never be read."""
     low, high, why = form.raw_range(fields, is_masked=key != "invalid")
@@ -252,11 +250,14 @@ def _check_sensor(file: str, path: Path, fields: Table) -> None:
         refuse_key(file, path, fields, "type", "u16, s16")
     if fields["range"] is None:
         refuse(file, (*path, "range"), "is missing", "[low, high]")
-    for key in ("over_range_mask", "untrusted_mask"):
+    for key in _MASKS:
         if fields[key] and fields["full_scale"] is None:
             refuse(file, (*path, "full_scale"), f"is missing; {key} needs it")
-    if path[-1] in form.DATED:
-        _check_plain(file, path, fields)
+    # With a scale or a mask, the date of the next calibration would be wrong.
+    for key in _NOT_OF_DATES if path[-1] in form.DATED else ():
+        plain = form.SENSOR_REGISTER[key].default
+        if fields.get(key, plain) != plain:
+            refuse_key(file, path, fields, key, f"{plain or 'none'}, the raw value is used")
 
 
 def _check_meter(file: str, path: Path, fields: Table) -> None:
@@ -271,17 +272,6 @@ def _check_meter(file: str, path: Path, fields: Table) -> None:
 def _check_scale(file: str, path: Path, fields: Table) -> None:
     if fields["scale"] == 0:
         not_allowed(file, (*path, "scale"), 0, "any other number")
-
-
-def _check_plain(file: str, path: Path, fields: Table) -> None:
-    """Refuse a scale, or masks for a saturated or untrusted value, if the raw value is used.
-    Otherwise the date of the next calibration would be wrong.
-    """
-    for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
-        plain = form.SENSOR_REGISTER[key].default
-        if fields.get(key, plain) != plain:
-            allowed = f"{plain or 'none'}, the raw value is used"
-            refuse_key(file, path, fields, key, allowed)
 
 
 def _check_scale_factor(file: str, path: Path, fields: Table, points: dict[str, Table]) -> None:

@@ -22,9 +22,9 @@ from safety.signals import UNIT
 # just before. The age of a silence is also counted one tick too long.
 SEEN_TICKS = 2
 # A silence counts from the last value. A silence is at least three periods long (silence.BUDGETS),
-# so this value is at most a third of the silence old when the wire is cut. Two thirds remain. The
-# plan uses only half of the silence, because on a full bus the last answer may have been late.
-LEFT_OF_SILENCE = 2
+# so this value is at most a third of the silence old when the wire is cut, and two thirds remain.
+# The plan uses half of the silence, because on a full bus the last answer may have been late.
+SILENCE_DIVISOR = 2
 EXPIRY_ROW = 44  # tested with the controller switched off, because its outputs then expire
 ByTest = dict[str, int]  # {key of proof_intervals: a number}
 
@@ -126,14 +126,14 @@ def _silent_ms(kernel: Kernel, instance: int) -> int:
             if stage[m.S_SCOPE] == UNIT
             else places.rack + (number - kernel.layout.units) * p.RACK_WORDS + p.R_BMS_WARN_MS
         )
-        return int(image[first + level - 1]) // LEFT_OF_SILENCE
+        return int(image[first + level - 1]) // SILENCE_DIVISOR
     if feature.silence == BY_LEVEL_S:
         return int(level * 1000)
     if feature.silence == BY_LEVEL:
-        return int(level // LEFT_OF_SILENCE)
+        return int(level // SILENCE_DIVISOR)
     if feature.silence in ("", AT_ONCE):
         return 0
-    return int(image[places.cabinet + p.cabinet_index(feature.silence)]) // LEFT_OF_SILENCE
+    return int(image[places.cabinet + p.cabinet_index(feature.silence)]) // SILENCE_DIVISOR
 
 
 def _wired(config: Config) -> ByTest:

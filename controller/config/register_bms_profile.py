@@ -51,7 +51,7 @@ def _check_kinds(file: str, registers: Registers) -> None:
             not_allowed(file, (*path, "type"), "bit", "a type of registers")
         if name not in ARRAYS and register.count != 1:
             not_allowed(file, (*path, "count"), register.count, f"1; of {', '.join(ARRAYS)} more")
-    ways = registers[DIRECTION].values if DIRECTION in registers else {"": 1}
-    if not ways or not set(ways.values()) <= {*WAYS}:
+    directions = registers[DIRECTION].values if DIRECTION in registers else {"": 1}
+    if not directions or not set(directions.values()) <= {*WAYS}:
         allowed = "{raw value = 1 (out of the rack) or -1}"
         refuse(file, (REGISTERS, DIRECTION, "values"), "is missing or has another value", allowed)

@@ -258,12 +258,12 @@ def every_key() -> list[tuple[str, Field, Field]]:
         *[(f"stage.{name}.", keys) for name, keys in STAGE.items()],
     ]
     rows = []
-    for key, spec in [
-        (prefix + key, spec) for prefix, keys in tables for key, spec in keys.items()
-    ]:
-        path = tuple(key.replace(".N.", ".1.").replace(".NAME.", ".name.").split("."))
-        if spec.kind != "derived":
-            rows.append((key, spec, spec_of(path, NMC) or spec))
+    for prefix, keys in tables:
+        for name, spec in keys.items():
+            key = prefix + name
+            path = tuple(key.replace(".N.", ".1.").replace(".NAME.", ".name.").split("."))
+            if spec.kind != "derived":
+                rows.append((key, spec, spec_of(path, NMC) or spec))
     return rows
 
 

@@ -109,8 +109,7 @@ def _zeros(register: Register) -> list[int]:
 
 
 def _read(function: int, places: Places, register: Register) -> None:
-    place = places.of(register.address), register.words
-    rtu.read_request("read", UNIT_ID, function, *place)
+    rtu.read_request("read", UNIT_ID, function, places.of(register.address), register.words)
 
 
 def _write(function: int, places: Places, address: int, values: Iterable[int]) -> None:

@@ -68,7 +68,7 @@ class SitePlan(NamedTuple):
 
 
 def load(values: Values, racks: int) -> SitePlan | None:
-    """The SitePlan of a configuration. racks: how many racks it must name. None: no [plan]."""
+    """The SitePlan of a configuration with so many racks, or None without a table [plan]."""
     keys = [key for key in ("file", "racks") if values.get("plan", key) is not None]
     if not keys:
         return None

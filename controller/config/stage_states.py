@@ -68,7 +68,7 @@ def _unit_state(stage: MatrixStage, topology: Topology, unit: int) -> State:
     """State of a stage of row 59. Stage 59d needs either the fault bits or the state of the
     converter, because it also reports a state without a name.
     """
-    lacks = converters.lacks_of(topology, max(0, unit))
+    lacks = converters.lacks(topology.required("pcs", max(0, unit)).profile)
     needs = OF_PCS.get(stage[matrix.S_ID], ())
     return (NOT_REPORTED, needs[0]) if needs and {*needs} <= {*lacks} else (ARMED, "")
 

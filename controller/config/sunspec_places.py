@@ -18,16 +18,18 @@ Read = Callable[[int, int, int], bytes | None]  # (function, address, count); No
 
 
 def place(models: list[Wanted], register: Register) -> Register:
-    """The register, with addresses that count from its model. Adds the model to `models`."""
+    """Let the addresses of a register count from its SunSpec model, which is added to `models`.
+    Returns the register.
+    """
     model = getattr(register, "model", None)
     if model is None:
         return register
     ids = tuple(model) if isinstance(model, list) else (model,)
-    known = [model[:2] for model in models]
-    if (ids, register.instance) not in known:
+    known_models = [model[:2] for model in models]
+    if (ids, register.instance) not in known_models:
         models.append(Wanted(ids, register.instance, 0))
-        known.append((ids, register.instance))
-    slot = known.index((ids, register.instance))
+        known_models.append((ids, register.instance))
+    slot = known_models.index((ids, register.instance))
     end = register.address + register.words
     if getattr(register, "write_address", None) is not None:
         end = max(end, register.write_address + register.words + len(register.with_words))
@@ -38,8 +40,8 @@ def place(models: list[Wanted], register: Register) -> Register:
 
 
 def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
-    """The checked table [serial]. If it names a SunSpec model, this is added to `models` as a model
-    that the device may lack.
+    """The checked table [serial]. A SunSpec model that it names is added to `models`, as one that
+    the device may lack.
     """
     if table["registers"] and family == form.CAN_BMS:
         refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
@@ -48,9 +50,9 @@ def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
         refuse_key(file, ("serial",), table, "registers", allowed)
     if table["model"] and family not in form.DISCOVERED:
         refuse(file, ("serial", "model"), f"is not a key of family {family}", "address alone")
-    needed = len(models)
+    model_count = len(models)
     address = place(models, Register(words=table["registers"], **table)).address
-    models[needed:] = [model._replace(is_needed=False) for model in models[needed:]]
+    models[model_count:] = [model._replace(is_needed=False) for model in models[model_count:]]
     return table | {"address": address}
 
 
@@ -58,8 +60,8 @@ def is_factor(register: Register | None) -> bool:
     """True if the register holds a power of ten, and has no scale itself."""
     if register is None or register.type != "s16" or "read" not in register.direction:
         return False
-    own = register.scale, register.offset, register.scale_from, register.byte_order
-    return own == (1, 0, "", "big")
+    scaling = register.scale, register.offset, register.scale_from, register.byte_order
+    return scaling == (1, 0, "", "big")
 
 
 def check_factors(file: str, settings: Table, registers: Registers) -> None:
@@ -81,14 +83,14 @@ def check_apart(file: str, registers: Registers) -> None:
     """
     taken: dict[tuple[int, int], object] = {}
     for name, register in registers.items():
-        own = (
+        content = (
             register.address,
             register.words,
             name[-2:] if not (register.mask or register.values) else "",
         )
         size = register.words * register.count if "read" in register.direction else 0
         for address in range(register.address, register.address + size):
-            if taken.setdefault((register.function, address), own) != own:
+            if taken.setdefault((register.function, address), content) != content:
                 allowed = "registers that no other value has"
                 not_allowed(file, ("registers", name, "address"), register.address, allowed)
 
@@ -112,15 +114,23 @@ def placed(profile: Profile, read: Read) -> tuple[Profile, list[int]]:
         return profile, []
     places = Places(profile)
     driven(places.walk(), read)
-    own = copy.deepcopy(profile)
-    steps = [step.register for step in (*own.setup, *own.start, *own.stop)]
-    parts = [*own.registers.values(), *own.identity.values(), *own.setpoint, *steps]
-    for row in [*map(vars, parts), own.heartbeat, own.serial]:
+    device_profile = copy.deepcopy(profile)
+    steps = [
+        step.register
+        for step in (*device_profile.setup, *device_profile.start, *device_profile.stop)
+    ]
+    parts = [
+        *device_profile.registers.values(),
+        *device_profile.identity.values(),
+        *device_profile.setpoint,
+        *steps,
+    ]
+    for row in [*map(vars, parts), device_profile.heartbeat, device_profile.serial]:
         for key in ("address", "write_address"):
             if row.get(key) is not None:
                 row[key] = places.of(row[key])
-    own.models = []
-    return own, [places.of(slot * SLOT) for slot, _ in enumerate(profile.models, 1)]
+    device_profile.models = []
+    return device_profile, [places.of(slot * SLOT) for slot, _ in enumerate(profile.models, 1)]
 
 
 def rescaled(codec: Codec, data: bytes) -> bool:

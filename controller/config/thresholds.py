@@ -45,8 +45,12 @@ _NMC_THRESHOLDS = {name: (level, clear) for name, level, clear in matrix.NMC_THR
 
 def levels(stage: MatrixStage, chemistry: str) -> tuple[int, int]:
     """(set, clear) of a stage of the matrix for cells of this chemistry."""
-    own = stage[matrix.S_SET], stage[matrix.S_CLEAR]
-    return _NMC_THRESHOLDS.get(stage[matrix.S_ID], own) if chemistry == NMC else own
+    matrix_levels = stage[matrix.S_SET], stage[matrix.S_CLEAR]
+    return (
+        _NMC_THRESHOLDS.get(stage[matrix.S_ID], matrix_levels)
+        if chemistry == NMC
+        else matrix_levels
+    )
 
 
 def _threshold(stage: MatrixStage, value: int) -> Field:

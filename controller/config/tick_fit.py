@@ -46,11 +46,11 @@ def _waits(values: Values, config: Config, schedule: bus_times.Schedule) -> Iter
     """
     for device in [device for device in config.devices if device.role == "pcs"]:
         exchanges = schedule[device.bus]
-        own = bus_times.exchange_of(exchanges, device, families.SETPOINT)
+        setpoint = bus_times.exchange_of(exchanges, device, families.SETPOINT)
         before_us = max(
-            [exchange.time_us for exchange in exchanges if exchange is not own], default=0
+            [exchange.time_us for exchange in exchanges if exchange is not setpoint], default=0
         )
-        whole_us = own.time_us + before_us
+        whole_us = setpoint.time_us + before_us
         if whole_us > device.setpoint_ms * 1000:
             why = f"a set-point behind another exchange takes {whole_us / 1000:.1f} ms"
             path, least_ms = ("device", device.name, "setpoint_ms"), -(-whole_us // 1000)

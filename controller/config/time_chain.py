@@ -51,14 +51,14 @@ OUTPUTS = (
 )
 WAITS = {m.DC_OPEN: "open_after_stop_ms", m.DC_OPEN_AT_ZERO: "open_at_zero_ms_max"}
 LINK_BAUD_BD = 115_200  # assumed speed of the line to channel B for a site without channel B
-# Limit image and clocks are scanned again and again. A change behind the present place of the scan
-# is found only by the next scan, so it takes up to two scans.
+# Scans of limit image and clocks until a change is found. The present scan may have passed the
+# place of the change.
 SCANS = 2
 # safety/gas.py and heating.py compute some features once a second. A change just after one second
-# is found in the next second. Row 53 adds up its signs with every frame of the rack, and only its
-# sign of row 22 is computed once a second, so row 53 waits for one second, not for two. Row 24
-# waits for none: it compares every frame with three values, stored once a second, and one of them
-# is always 2 to 3 s old.
+# is found in the next second. Row 53 waits for one second, not for two: it adds up its signs with
+# every frame of the rack, and only its sign of row 22 is computed once a second. Row 24 waits for
+# none: it compares every frame with three values that are stored once a second, and one of them is
+# always 2 to 3 s old.
 SECOND_MS = 1000
 
 
@@ -113,8 +113,8 @@ def hold_off_ms(config: Config, stage: MatrixStage, demand_index: int) -> int:
     """Time for which a demand of a stage must wait, from the table of conflicts, or 0. In ms,
     rounded up to whole ticks.
     """
-    own = [row for row in m.CONFLICTS if row[:2] == (demand_index, stage[m.S_ROW])]
-    waits_ms = [config.cabinet[str(row[2])] for row in own]
+    conflicts = [row for row in m.CONFLICTS if row[:2] == (demand_index, stage[m.S_ROW])]
+    waits_ms = [config.cabinet[str(row[2])] for row in conflicts]
     return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
 
 
@@ -254,10 +254,10 @@ def write_ms(
         names = {name.lstrip("!") for name in device.outputs}
         if set(outputs) & names:
             exchanges = schedule[device.bus]
-            own = bus_times.exchange_of(exchanges, device, "write coils")
+            write = bus_times.exchange_of(exchanges, device, "write coils")
             waits_us = 0
             if keeps_enable and "pcs_enable_ok" in names:
-                waits_us = own.period_us + config.tick_ms * 1000
+                waits_us = write.period_us + config.tick_ms * 1000
             in_flight_us = max(exchange.time_us for exchange in exchanges)
-            times_us.append(waits_us + in_flight_us + own.frame_us)
+            times_us.append(waits_us + in_flight_us + write.frame_us)
     return -(-max(times_us) // 1000)

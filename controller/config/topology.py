@@ -125,8 +125,8 @@ def _not_fitted(values: Values) -> dict[str, str]:
 
 
 def _bus_names(values: Values, fitted: list[str]) -> list[str]:
-    """Names of the buses. A bus of which no device is fitted is left out. A bus that no device
-    names stays in the list, because it is refused later.
+    """Names of the buses, without those of which no device is fitted. A bus that no device names
+    stays in the list, because it is refused later.
     """
     bus_of = {name: values.get("device", name, "bus") for name in values.tables("device")}
     used = {bus_of[name] for name in fitted}
@@ -135,14 +135,14 @@ def _bus_names(values: Values, fitted: list[str]) -> list[str]:
 
 def _bus(values: Values, name: str) -> Bus:
     kind = values.need("bus", name, "kind")
-    own = {key: values.need("bus", name, key) for key in bus_schema.BUS_KEYS[kind]}
-    values.check_no_more(("bus", name), f"a {kind} bus", ("kind", *own, "characters"))
+    settings = {key: values.need("bus", name, key) for key in bus_schema.BUS_KEYS[kind]}
+    values.check_no_more(("bus", name), f"a {kind} bus", ("kind", *settings, "characters"))
     if kind == "tcp":
-        own["baud_Bd"] = TCP_BAUD_BD
-    form = bus_schema.CHANNELS.get(own.get("interface", ""))
-    if form and not form[0].fullmatch(own["channel"]):
+        settings["baud_Bd"] = TCP_BAUD_BD
+    form = bus_schema.CHANNELS.get(settings.get("interface", ""))
+    if form and not form[0].fullmatch(settings["channel"]):
         values.not_allowed(("bus", name, "channel"), form[1])
-    return Bus(name, kind, **own, characters=values.get("bus", name, "characters"))
+    return Bus(name, kind, **settings, characters=values.get("bus", name, "characters"))
 
 
 def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) -> None:

@@ -32,8 +32,8 @@ REFRESH = "the meter refreshes at any phase of a read"
 class PathPart(NamedTuple):
     """One part of the delay, with its least, mean and greatest time and their reason.
 
-    phase_us: the delay depends on when the devices read. This spreads the delay evenly around the
-    mean, over this width.
+    phase_us: width over which the delay spreads evenly around its mean, because it depends on when
+    the devices read.
     """
 
     what: str
@@ -156,11 +156,15 @@ def _read(config: Config, schedule: bus_times.Schedule, meter: Device) -> PathPa
 def _converter(config: Config, schedule: bus_times.Schedule, unit: int) -> list[PathPart]:
     device = config.topology.required("pcs", unit)
     exchanges, settings = schedule[device.bus], device.profile.settings
-    own = bus_times.exchange_of(exchanges, device, families.SETPOINT)
-    rarer_us = max(0, own.period_us - config.tick_ms * 1000)
+    setpoint = bus_times.exchange_of(exchanges, device, families.SETPOINT)
+    rarer_us = max(0, setpoint.period_us - config.tick_ms * 1000)
     in_flight_us = max(exchange.time_us for exchange in exchanges)
     dead_us, ramp_us = settings["dead_time_ms"] * 1000, settings["ramp_ms"] * 1000
-    sent_us = (own.frame_us, own.frame_us + rarer_us // 2, own.frame_us + rarer_us + in_flight_us)
+    sent_us = (
+        setpoint.frame_us,
+        setpoint.frame_us + rarer_us // 2,
+        setpoint.frame_us + rarer_us + in_flight_us,
+    )
     sent = "the set-point's frame; at most an exchange in flight before it"
     typical_us, typical_pct = ramp_us * TYPICAL_STEP_PERMILLE // 2000, TYPICAL_STEP_PERMILLE // 10
     moves = f"middle of the movement: no step, {typical_pct} % of the rating, all of it"

@@ -78,14 +78,14 @@ class Values:
         not_allowed(self.file(*path), path, value, allowed, candidates, unit)
 
     def check_no_more(self, table: Path, kind: str, keys: Sequence[str]) -> None:
-        """Refuse every key of a table that is not in `keys`. kind: that of table, in words."""
+        """Refuse every key of a table that is not in `keys`. kind: text about the table."""
         for path in self.entries:
             if path[:-1] == table and path[-1] not in keys:
                 self.refuse(path, f"is not a key of {kind}", ", ".join(keys))
 
     def _numbered(self, section: str, number: str, key: str) -> Entry | None:
-        """The entry of one unit or rack, or that of `all` if it is tighter. None if there is
-        neither. The former may not be looser than `all`, unless `all` is in a later file.
+        """The entry of one unit or rack, or that of `all` if it is tighter, or None. The entry of a
+        unit or rack may not be looser than `all`, unless `all` is in a later file.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:

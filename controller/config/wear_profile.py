@@ -11,8 +11,8 @@ from drivers import wear
 from drivers.profile import Profile
 
 DAY_MS = wear.DAY_US // 1000
-# {statement: time after which an unchanged value of a site device is written again, ms}. A time in
-# the profile replaces it.
+# {statement: time after which an unchanged value of a site device is written again, ms}, unless the
+# profile states the time
 REPEAT_MS = {wear.NO: 1000, wear.NOT_STATED: 600_000, wear.YES: 1 << 40}
 
 
@@ -23,9 +23,9 @@ def resolved(profile: Profile) -> Profile:
         return profile
     default = settings["stored"] = STORED[settings["stored"]]
     writes = [*profile.setpoint, *profile.setup, *profile.start, *profile.stop, *registers]
-    for row in [profile.heartbeat, *profile.sent.values(), *map(vars, writes)]:
-        own = row.get("stored")
-        row |= {"stored": default if own is None else STORED[own]} if row else {}
+    for row in filter(None, [profile.heartbeat, *profile.sent.values(), *map(vars, writes)]):
+        stated = row.get("stored")
+        row["stored"] = default if stated is None else STORED[stated]
     for register in registers:
         if getattr(register, "repeat_ms", 0) is None:
             is_coil = register.type == "bit"
@@ -35,9 +35,7 @@ def resolved(profile: Profile) -> Profile:
 
 
 def _check(profile: Profile) -> None:
-    """Refuse a profile without a budget of writes where it needs one, or with a useless budget.
-    Also refuse repetitions that alone would exceed the budget.
-    """
+    """Refuse a budget of writes that is missing, useless, or too small for its repetitions."""
     file, stored, repetitions = profile.path.name, set[str](), 0
     for write in wear.written(profile):
         stored.add(write.stored)

@@ -228,8 +228,8 @@ def check_value(file: str, path: Path, value: Any, field: Field) -> None:
         _check_list(file, path, value, field)
     elif not _fits(value, field):
         options = field.allowed if field.kind == "choice" else ()
-        whole = "a whole number " if field.kind == "int" and type(value) is not int else ""
-        wanted = whole + allowed_text(field) + _unquoted(value, options)
+        type_text = "a whole number " if field.kind == "int" and type(value) is not int else ""
+        wanted = type_text + allowed_text(field) + _unquoted(value, options)
         not_allowed(file, path, value, wanted, _texts(options), field.unit)
     elif field.kind in ("as", "named") and (fault := field.allowed[2](value)):
         refuse(file, path, *fault)

@@ -75,8 +75,9 @@ def read_each(file: str, path: Path, tables: Any, form: Form) -> dict[str, Value
 def check_tables(file: str, path: Path, tables: Any) -> None:
     """Refuse a value that is not a table of tables."""
     named = tables.items() if isinstance(tables, dict) else [("", tables)]
-    wrong = [(name, part) for name, part in named if not isinstance(part, dict)]
-    for name, part in wrong[:1]:
+    for name, part in named:
+        if isinstance(part, dict):
+            continue
         text = "a value" if is_secret(name) else shown(part)
         detail = f": {name} is {text}" if name else ""
         refuse(file, path, f"is not a table of tables{detail}", f"[{dotted((*path, 'NAME'))}]")

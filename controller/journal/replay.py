@@ -55,7 +55,7 @@ class Replay:
 
     def lines(self) -> list[str]:
         """The result as lines for the operator."""
-        missing = (
+        notes = (
             (
                 self.missing_bytes,
                 f"{self.path}: truncated, its last {self.missing_bytes} bytes are missing",
@@ -63,7 +63,7 @@ class Replay:
             (self.lost, f"{self.path}: frames damaged or lost in between: {self.lost}"),
             (self.skipped, f"frames before a keyframe, left out: {self.skipped}"),
         )
-        lines = [text for count, text in missing if count]
+        lines = [text for count, text in notes if count]
         if not self.frames:
             return [*lines, f"{self.path}: nothing to replay, no frame follows a keyframe"]
         lines.append(
@@ -173,9 +173,9 @@ def core_of(header: dict[str, Any]) -> Core:
         header.get("source_image", array("i")),
         header.get("site_image", array("i")),
     )
-    known = [len(header[key]) for key in ("input_names", "output_names")]
+    lengths = [len(header[key]) for key in ("input_names", "output_names")]
     published = functions.output_names(len(header["source_names"]))
     of_functions = core.actuators_at - core.chain_at - len(core.chain.out)
-    if known + [len(published)] != [len(core.inp), core.standing_at, of_functions]:
+    if lengths + [len(published)] != [len(core.inp), core.standing_at, of_functions]:
         raise ValueError("its ticks have other inputs, outputs or sources")
     return core

@@ -2,9 +2,9 @@
 
 A time may be the start or the end of the period of its value. If an end is taken as a start, all
 values move by one period, such as PV by an hour. A price may have another currency, or be for
-another amount of energy, than its name says. If the file does not state the meaning, its user can
-state it (`time_is`). If neither states it, `Taken.doubts` gets a line, which the caller prints.
-Every reader of a series calls `taken`.
+another amount of energy, than its name says. If neither the file nor its user (`time_is`) states
+the meaning, `Taken.doubts` gets a line, which the caller prints. Every reader of a series calls
+`taken`.
 """
 
 import itertools
@@ -21,14 +21,14 @@ from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Quant
 
 BEGIN, END = "begin", "end"
 STEP_S_MAX = 3600.0
-LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # a median and a maximum below these mean: per kWh, not per MWh
+LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh are higher, so lower ones are per kWh
 PRICE_NAMES = "price_EUR_per_MWh, price_EUR_per_kWh or price_ct_per_kWh"
 # A name may join the word with another word, as in `endtime` or `intervalend`.
-_WHEN = (
+_EDGE_PATTERN = (
     r"(?<![^\W\d_])(?:period|interval|slot|hour|time|date)?"
     r"(?:{})(?:zeit|tid|time|date)?(?![^\W\d_])"
 )
-_WORDS = {
+_EDGE_WORDS = {
     BEGIN: "begins?|beginning|beginn|starts?|starting|from|since|von|ab|anfang|seit|fr[a\u00e5]n?"
     "|van|od|d[e\u00e9]but|desde|in[i\u00ed]cio|inizio",
     END: "ends?|ended|ending|ende|until|till?|to|bis|stops?|finish|slutt?|tot|einde?|do|konie?c"
@@ -36,7 +36,9 @@ _WORDS = {
     # names of the Australian market, whose times are ends (AEMO, MMS Data Model)
     "|settlementdate|nem",
 }
-_SAID = {edge: re.compile(_WHEN.format(pattern)) for edge, pattern in _WORDS.items()}
+_EDGE_PATTERNS = {
+    edge: re.compile(_EDGE_PATTERN.format(pattern)) for edge, pattern in _EDGE_WORDS.items()
+}
 
 
 class Asked(NamedTuple):
@@ -64,7 +66,7 @@ def taken(
 ) -> Taken:
     """The periods of values that are in order of time.
 
-    names: columns of the time and of the value. unit: the unit of the column; None: not named.
+    names: columns of the time and of the value. unit: of the value; None: the name has none.
     SeriesError: another currency, or a wrong unit.
     """
     if asked.currency and (foreign := other_currency(names[1], asked.currency)):
@@ -96,15 +98,14 @@ def taken(
 
 def said_by(name: str) -> str:
     """BEGIN or END, if the column name of the time has a word for only one of them; else ""."""
-    edges = [edge for edge, pattern in _SAID.items() if pattern.search(small(name))]
+    edges = [edge for edge, pattern in _EDGE_PATTERNS.items() if pattern.search(small(name))]
     return edges[0] if len(edges) == 1 else ""
 
 
 def steps_s(times_s: Sequence[float]) -> "array[float]":
     """Seconds for which each value holds, usually until the next value.
 
-    A step that differs from the steps beside it may be a hole, so the shortest of these steps
-    counts.
+    A step that differs from those beside it may be a hole, so the shortest of them counts.
     """
     gaps_s = [after - before for before, after in itertools.pairwise(times_s)]
     gaps_s.append(min(gaps_s[-2:], default=STEP_S_MAX))
@@ -118,10 +119,7 @@ def steps_s(times_s: Sequence[float]) -> "array[float]":
 def _price_doubts(
     name: str, unit: Unit | None, per_kWh: Sequence[float], asked: Asked
 ) -> list[str]:
-    """Doubts about prices that are too low for their unit.
-
-    SeriesError: too low, and no unit is named.
-    """
+    """Doubts about prices that are too low for their unit. SeriesError: too low without a unit."""
     sizes = [abs(price) / (unit or PER_MWH).factor for price in per_kWh] or [math.inf]
     per_euro = min(scales(asked.currency or name), default=1.0)
     is_low = median(sizes) < LOW_MEDIAN * per_euro and max(sizes) < LOW_MAX * per_euro

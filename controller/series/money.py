@@ -1,8 +1,8 @@
 """Finds currency and unit in the name of a price. It never guesses an unknown word.
 
 The name of a price must state money per MWh or kWh, or hundredths per kWh, as in
-`price_EUR_per_MWh` or `ct/kWh`. Thousandths, or money that is not listed here, are no unit. Then
-the feed of the price needs the key `unit`.
+`price_EUR_per_MWh` or `ct/kWh`. Thousandths, and money that is not listed here, are no unit; the
+feed of the price then needs the key `unit`.
 """
 
 import re
@@ -62,10 +62,10 @@ PLN: gr grosz groszy
 CNY: fen
 INR: paise
 """
-# Currencies by the number of them in a euro, as a power of ten, of which a rate is at most twice as
-# much: reference rates of the European Central Bank and accounting rates of the European Commission
-# (InforEuro), means of 2024. So each range holds -500 to 5000 EUR/MWh. AUD and NZD stand a step
-# higher, because their markets allow up to 20 300 per MWh.
+# How many of a currency make a euro, as a power of ten. The rate is at most twice this number, so
+# the range of prices holds -500 to 5000 EUR/MWh. Rates: means of 2024 of the European Central Bank
+# and the European Commission (InforEuro). AUD and NZD are one step higher, because their markets
+# allow up to 20 300 per MWh.
 SCALES = """
 1: EUR USD GBP CHF CAD SGD BGN BAM KWD BHD OMR JOD
 10: AUD NZD DKK NOK SEK PLN RON CNY HKD ILS BRL MYR MXN ZAR GEL MDL MAD TND SAR AED QAR PEN GHS
@@ -81,15 +81,15 @@ NAME_MAX = 100  # characters; the time of the patterns grows with the square of 
 BEFORE_ENERGY = ["c", "p", "ct", "fr", "rs", "ft", "kc", "zl", "gr", "rp"]
 
 
-def _words(text: str) -> dict[str, set[str]]:
+def _codes_by_word(text: str) -> dict[str, set[str]]:
     lines = [line.split(":") for line in text.strip().splitlines()]
     return {word: set(codes.split()) for codes, names in lines for word in names.split()}
 
 
-_HUNDREDTHS = _words(HUNDREDTHS)
-_SCALES = {code: float(min(rates)) for code, rates in _words(SCALES).items()}
-_MONEY = {code: {code.upper()} for code in CODES.split()} | _words(WHOLES) | _HUNDREDTHS
-_HUMP = re.compile(
+_HUNDREDTHS = _codes_by_word(HUNDREDTHS)
+_SCALES = {code: float(min(rates)) for code, rates in _codes_by_word(SCALES).items()}
+_MONEY = {code: {code.upper()} for code in CODES.split()} | _codes_by_word(WHOLES) | _HUNDREDTHS
+_CASE_CHANGE = re.compile(
     "(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z](?!per)[a-gi-z])"
 )  # endsAt, but not kWh
 _GAP = r"[\s_.()\[\]-]*"
@@ -102,12 +102,12 @@ _PRICE = (
     "(?:price|preis|pris|prix|costs?|tariff?|rate|value|amount|charge|spot|total)"
 )
 _PRICED = re.compile(rf"({_WORD}|{_PRICE}|^(?={_GAP}(?:/|per|pro))){_PER}")
-_SAYS = re.compile("currency|w(?:ae?|\u00e4)hrung|valuta|devise|unit|einheit")
+_NAMES_UNIT = re.compile("currency|w(?:ae?|\u00e4)hrung|valuta|devise|unit|einheit")
 
 
 def small(name: str) -> str:
     """The first NAME_MAX characters of a name in small letters, with its words separated."""
-    return _HUMP.sub("_", name[:NAME_MAX]).lower()
+    return _CASE_CHANGE.sub("_", name[:NAME_MAX]).lower()
 
 
 def price_unit(column: str) -> Unit | None:
@@ -121,9 +121,7 @@ def price_unit(column: str) -> Unit | None:
 
 
 def scales(text: str) -> list[float]:
-    """How many of each currency that a text may name make a euro, as a power of ten. Empty: it
-    names no currency, or one that is not listed.
-    """
+    """The number of SCALES for each currency that a text may name; [] if none is listed."""
     candidates = currencies(text) or [set()]
     codes = set.intersection(*candidates) or set.union(*candidates)
     return [_SCALES[code] for code in codes if code in _SCALES]
@@ -136,7 +134,7 @@ def price(currency: str) -> Quantity:
 
 
 def other_currency(text: str, wanted: str) -> str:
-    """A currency other than `wanted` in the name or unit of a price; "": none."""
+    """A currency other than `wanted` in the name or unit of a price, or ""."""
     wanted_codes = set[str]().union(*currencies(wanted)) or {wanted.upper()}
     foreign = [currency for currency in currencies(text) if not currency & wanted_codes]
     return " or ".join(sorted(foreign[0])) if foreign else ""
@@ -145,11 +143,11 @@ def other_currency(text: str, wanted: str) -> str:
 @lru_cache(1024)
 def says(name: str) -> bool:
     """True if a field with this name states the currency or the unit of a price."""
-    return _SAYS.search(name.lower()) is not None
+    return _NAMES_UNIT.search(name.lower()) is not None
 
 
 def check(where: str, beside: Iterable[tuple[str, Any]], wanted: str, unit: Unit) -> None:
-    """Compare the texts beside a price with `wanted` and `unit`. SeriesError: they differ."""
+    """Compare the texts beside a price with a currency and a unit. SeriesError: they differ."""
     for name, text in beside:
         if not isinstance(text, str) or not says(name):
             continue

@@ -17,8 +17,7 @@ from drivers.plausible import EXACT, plausible
 
 TIME = "t_s"
 _CHANNEL = re.compile(r"ch\d")
-# Devices and exports write these numbers for "no value". Larger ones need no entry here, because
-# they exceed every allowed power.
+# Numbers for "no value". Larger ones need no entry, because they exceed every allowed power.
 BLANKS = frozenset((-999.0, -9999.0, -99999.0, 32767.0, -32768.0, 65535.0))
 Reading = tuple[float, float, int]  # time, s since 1970 or since the file's zero; W; line
 
@@ -111,8 +110,8 @@ class Powers:
         if not self._before_s < time_s <= times.UNIX_S_MAX:
             if time_s > times.UNIX_S_MAX:
                 raise SeriesError(f"{times.too_large(time_s)}; their column is t_ms")
-            last = "" if self._before_s == -math.inf else f", above {self._before_s / factor:g}"
-            raise SeriesError(f"{shown(cell)}: allowed is a number{last}")
+            bound = "" if self._before_s == -math.inf else f", above {self._before_s / factor:g}"
+            raise SeriesError(f"{shown(cell)}: allowed is a number{bound}")
         self._before_s = time_s
         return time_s
 

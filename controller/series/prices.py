@@ -1,9 +1,9 @@
 """Reads prices from a file, as means of equal slots that begin at a local time.
 
 The time is the first column with times, or else the first column. The price is the first column
-whose name has a unit of a price. Without such a column, it is one whose name has a word for a
-price, or else the first one that is not a time. The step between rows may change once, as on 1
-October 2025. Each price holds until the next row.
+whose name has a unit of a price, or else a word for a price, or else any other column than the
+time. The step between rows may change once, as on 1 October 2025. Each price holds until the next
+row.
 """
 
 import itertools

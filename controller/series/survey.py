@@ -1,6 +1,5 @@
-"""Surveys a power column in one pass, and checks that the column can be a power.
-
-The result also has facts that the user must know, such as pauses.
+"""Surveys a power column in one pass, checks that it can be a power, and finds facts that the user
+must know, such as pauses.
 """
 
 import math
@@ -13,7 +12,7 @@ from controller.series.refusal import SeriesError
 from controller.series.text import Path
 from controller.series.times import UNIX_S_MIN, local
 
-PAUSE_S = 900.0  # a longer step is a pause, in which the power before it holds
+PAUSE_S = 900.0  # a longer step is a pause, which keeps the power before it
 HOUR_S, YEAR_S = 3600.0, 366 * 86_400.0
 LOW_W = 1000.0
 

@@ -1,7 +1,6 @@
-"""Reads a table of text: finds the separator, the decimal mark and the header.
+"""Reads a table of text: separator, decimal mark and header, then (line, cells) of each row.
 
-Then it gives (line, cells) of each row. A row with fewer cells than the header is given unchanged,
-because it may be the last line of a log that is being written.
+A row may have fewer cells than the header, because a log may still be written at its last line.
 """
 
 import contextlib
@@ -33,7 +32,7 @@ NAMES_NEEDED = "allowed is a header first: a line with the names of the columns"
 class Table:
     """A table. It can be iterated once.
 
-    first: cells of the first row. has_comma: true if a number has a decimal comma.
+    first: cells of the first row. has_comma: numbers have a decimal comma.
     """
 
     def __init__(self, lines: Iterator[str], separators: str = SEPARATORS):
@@ -110,9 +109,9 @@ class Table:
                 raise SeriesError(
                     f"line {self.line}: no header, but {listed(map(shown, names))}: {NAMES_NEEDED}"
                 )
-        twice = sorted({name for name in names if name and names.count(name) > 1})
-        if twice:
-            raise SeriesError(f"column {twice[0]} is twice in the header; allowed is once")
+        repeated = sorted({name for name in names if name and names.count(name) > 1})
+        if repeated:
+            raise SeriesError(f"column {repeated[0]} is twice in the header; allowed is once")
 
 
 @contextlib.contextmanager
@@ -161,10 +160,7 @@ def _is_value(cell: str) -> bool:
 
 
 def _is_head(cells: Sequence[str]) -> bool:
-    """True for a second line of the header, such as units below the names.
-
-    Such a line has no time and no value.
-    """
+    """True for a second line of the header, such as units: it has no time and no value."""
     return not cells[0].strip() and not any(map(_is_value, cells))
 
 

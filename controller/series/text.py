@@ -1,4 +1,4 @@
-"""Reads lines of a text file or its gzip. Limits keep a gzip bomb from filling the memory."""
+"""Reads lines of a text file or its gzip, with limits against a gzip bomb."""
 
 import contextlib
 import functools

@@ -1,6 +1,6 @@
 """Converts times of a series: from cells to UTC, s since 1970, and from seconds to text.
 
-When the clock goes back, one hour of the night exists twice. Its first occurrence in the file is
+When the clock goes back, one hour of the night exists twice. The hour that is first in the file is
 the earlier one, because the times of a series rise.
 """
 
@@ -16,8 +16,7 @@ from controller.series.refusal import SeriesError, shown
 from controller.series.table import number
 
 Span = tuple[float, float]  # first and last UTC, s since 1970
-# Numbers below UNIX_S_MIN (the year 1973) are refused. Numbers above UNIX_S_MAX (the year 5138) are
-# milliseconds.
+# Smaller numbers (before 1973) are refused, and larger ones (after 5138) are milliseconds.
 UNIX_S_MIN, UNIX_S_MAX = 1e8, 1e11
 HOUR_S = 3600.0
 UNIX_MS_MAX = 1e14
@@ -29,8 +28,7 @@ _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
     r"(Z|[+-]\d\d(?::?[0-5]\d)?)?)?"
 )
-# 01/05/2026 is 5 January in the United States. In a column of Central European Time the day comes
-# first.
+# 01/05/2026 is 5 January in the United States, and 1 May in a column of Central European Time.
 _SLASHED = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?!\d)")
 _DAY_FIRST = re.compile(r"\b(?:CES?T|ME[SZ]Z?)\b")
 # Markets of North America count the hours of a day by their ends, 1 to 24, beside a date with the
@@ -67,10 +65,9 @@ def machine_zone() -> tzinfo:
 
 
 def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
-    """The columns of the time, found in the first row; () if there are none.
+    """Places of the columns of the time by the first row, or ().
 
-    The first column with date and time counts. Else a column of dates and one of clock times count
-    together.
+    The first column with date and time counts, or else a column of dates beside one of clock times.
     """
     texts = [(place, name, cell.strip()) for place, (name, cell) in enumerate(zip(names, first))]
     dated = [
@@ -87,8 +84,10 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     for places in (dated, clocks):
         places.sort(key=lambda place: said_by(names[place]) != BEGIN)
     timed = [place for place in dated if len(_plain(first[place])) > len("2026-11-25")]
-    if timed or dated:
-        return (*(timed or dated)[:1], *([] if timed else clocks[:1]))
+    if timed:
+        return (timed[0],)
+    if dated:
+        return (dated[0], *clocks[:1])
     unix = [place for place, name, text in texts if _NAME.search(name) and _UNIX.fullmatch(text)]
     return tuple(unix[:1])
 
@@ -144,7 +143,7 @@ class TimeCells:
         self._allowed = ALLOWED + LOCAL * (zone is not None)
 
     def __call__(self, cell: str) -> float:
-        """UTC, s since 1970. SeriesError: no time, not after the row before, or another form."""
+        """UTC, s since 1970. SeriesError: no time, not after the row before, or in another form."""
         hour = _END.fullmatch(cell.strip()) if self._has_ends else None
         if hour is None:
             return self._read(cell)

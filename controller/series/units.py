@@ -28,7 +28,7 @@ class Quantity(NamedTuple):
     units: dict[str, Unit]
 
     def unit_of(self, column: str) -> Unit | None:
-        """The unit at the end of a column's name; None: no unit of this quantity."""
+        """The unit at the end of a column's name, or None."""
         name = column.rstrip("])").rstrip()
         for ending, unit in self.units.items():
             before = name.removesuffix(ending)

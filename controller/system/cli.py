@@ -160,11 +160,11 @@ def command(name: str, *options: Option, **settings: object) -> Callable[[Run], 
     everywhere.
     """
     has_state = any("--state-dir" in names for names, _ in options)
-    both = RUN_DIR in options and not has_state
-    whole = (*options, STATE_DIR) if both else options
+    adds_state = RUN_DIR in options and not has_state
+    all_options = (*options, STATE_DIR) if adds_state else options
 
     def keep(run: Run) -> Run:
-        _KNOWN[name] = run, whole, settings
+        _KNOWN[name] = run, all_options, settings
         return run
 
     return keep

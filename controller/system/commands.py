@@ -1,6 +1,6 @@
 """Lists all commands: the groups of `firebreak --help`, actions, modules, and earlier names."""
 
-# heading of `firebreak --help`: {command: its words}
+# {heading of `firebreak --help`: {command: its help}}
 GROUPS = {
     "look": {
         "status": "state, interlocks, power, hints, racks, links: one page",
@@ -58,7 +58,7 @@ GROUPS = {
     },
 }
 COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
-# command with actions, which may be in several modules: {action: its words}
+# {command with actions: {action: its help}}; the actions may be in several modules
 ACTIONS = {
     "test": {
         "lamp": "flash both lamps for five seconds",
@@ -95,9 +95,9 @@ ACTIONS = {
         "export": "write events, seconds (CSV) or captures to a directory",
     },
 }
-# command whose action may be left out: the action that it then has
+# {command whose action may be left out: the action that it then has}
 USUAL_ACTION = {"fleet": "show"}
-# name in an earlier version: the command that does the same now
+# {name in an earlier version: the command that does the same now}
 RENAMED = {
     "lamp-test": "test lamp",
     "test-mode": "test power",
@@ -115,7 +115,7 @@ RENAMED = {
     "evidence": "document hazards`, `document faults` or `document sbom",
     "upstream": "doors local --listen PATH",
 }
-# module in controller/: its commands. Every other command has a module of its name in console/.
+# {module in controller/: its commands}; any other command has a module of its name in console/
 MODULES = {
     "run.command": ("run",),
     "audit.command": ("audit",),

@@ -43,23 +43,22 @@ def opens_by(link: http.client.HTTPConnection, connect: Connect) -> None:
 
 @contextlib.contextmanager
 def cutting(time_s: float) -> Iterator[Connect]:
-    """A socket.create_connection whose sockets are cut when the time is over.
-
-    It does not matter whether this is during proxy, TLS, header or body. Raises TimeoutError.
+    """A socket.create_connection whose sockets are cut when the time is over, be it during proxy,
+    TLS, header or body. Raises TimeoutError.
     """
-    own: list[socket.socket] = []  # copies, because TLS takes over the file descriptor
+    copies: list[socket.socket] = []  # copies, because TLS takes over the file descriptor
     over = threading.Event()
 
     def connect(*arguments: Any, **more: Any) -> socket.socket:
         link = socket.create_connection(*arguments, **more)
-        own.append(link.dup())
+        copies.append(link.dup())
         if over.is_set():
             cut()
         return link
 
     def cut() -> None:
         over.set()
-        for link in [*own]:
+        for link in [*copies]:
             with contextlib.suppress(OSError):
                 link.shutdown(socket.SHUT_RDWR)
 
@@ -72,7 +71,7 @@ def cutting(time_s: float) -> Iterator[Connect]:
         if not over.is_set():
             raise
     finally:
-        for link in own:
+        for link in copies:
             link.close()
     if over.is_set():  # a header that was cut looks complete
         raise TimeoutError(f"no whole answer within {time_s:g} s")
@@ -86,8 +85,10 @@ def printed(
     Exit code -SIGKILL: the time was over. The output has one byte more than bytes_max if it is too
     long. more: further environment variables.
     """
-    pipe, own = subprocess.PIPE, os.environ | more
-    run = subprocess.Popen(command, stdout=pipe, stderr=pipe, env=own, start_new_session=True)
+    pipe, environment = subprocess.PIPE, os.environ | more
+    run = subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+    )
     with run, _at_the_latest(time_s, lambda: os.killpg(run.pid, signal.SIGKILL)):
         assert run.stdout and run.stderr
         output = run.stdout.read(bytes_max + 1)

@@ -59,11 +59,11 @@ KINDS = {stat.S_IFLNK: "a link", FOLDER: "a folder", FILE: "a file", SOCKET: "a 
 
 def tidy(run_directory: str, state_directory: str) -> list[str]:
     """Remove foreign files. Returns a line for each."""
-    own = os.geteuid()
-    lines = _removed(run_directory, RUN_NAMES, own) + _removed(state_directory, STATE_NAMES, None)
-    lines += _removed(state_directory, LOCKS, own)
+    user = os.geteuid()
+    lines = _removed(run_directory, RUN_NAMES, user) + _removed(state_directory, STATE_NAMES, None)
+    lines += _removed(state_directory, LOCKS, user)
     acts = os.path.join(run_directory, ACTS)
-    return lines + _removed(acts, dict.fromkeys(_names(acts), FILE), own)
+    return lines + _removed(acts, dict.fromkeys(_names(acts), FILE), user)
 
 
 def _names(folder: str) -> list[str]:

@@ -71,10 +71,10 @@ def answered(listening: socket.socket, data: bytes, address: bytes | str) -> boo
     receiver (net.unix.max_dgram_qlen), so nothing grows here.
     """
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
-            own.setblocking(False)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as endpoint:
+            endpoint.setblocking(False)
             try:
-                own.sendto(data, address)
+                endpoint.sendto(data, address)
             except PermissionError:  # a connected sender accepts only the listening socket
                 listening.sendto(data, address)
     except OSError:
