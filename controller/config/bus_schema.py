@@ -49,6 +49,8 @@ BUS_KEYS = {
     "tcp": ("address",),
 }
 
+WIRE_KEYS = {"can": "channel", "rtu": "port", "tcp": "address"}  # the key that names the wire
+
 
 @dataclass(frozen=True, slots=True)
 class Bus:

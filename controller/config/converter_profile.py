@@ -84,12 +84,13 @@ def _check_signs(file: str, registers: dict[str, Register]) -> None:
             refuse(file, path, "is missing: it says which direction is positive", allowed)
         is_both = register.positive == "both"
         needs_direction |= is_both
-        if (register.scale < 0) != (register.positive == "charge") or is_both > has_direction:
+        is_turned = register.positive == "charge"
+        if (register.scale < 0) != is_turned or is_both and not has_direction:
             not_allowed(file, path, register.positive, allowed)
         if is_both and register.low < 0:
             not_allowed(file, (*path[:2], "range"), register.low, "from 0 on: it has no sign")
     directions = set(registers[DIRECTION].values.values()) if has_direction else {1}
-    if has_direction > needs_direction or has_direction and directions != {1, -1}:
+    if has_direction and (not needs_direction or directions != {1, -1}):
         allowed = '{raw value = 1 (discharge) or -1 (charge)}, beside positive = "both"'
         refuse(file, ("registers", DIRECTION, "values"), "is not clear", allowed)
 

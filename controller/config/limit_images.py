@@ -86,7 +86,8 @@ def _bits(topology: Topology, role: str, index: int) -> Numbers:
     """
     profile = topology.required(role, index).profile
     masks = {meaning: profile.mask(meaning) for meaning in (TRIP, INFO)}
-    masks[TRIP] *= not profile.settings.get("holds_faults", False)
+    if profile.settings.get("holds_faults"):
+        masks[TRIP] = 0
     return {f"{role}_{meaning}_bits": mask for meaning, mask in masks.items()}
 
 

@@ -151,7 +151,7 @@ def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) 
     """
     seen: dict[str, Bus] = {}
     wires: list[tuple[Bus, Path]] = [
-        (bus, ("bus", bus.name, bus_schema.BUS_KEYS[bus.kind][bus.kind == "can"])) for bus in buses
+        (bus, ("bus", bus.name, bus_schema.WIRE_KEYS[bus.kind])) for bus in buses
     ]
     if channel_b is not None:
         wires.append((channel_b, ("channel_b", "port")))

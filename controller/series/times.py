@@ -140,7 +140,7 @@ class TimeCells:
         day_first, month_first = r"\1.\2.\3", r"\2.\1.\3" if self._has_ends else r"\g<0>"
         self._slashed = day_first if _DAY_FIRST.search(name) else month_first
         self._before_s, self._form = -math.inf, ""
-        self._allowed = ALLOWED + LOCAL * (zone is not None)
+        self._allowed = ALLOWED + (LOCAL if zone else "")
 
     def __call__(self, cell: str) -> float:
         """UTC, s since 1970. SeriesError: no time, not after the row before, or in another form."""
@@ -224,4 +224,4 @@ def _bounded(time: datetime) -> float:
 def local(seconds: float, zone: tzinfo | None) -> str:
     """A time for messages. If its hour exists twice, the second one is marked."""
     time = datetime.fromtimestamp(seconds, zone or UTC)
-    return f"{time:%Y-%m-%d %H:%M}" + BACK * time.fold + ("" if zone else "Z")
+    return f"{time:%Y-%m-%d %H:%M}" + (BACK if time.fold else "") + ("" if zone else "Z")
