@@ -253,7 +253,7 @@ OPTIONAL = {
 
 
 PROVEN = ("simulated only", "hardware")
-# A reading that proves the register map: of a real device, in a document, made from the map itself.
+# A reading that proves the register map: of a device, in a document, made from the map, or none.
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)
