@@ -130,8 +130,7 @@ class Ledger:
 
         self.commission(moment)
         record = self._append(make)
-        if record is None:
-            raise NotWrittenError(f"{path_of(self.directory)}: the new record cannot be read back")
+        assert record is not None, "its values are known"
         return record
 
     def add(
@@ -177,9 +176,11 @@ class Ledger:
             os.fsync(descriptor)
         durable.sync_directory(self.directory)
         record, path = pl.decode(line[:-1]), os.path.join(self.directory, HEAD_FILE)
+        if record is None:
+            raise NotWrittenError(f"{path_of(self.directory)}: the new record cannot be read back")
         # If the disk refuses it, the hash before stays, and the ledger contains that one.
         with contextlib.suppress(OSError):
-            durable.put(path, ".new", [record.hash.encode("ascii")] if record else [], MODE)
+            durable.put(path, ".new", [record.hash.encode("ascii")], MODE)
             os.chmod(path, MODE)
         return record
 

@@ -433,3 +433,15 @@ def test_without_waiting_a_locked_ledger_is_an_error(tmp_path):
         pt.Ledger(str(tmp_path)).commission(NOW, waits=False)
     holder.communicate(b"", 60)
     assert pt.Ledger(str(tmp_path)).commission(NOW, waits=False)
+
+
+@pytest.mark.parametrize("kind", (pl.TEST, pl.REPLACED))
+def test_a_record_that_cannot_be_read_back_is_reported(kind, three, monkeypatch):
+    """A record of a replacement was counted as written."""
+    ledger = pt.Ledger(str(three.parent))
+    monkeypatch.setattr(pl, "encode", lambda values, head: b"torn\n")
+    with pytest.raises(pt.NotWrittenError, match="cannot be read back"):
+        if kind == pl.TEST:
+            add(three.parent)
+        else:
+            ledger.add(NOW, kind, "pcs_1", "J. Doe", "-")
