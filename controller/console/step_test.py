@@ -138,21 +138,25 @@ def _accept(arguments: Namespace) -> int:
     ledger, codes = proof_tests.Ledger(arguments.state_dir), ledger_facts.codes(seen.reader.header)
     states = sign_tests.units(codes, records)
     units = _units(arguments, seen)
-    accept, accepted = sign_request.ACCEPT, operator_commands.ACCEPTED
-    failed = [
-        unit + 1
-        for unit in units
-        if states[unit]["state"] == sign_tests.FAILED
-        or sent(arguments, operator_client.sign, unit + 1, accept) != accepted
-    ]
-    if failed:
-        line = f"the sign test of unit {failed[0]} has failed: mend it and test again"
-        raise cli.Ended(NOT_DONE, line)
     for unit in units:
+        if states[unit]["state"] == sign_tests.FAILED:
+            raise _failed(unit)
+    for unit in units:
+        answer = sent(arguments, operator_client.sign, unit + 1, sign_request.ACCEPT)
+        if answer == operator_commands.SIGN_HELD:
+            raise _failed(unit)
+        if answer != operator_commands.ACCEPTED:
+            line = f"unit {unit + 1} is not accepted: {answer_words.text(answer)}"
+            raise cli.Ended(NOT_DONE, line)
         remark = sign_tests.remark_of(codes[unit], arguments.accept)
         record_fields = sign_tests.row_of(unit + 1), arguments.tester, remark
         _recorded(arguments, unit + 1, partial(ledger.accept, utc.moment(), *record_fields))
     return DONE
+
+
+def _failed(unit: int) -> cli.Ended:
+    line = f"the sign test of unit {unit + 1} has failed: mend it and test again"
+    return cli.Ended(NOT_DONE, line)
 
 
 @cli.command("test step", _unit("the unit (1)"), _JSON, cli.RUN_DIR)

@@ -6,7 +6,7 @@ from command_line import facts_in, run
 from controller.config import configuration
 from controller.console import step_test
 from controller.journal import snapshot
-from controller.run import operator_client, sign_hold
+from controller.run import operator_client, operator_commands, sign_hold
 from controller.sites import EXAMPLE
 from controller.store import proof_tests, sign_tests, spool
 from hil.engine.simulate import VirtualRig
@@ -124,6 +124,17 @@ def test_a_person_accepts_a_unit_without_a_test_but_no_failure(beside, tmp_path,
     record = proof_tests.read(str(tmp_path)).records[-1]
     assert (record.tester, record.result) == ("A. Roe", "accepted") and "May" in record.remark
     assert sign_hold.of_ledger(beside.rig.config, str(tmp_path)) == (set(), [])
+
+
+def test_a_refusal_of_the_controller_is_no_failed_test(beside, tmp_path, capsys, monkeypatch):
+    beside.turn(True)
+    proof_tests.Ledger(str(tmp_path)).commission((1_773_454_051_000_000, "ntp"))
+    words = "test sign", "--tester", "A. Roe", "--accept", "no grid until May, mail of B. Roe"
+    monkeypatch.setattr(operator_client, "sign", lambda *_: operator_commands.REFUSED_FORM)
+    code, out, err = run(capsys, *words, "--run-dir", tmp_path, "--state-dir", tmp_path)
+    assert code == 1 and out == [] and "unit 1 is not accepted: " in err[-1]
+    assert "failed" not in err[-1]
+    assert [record.kind for record in proof_tests.read(str(tmp_path)).records] == ["commissioned"]
 
 
 def test_the_controller_reads_at_its_start_which_units_hold_a_start(tmp_path):
