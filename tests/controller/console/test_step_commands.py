@@ -130,7 +130,8 @@ def test_a_refusal_of_the_controller_is_no_failed_test(beside, tmp_path, capsys,
     beside.turn(True)
     proof_tests.Ledger(str(tmp_path)).commission((1_773_454_051_000_000, "ntp"))
     words = "test sign", "--tester", "A. Roe", "--accept", "no grid until May, mail of B. Roe"
-    monkeypatch.setattr(operator_client, "sign", lambda *_: operator_commands.REFUSED_FORM)
+    cabinet = beside.rig.controller.cabinet
+    monkeypatch.setattr(cabinet, "request_sign", lambda *_: operator_commands.REFUSED_FORM)
     code, out, err = run(capsys, *words, "--run-dir", tmp_path, "--state-dir", tmp_path)
     assert code == 1 and out == [] and "unit 1 is not accepted: " in err[-1]
     assert "failed" not in err[-1]
