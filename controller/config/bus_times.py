@@ -221,7 +221,7 @@ def hint_latency(config: Config, schedule: Schedule) -> list[Latency]:
     """
     device, tick_us = config.topology.required("pcs", 0), config.tick_ms * 1000
     exchanges = schedule[device.bus]
-    frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
+    frame = exchange_of(exchanges, device, families.SETPOINT)
     return [
         Latency("wait", tick_us, "for the next tick, which takes hints at its beginning"),
         Latency("tick", tick_us, HANDED_OVER),
