@@ -49,8 +49,8 @@ def _above_0(text: str) -> float:
     ),
 )
 def run(arguments: Namespace) -> int:
-    """Audit a recording. Exit codes: 0 if all rules are met; 1 if a rule is not met, or the meter
-    is too slow for a rule; 2 for wrong input; 3 if a file could not be written.
+    """Audit a recording. Exit codes: 0 if a rule in force is met, and none is broken or refused; 1
+    otherwise; 2 for wrong input; 3 if a file could not be written.
     """
     with cli.ends(WRONG_INPUT, ConfigError, SeriesError, AuditError):
         chosen = [rule for name in arguments.rules for rule in rules.load(name)]

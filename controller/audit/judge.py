@@ -75,26 +75,35 @@ class Findings(NamedTuple):
         return SERIES[GRID if any(v.series == SERIES[GRID] for v in self.verdicts) else LOAD]
 
     @property
-    def binding(self) -> Verdict | None:
-        """The verdict that allows the smallest site. None if no rule could be judged."""
-        known = [verdict for verdict in self.deciding if verdict.site_MW_max is not None]
-        return min(known, key=lambda verdict: verdict.site_MW_max or 0.0, default=None)
-
-    @property
     def unjudged(self) -> int:
         """The number of rules that could not be judged."""
         return sum([verdict.site_MW_max is None for verdict in self.deciding])
 
     @property
     def deciding(self) -> list[Verdict]:
-        """The verdicts on the power that decides (`judged`), one for each rule."""
-        return [verdict for verdict in self.verdicts if verdict.series == self.judged]
+        """The verdicts on the power that decides (`judged`), one for each rule in force."""
+        return self._of_rules(False)
+
+    @property
+    def proposed(self) -> list[Verdict]:
+        """The same for each proposal."""
+        return self._of_rules(True)
+
+    def _of_rules(self, is_proposal: bool) -> list[Verdict]:
+        judged = [verdict for verdict in self.verdicts if verdict.series == self.judged]
+        return [verdict for verdict in judged if verdict.rule.is_proposal == is_proposal]
 
     @property
     def is_met(self) -> bool:
-        """True if no rule is broken or refused, and one is met. Also true if no rule applies."""
+        """True if one rule in force is met, and none is broken or refused."""
         outcomes = {verdict.word for verdict in self.deciding}
-        return not {BROKEN, REFUSED} & outcomes and (MET in outcomes or outcomes == {BELOW})
+        return MET in outcomes and not {BROKEN, REFUSED} & outcomes
+
+
+def binding(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The verdict that allows the smallest site. None if none could be judged."""
+    known = [verdict for verdict in verdicts if verdict.site_MW_max is not None]
+    return min(known, key=lambda verdict: verdict.site_MW_max or 0.0, default=None)
 
 
 class Trial(NamedTuple):

@@ -104,6 +104,9 @@ class Range(Measure):
     """The largest difference between highest and lowest value in one window. If a window is no
     whole number of steps, its end lies on the straight line between two samples. is_whole: the
     record had a whole window.
+
+    A filter begins at 0 in each segment. If a segment begins in the middle of a swing, the filter
+    shows a step that the power never made. So its first settling_s are left out.
     """
 
     def __init__(
@@ -115,12 +118,22 @@ class Range(Measure):
         self._count = self._steps + 1 + bool(self._rest)  # samples that a window touches
         bridge_s = 0.0 if band_Hz else window_s
         self._band = Band(band_Hz, step_s, poles)
+        self._settling_steps = math.ceil(settling_s(band_Hz) / step_s)
+        self._left_steps, self._is_settled = 0, False
         self._window = Window(self._count - 1, step_s, bridge_s)
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """See Measure."""
         filtered = self._band.feed(block.is_begin, power_W)
-        times_s, values = self._window.feed(block, filtered, True)
+        if block.is_begin:
+            self._left_steps, self._is_settled = self._settling_steps, False
+        left = min(self._left_steps, len(filtered))
+        self._left_steps -= left
+        if left == len(filtered):
+            return
+        settled = Block(not self._is_settled, block.times_s[left:], {}, block.gap_s)
+        self._is_settled = True
+        times_s, values = self._window.feed(settled, filtered[left:], True)
         self.is_whole = self._window.is_whole
         spans = self._spans(values)
         place = int(spans.argmax())
@@ -140,6 +153,13 @@ class Range(Measure):
         early = np.maximum(highs[:-1], ends) + np.maximum(lows[:-1], -ends)
         late = np.maximum(highs[1:], begins) + np.maximum(lows[1:], -begins)
         return np.maximum(early, late)
+
+
+def settling_s(band_Hz: list[float] | None) -> float:
+    """The time after which a band filter shows at most 1.2 % of its beginning, s: a period of its
+    lower edge.
+    """
+    return 1 / band_Hz[0] if band_Hz else 0.0
 
 
 def rolling_max(values: np.ndarray, count: int) -> np.ndarray:

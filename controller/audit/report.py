@@ -1,10 +1,10 @@
 """The findings of an audit as text and as JSON."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from controller.audit.judge import Findings, Verdict
-from controller.audit.measures import POLES
+from controller.audit.judge import Findings, Verdict, binding
+from controller.audit.measures import POLES, settling_s
 from controller.audit.rules import (
     AFTER_SAG,
     CHANGE,
@@ -61,14 +61,16 @@ def text(findings: Findings) -> str:
 
 
 def unseen(findings: Findings, rule: Rule) -> str:
-    """A text about frequencies of the rule that the meter cannot see; "" if it sees them all."""
-    band_Hz, seen_Hz = rule.values.get("band_Hz"), findings.seen_Hz
-    if rule.quantity in (RIDE, RESPONSE) or band_Hz and band_Hz[1] <= seen_Hz:
-        return ""
+    """A text about what the rule asks and the record does not show; "" if it shows all."""
+    band_Hz, seen_Hz, texts = rule.values.get("band_Hz"), findings.seen_Hz, []
     is_ramp = rule.quantity == RAMP and rule.values[DECIDES] != NET
-    if not band_Hz and rule.quantity not in (RANGE, CHANGE, LINE) and not is_ramp:
-        return ""
-    return f"not seen: above {seen_Hz:.3g} Hz, a third of the rate of the meter"
+    is_fast = rule.quantity in (RANGE, CHANGE, LINE, CONTENT, ENERGY) or is_ramp
+    if is_fast and not (band_Hz and band_Hz[1] <= seen_Hz):
+        texts.append(f"not seen: above {seen_Hz:.3g} Hz, a third of the rate of the meter")
+    if rule.quantity == RANGE and band_Hz:
+        first = f"the first {settling_s(band_Hz):g} s, also after a gap"
+        texts.append(f"not judged: {first}, because the filter begins there")
+    return "; ".join(texts)
 
 
 def limit_words(rule: Rule) -> str:
@@ -149,31 +151,36 @@ def _time(findings: Findings, at_s: float) -> str:
 
 
 def _end(findings: Findings) -> Iterator[str]:
-    outcomes = [verdict.word for verdict in findings.verdicts if verdict.series == findings.judged]
-    counts = [f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes)]
-    yield f"{findings.judged}: {', '.join(counts)}"
-    yield f"largest site over all rules: {_largest(findings)}"
+    yield from _ends(findings.judged, "all rules", findings.deciding)
+    if findings.proposed:
+        yield from _ends(f"{findings.judged}, proposals", "the proposals", findings.proposed)
     doubtful = [rule for rule, *_ in findings.verdicts if rule.provenance != CONFIRMED]
     if doubtful:
         operators = dict.fromkeys([rule.operator for rule in doubtful])
         yield f"(?) not read in the document itself: {', '.join(operators)}; --json has the source"
 
 
-def _largest(findings: Findings) -> str:
-    binding, unjudged = findings.binding, findings.unjudged
-    parts = ["not known"]
-    if binding is not None and binding.site_MW_max is not None:
-        parts = [_size(binding.rule, binding.site_MW_max)]
-        if binding.site_MW_max < math.inf:
-            parts.append(f"binding rule: {binding.rule.title}")
-    if unjudged:
-        parts.append(f"rules that could not be judged: {unjudged} of {len(findings.deciding)}")
+def _ends(title: str, rules: str, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    outcomes = [verdict.word for verdict in verdicts]
+    counts = [f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes)]
+    yield f"{title}: {', '.join(counts) or 'no rule in force'}"
+    yield f"largest site over {rules}: {_largest(verdicts)}"
+
+
+def _largest(verdicts: Sequence[Verdict]) -> str:
+    smallest, parts = binding(verdicts), ["not known"]
+    if smallest is not None and smallest.site_MW_max is not None:
+        parts = [_size(smallest.rule, smallest.site_MW_max)]
+        if smallest.site_MW_max < math.inf:
+            parts.append(f"binding rule: {smallest.rule.title}")
+    if unjudged := sum([verdict.site_MW_max is None for verdict in verdicts]):
+        parts.append(f"rules that could not be judged: {unjudged} of {len(verdicts)}")
     return "; ".join(parts)
 
 
 def document(findings: Findings) -> Facts:
     """The findings as JSON."""
-    steady, binding = findings.steady, findings.binding
+    steady, smallest = findings.steady, binding(findings.deciding)
     return {
         "record": findings.source.path,
         "begin_utc_s": findings.source.begin_utc_s,
@@ -191,7 +198,7 @@ def document(findings: Findings) -> Facts:
         "judged": findings.judged,
         "is_met": findings.is_met,
         "rules_not_judged": findings.unjudged,
-        "binding": None if binding is None else _verdict(findings, binding),
+        "binding": None if smallest is None else _verdict(findings, smallest),
         "verdicts": [_verdict(findings, verdict) for verdict in findings.verdicts],
     }
 
@@ -203,6 +210,7 @@ def _verdict(findings: Findings, verdict: Verdict) -> Facts:
         "document": rule.document,
         "date": rule.date,
         "provenance": PROVENANCE[rule.provenance],
+        "is_proposal": rule.is_proposal,
         "rule": rule.name,
         "limit_words": limit_words(rule),
         "note": rule.note,

@@ -7,7 +7,17 @@ import math
 import pathlib
 from typing import Any, NamedTuple
 
-from controller.forms.field import Form, check_value, choice, number, numbers, passing, rows, text
+from controller.forms.field import (
+    Form,
+    check_value,
+    choice,
+    flag,
+    number,
+    numbers,
+    passing,
+    rows,
+    text,
+)
 from controller.forms.reading import check_tables, read, read_variant, tables_of
 from controller.forms.refusal import Path, refuse, shown
 
@@ -44,11 +54,12 @@ HEAD: Form = {
     "document": text(),
     "date": _date,
     "provenance": choice(PROVENANCE),
+    "proposal": flag(False),
     "from_MW": number(0, 1e5, None),
     "above_MW": number(0, 1e5, None),
     "rule": passing(lambda value: isinstance(value, dict), "tables [rule.NAME]"),
 }
-OF_TEXT = "operator", "document", "date", "provenance"
+OF_TEXT = "operator", "document", "date", "provenance", "proposal"
 COMMON: Form = {
     "note": text(""),
     **{name: HEAD[name]._replace(default=None) for name in (*OF_TEXT, "from_MW", "above_MW")},
@@ -112,6 +123,7 @@ class Rule(NamedTuple):
     document: str
     date: str
     provenance: str
+    is_proposal: bool  # not in force: judged, but it does not decide
     name: str
     quantity: str
     from_MW: float
@@ -132,8 +144,9 @@ class Rule(NamedTuple):
     @property
     def title(self) -> str:
         """Operator and name of the rule. (?) marks a rule whose own document was not read."""
+        proposal = "proposal " if self.is_proposal else ""
         doubt = "" if self.provenance == CONFIRMED else " (?)"
-        return f"{self.operator} {self.name}{doubt}"
+        return f"{self.operator} {proposal}{self.name}{doubt}"
 
     @property
     def unit(self) -> str:
@@ -210,7 +223,7 @@ def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
     where = ("rule", name)
     values = read_variant(path, where, table, "quantity", FORMS, COMMON)
     quantity, note = values.pop("quantity"), values.pop("note")
-    operator, document, date, provenance = (values.pop(key) or top[key] for key in OF_TEXT)
+    operator, document, date, *others = (values.pop(key) or top[key] for key in OF_TEXT)
     if quantity not in (RIDE, RESPONSE) and values.get(MW) is None and values[PERCENT] is None:
         refuse(path, where, "has no limit", "limit_MW, limit_percent or both")
     if quantity == CHANGE:
@@ -224,7 +237,7 @@ def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
         refuse(path, (*where, "band_Hz"), f"{shown(band_Hz)} is not allowed", "[low, high]")
     own = _size(path, where, values.pop("from_MW"), values.pop("above_MW"))
     size = own or _size(path, (), top["from_MW"], top["above_MW"]) or (0.0, False)
-    head = operator, document, date.isoformat(), provenance
+    head = operator, document, date.isoformat(), *others
     return Rule(*head, name, quantity, *size, note, values)
 
 

@@ -75,7 +75,7 @@ def through_band(rng, size, low_Hz, high_Hz, step_s, poles=1):
         quick = quick_s * np.exp(-after_s / quick_s) if quick_s else 0.0
         return slow_s * (1 - (slow_s * np.exp(-after_s / slow_s) - quick) / (slow_s - quick_s))
 
-    begin_s = step_s * rng.integers(200, 900)
+    begin_s = 1 / low_Hz + step_s * rng.integers(200, 900)
     rise_s = step_s * rng.integers(1, max(2, round(min(4.0, slow_s) / step_s)))
     top_s = begin_s + rise_s
     length_s = top_s + 60 * max(slow_s, 0.3)

@@ -166,16 +166,21 @@ def test_a_ramp_of_exactly_the_limit_is_met(peak_MW, rise_MW, word):
 words                             is_met
 [judge.MET, judge.NOTHING]        True
 [judge.MET, judge.BELOW]          True
-[judge.BELOW]                     True
+[judge.BELOW]                     False
 [judge.BELOW, judge.NOTHING]      False
 [judge.NOTHING]                   False
 [judge.MET, judge.BROKEN]         False
 [judge.MET, judge.REFUSED]        False
 [judge.BELOW, judge.REFUSED]      False
 """)
-def test_an_audit_is_met_when_a_rule_is_met_or_none_applies(words, is_met):
-    made = [judge.Verdict(None, "load alone", word) for word in words]
+def test_an_audit_is_met_when_a_rule_in_force_is_met_and_none_is_broken(words, is_met):
+    in_force, proposal = rules.load("southern")[0], rules.load("caiso")[0]
+    made = [judge.Verdict(in_force, "load alone", word) for word in words]
     assert judge.Findings(None, None, 1.0, 1.0, made).is_met == is_met
+    made.append(judge.Verdict(proposal, "load alone", judge.BROKEN))
+    assert judge.Findings(None, None, 1.0, 1.0, made).is_met == is_met
+    proposals = [verdict._replace(rule=proposal) for verdict in made]
+    assert not judge.Findings(None, None, 1.0, 1.0, proposals).is_met
 
 
 @pytest.mark.parametrize("step_s", [0.02, 60])
@@ -183,7 +188,7 @@ def test_a_rule_for_larger_sites_does_not_apply_to_a_record_that_nobody_can_judg
     times_s = np.arange(20) * step_s
     given = Given(times_s, {"load_W": np.full(20, 1e6)}, 1000)
     found = judge.audit(given, rules.load("southern"), 49)
-    assert {each.word for each in found.verdicts} == {judge.BELOW} and found.is_met
+    assert {each.word for each in found.verdicts} == {judge.BELOW} and not found.is_met
 
 
 def test_a_segment_begins_after_a_gap_in_any_piece_and_a_double_sample_is_one():
@@ -284,6 +289,9 @@ def test_every_shipped_rule_says_where_it_was_read():
     )
     assert all(rule.title.endswith(" (?)") for rule in every)
     assert not [name for name in rules.usual() if "template" in name]
+    proposals = {rule.operator for rule in every if rule.is_proposal}
+    assert proposals == {rule.operator for rule in every if "proposal" in rule.title}
+    assert proposals == {"AEMC", "CAISO", "ERCOT"}
     heads = {(rule.provenance, rule.document[:9], rule.date) for rule in rules.load("ercot")[1:]}
     assert heads == {
         ("second-hand", "NPRR 1191", "2023-01-01"),

@@ -337,3 +337,24 @@ def test_what_cannot_be_judged_is_named(made, words):
     for odd in (50, 997, 9001):
         found = droop(*made, odd).verdicts[1]
         assert found.why.startswith(words) and found.word != judge.BROKEN
+
+
+@pytest.mark.parametrize("count", (2, 499, 500, 501, 997))
+def test_a_swing_is_judged_by_itself_and_not_by_the_begin_of_the_record(count):
+    """9.5 MW at 2 Hz, steady, which begins at its crest, also after each of 9 gaps: two poles
+    showed 14.3 MW of 10.
+    """
+    times_s = np.arange(10_000) * 0.02
+    times_s += np.arange(10_000) // 1000 * 3.0
+    load_W = 1e6 * (5 + 4.75 * np.cos(4 * np.pi * times_s))
+    (rule,) = rules.load("ercot")[:1]
+    (found,) = judge.audit(planted.Given(times_s, {"load_W": load_W}, count), [rule], None).verdicts
+    assert found.word == judge.MET and 10 <= found.begin_s % 23 < 20
+    for reading in found.readings.values():
+        assert reading.value == pytest.approx(9.5, rel=0.015)
+
+
+@pytest.mark.parametrize("length_s, word", ((14.98, judge.NOTHING), (15.02, judge.MET)))
+def test_a_band_needs_its_settling_and_a_window(length_s, word):
+    times_s = np.arange(round(length_s / 0.02) + 1) * 0.02
+    assert judged("ercot", "range_5s", 0.02, 100 + 0 * times_s).word == word

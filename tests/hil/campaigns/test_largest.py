@@ -137,7 +137,7 @@ def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, c
     cells = {name: each for name, *each in rows}
     assert cells["rule"] == ["alone", "racks", "100f ms", "100f ms + c", "55 ms", "55 ms + c"]
     assert (
-        cells["CAISO ramp_10min (?)"] == ["-"] * 6
+        cells["CAISO proposal ramp_10min (?)"] == ["-"] * 6
         and cells["NVIDIA T4 ramp (?)"][:2] == ["none"] * 2
     )
     assert "below 50" in cells["Southern range_6s (?)"]
