@@ -75,11 +75,6 @@ class Findings(NamedTuple):
         return SERIES[GRID if any(v.series == SERIES[GRID] for v in self.verdicts) else LOAD]
 
     @property
-    def unjudged(self) -> int:
-        """The number of rules that could not be judged."""
-        return sum([verdict.site_MW_max is None for verdict in self.deciding])
-
-    @property
     def deciding(self) -> list[Verdict]:
         """The verdicts on the power that decides (`judged`), one for each rule in force."""
         return self._of_rules(False)
@@ -98,12 +93,6 @@ class Findings(NamedTuple):
         """True if one rule in force is met, and none is broken or refused."""
         outcomes = {verdict.word for verdict in self.deciding}
         return MET in outcomes and not {BROKEN, REFUSED} & outcomes
-
-
-def binding(verdicts: Sequence[Verdict]) -> Verdict | None:
-    """The verdict that allows the smallest site. None if none could be judged."""
-    known = [verdict for verdict in verdicts if verdict.site_MW_max is not None]
-    return min(known, key=lambda verdict: verdict.site_MW_max or 0.0, default=None)
 
 
 class Trial(NamedTuple):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from controller.audit.judge import Findings, Verdict, binding
+from controller.audit.judge import Findings, Verdict
 from controller.audit.measures import POLES, settling_s
 from controller.audit.rules import (
     AFTER_SAG,
@@ -168,19 +168,29 @@ def _ends(title: str, rules: str, verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _largest(verdicts: Sequence[Verdict]) -> str:
-    smallest, parts = binding(verdicts), ["not known"]
+    smallest, parts = _binding(verdicts), ["not known"]
     if smallest is not None and smallest.site_MW_max is not None:
         parts = [_size(smallest.rule, smallest.site_MW_max)]
         if smallest.site_MW_max < math.inf:
             parts.append(f"binding rule: {smallest.rule.title}")
-    if unjudged := sum([verdict.site_MW_max is None for verdict in verdicts]):
+    if unjudged := _unjudged(verdicts):
         parts.append(f"rules that could not be judged: {unjudged} of {len(verdicts)}")
     return "; ".join(parts)
 
 
+def _binding(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The verdict that allows the smallest site. None if none could be judged."""
+    known = [verdict for verdict in verdicts if verdict.site_MW_max is not None]
+    return min(known, key=lambda verdict: verdict.site_MW_max or 0.0, default=None)
+
+
+def _unjudged(verdicts: Sequence[Verdict]) -> int:
+    return sum([verdict.site_MW_max is None for verdict in verdicts])
+
+
 def document(findings: Findings) -> Facts:
     """The findings as JSON."""
-    steady, smallest = findings.steady, binding(findings.deciding)
+    steady, smallest = findings.steady, _binding(findings.deciding)
     return {
         "record": findings.source.path,
         "begin_utc_s": findings.source.begin_utc_s,
@@ -197,7 +207,7 @@ def document(findings: Findings) -> Facts:
         "site_MW": findings.site_MW,
         "judged": findings.judged,
         "is_met": findings.is_met,
-        "rules_not_judged": findings.unjudged,
+        "rules_not_judged": _unjudged(findings.deciding),
         "binding": None if smallest is None else _verdict(findings, smallest),
         "verdicts": [_verdict(findings, verdict) for verdict in findings.verdicts],
     }

@@ -223,7 +223,9 @@ def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
     where = ("rule", name)
     values = read_variant(path, where, table, "quantity", FORMS, COMMON)
     quantity, note = values.pop("quantity"), values.pop("note")
-    operator, document, date, *others = (values.pop(key) or top[key] for key in OF_TEXT)
+    operator, document, date, provenance, is_proposal = [
+        values.pop(key) or top[key] for key in OF_TEXT
+    ]
     if quantity not in (RIDE, RESPONSE) and values.get(MW) is None and values[PERCENT] is None:
         refuse(path, where, "has no limit", "limit_MW, limit_percent or both")
     if quantity == CHANGE:
@@ -237,7 +239,7 @@ def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
         refuse(path, (*where, "band_Hz"), f"{shown(band_Hz)} is not allowed", "[low, high]")
     own = _size(path, where, values.pop("from_MW"), values.pop("above_MW"))
     size = own or _size(path, (), top["from_MW"], top["above_MW"]) or (0.0, False)
-    head = operator, document, date.isoformat(), *others
+    head = operator, document, date.isoformat(), provenance, is_proposal
     return Rule(*head, name, quantity, *size, note, values)
 
 

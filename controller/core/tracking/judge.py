@@ -30,8 +30,8 @@ ABOVE_MS = 1592  # time constant of 0.1 Hz: 1 / (2 pi * 0.1 Hz)
 JUDGED_MS, LAGGED_MS = 10_000, 1000
 # After a start the mean `still` covers a time that grows from STILL_MS_MIN to STILL_MS_MAX.
 STILL_MS_MIN, STILL_MS_MAX = 1000, 30_000
-# Time constants with which a share rises, rises under a limit of the range in 5 s, and falls.
-UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60
+# Time constants with which a share rises, falls, and moves under a limit of the range in 5 s.
+UP_MS, DOWN_MS, STRICT_MS = 300, 60, 2500
 # The load is calm below 300 W rms, or below a 16th of its largest recent energy. A calm load shows
 # no gain and no loss, so it does not end a choice.
 CALM_W, CALM_PART, LARGEST_MS = 300, 16, 300_000
@@ -88,7 +88,7 @@ class Judge:
         self._lagged = low_pass(sample_ms, LAGGED_MS)
         self._forget = low_pass(sample_ms, LARGEST_MS)
         self._up, self._down = low_pass(tick_ms, UP_MS), low_pass(tick_ms, DOWN_MS)
-        self._strict_up = low_pass(tick_ms, STRICT_UP_MS)
+        self._strict_move = low_pass(tick_ms, STRICT_MS)
 
     def tune(self, delay_ms: int) -> None:
         """Set the dead time: the path delay without meter period and converter lag."""
@@ -148,18 +148,13 @@ class Judge:
 
     def _move(self, ticks: int) -> None:
         """Move the shares towards those of the choice. If the range in 5 s is limited, the shares
-        move slowly, because a sudden change makes an edge while the load is far from its mean. Only
-        a growing swing then reduces them at once.
+        move slowly, because a sudden change makes an edge while the load is far from its mean.
         """
-        state, strict = self.words, self.strict
-        most, up, down = state[J_MOST] << 16, self._up, self._down
-        is_slow = False
+        state, strict, up, down = self.words, self.strict, self._up, self._down
+        most = state[J_MOST] << 16
         if strict and strict.share < ONE:
-            up, is_slow = self._strict_up, strict.is_like
-            down = up if is_slow else down
+            up = down = self._strict_move
         for slot, share in zip((J_SLOW, J_FAST), SHARES[state[J_CHOICE]]):
-            if state[slot] > most and not is_slow:
-                state[slot] = most
             away = min(share << 16, most) - state[slot]
             if away:
                 part = up if away > 0 else down
@@ -210,19 +205,19 @@ class Judge:
     def _choose(self) -> None:
         """Follow the choice that has won most. A small gain keeps it, and a loss ends it."""
         state, strict = self.words, self.strict
-        energy = state[J_ENERGY]
+        energy, choices = state[J_ENERGY], range(1, len(SHARES))
         is_calm = energy < state[J_LARGEST] // CALM_PART
         if energy >= CALM and (state[J_CHOICE] == STILL or not is_calm):
-            if best := self._best(range(1, len(SHARES))):
+            if best := self._best(choices):
                 state[J_CHOICE] = best
             elif self._has_lost():
                 state[J_CHOICE] = STILL
-        whole = state[J_CHOICE] if state[J_MOST] == ONE else STILL
         state[J_MOST] = ONE
         if strict and strict.share < ONE:
-            choices = range(1, len(SHARES))
-            proven = [choice for choice in choices if strict.is_proven(choice, choice == whole)]
-            if best := self._best(proven):
+            allowed = [choice for choice in choices if strict.allows(choice)]
+            if state[J_CHOICE] in allowed:
+                return
+            if best := self._best(allowed):
                 state[J_CHOICE] = best
             else:
                 state[J_MOST] = strict.share

@@ -74,7 +74,7 @@ def _row(load_W: np.ndarray, path: Path) -> dict:
 
 def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
     """Figures of the load with a stated 5 s range: residual of 2 s means, figures of the rules and
-    the stated range, %; length of the load's steepest edge, s.
+    the stated range, %.
     """
     grid_W = followers.ours(load_W, path, followers.function(path, None, range_W_max)).grid_W
     peak_W = float(np.abs(load_W).max())
@@ -82,7 +82,6 @@ def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
         "rms_2s_pct": rms_2s_pct(load_W, grid_W),
         "rules": rules.figures_pct(grid_W, peak_W),
         "stated_pct": 100 * range_W_max / peak_W,
-        "edge_s": metrics.edge_s(load_W),
     }
 
 

@@ -120,10 +120,9 @@ def _rows(arguments: Namespace, runner: Runner) -> list:
     )
 
 
-# Limits of the 5 s range if the site states one. Factors on the range of the load: STEPS_MAX and
-# RAMPS_MAX; factor on the range without a statement: KEPT_MAX. A ramp is an edge of RAMP_S_MIN or
-# longer.
-STEPS_MAX, RAMPS_MAX, KEPT_MAX, RAMP_S_MIN = 1.11, 1.25, 1.05, 0.25
+# With a stated 5 s range, the grid's is at most so much above the largest of the stated range and
+# the smaller of two others: without a battery, and without the statement.
+RANGE_MAX = 1.15
 HEAD = (
     f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"
     " range in 5 s, change in 15 s, strongest line, ramp of 1 s (T4), % of the peak:"
@@ -190,18 +189,12 @@ def _about(row: dict) -> str:
 
 
 def _missed_range(row: dict) -> list[str]:
-    """A line if the grid's 5 s range is above its limit. The limit is the stated range, or the
-    range of the load with a margin (larger for ramps) if that is higher. If load tracking keeps the
-    range without the statement, the statement must do no harm.
-    """
+    """A line if the grid's 5 s range with a stated range is above its limit."""
     if row.get("strict", {}).get("rules", {}).get("range_5s") is None:
         return []
     left_pct, stated_pct = row["strict"]["rules"]["range_5s"], row["strict"]["stated_pct"]
     alone_pct, free_pct = [row["rules"][way]["range_5s"] for way in ("no_battery", "ours")]
-    is_ramp = round(row["strict"]["edge_s"], 3) >= RAMP_S_MIN
-    most_pct = max(stated_pct, (RAMPS_MAX if is_ramp else STEPS_MAX) * alone_pct)
-    if free_pct <= stated_pct:
-        most_pct = min(most_pct, KEPT_MAX * free_pct)
+    most_pct = RANGE_MAX * max(stated_pct, min(alone_pct, free_pct))
     if left_pct <= most_pct:
         return []
     return [f"{_about(row)}: stated range: 5 s range {left_pct:.2f}, at most {most_pct:.2f}"]

@@ -8,7 +8,6 @@ from hil.systems.series import blocks
 
 WINDOWS_S = (0.1, 1, 2, 10, 60, 300)
 FIGURES = ("rms", "p99", "max")
-EDGE_TICKS_MAX = 15  # an edge of 0.25 s touches at most so many ticks, wherever it begins
 STILL_W = 50.0  # a load whose means change by less (rms) has no residual
 RANGE_S = 300
 
@@ -50,12 +49,3 @@ def largest_range_W(power_W: np.ndarray, count: int) -> float:
         return 0.0
     highs_W, lows_W = [rolling_max(way * power_W, min(count, len(power_W))) for way in (1, -1)]
     return float((highs_W + lows_W).max())
-
-
-def edge_s(power_W: np.ndarray) -> float:
-    """Length of the steepest edge, s: the largest movement within 0.3 s divided by the steepest
-    slope. 0.3 means a longer edge, or a load that does not move.
-    """
-    steepest_W = float(np.abs(np.diff(power_W)).max(initial=0.0))
-    moved_W = largest_range_W(power_W, EDGE_TICKS_MAX + 1)
-    return TICK_S * (moved_W / steepest_W if steepest_W else EDGE_TICKS_MAX)

@@ -5,9 +5,11 @@ pole, unless two are asked for. ERCOT limits the range; IESO limits the change a
 in a curated list, 2026). NVIDIA's test T4 limits the ramp (second-hand).
 """
 
+import math
+
 import numpy as np
 
-from controller.audit.measures import Range
+from controller.audit.measures import Range, settling_s
 from controller.audit.samples import Block
 from hil.campaigns.smooth import metrics
 from hil.campaigns.smooth.simulator import TICK_S
@@ -41,9 +43,13 @@ def range_5s_W(power_W: np.ndarray) -> float:
 
 
 def ercot_range_W(power_W: np.ndarray, poles: int = 1) -> float:
-    """The largest range in 5 s by ERCOT's rule, whose text does not say how many poles."""
+    """The largest range in 5 s by ERCOT's rule, whose text does not say how many poles. The power
+    before the first tick counts as that of the first tick.
+    """
     measure = Range(RANGE_S, BAND_Hz, TICK_S, poles)
-    measure.feed(Block(True, np.arange(len(power_W)) * TICK_S, {}), power_W)
+    before = np.full(math.ceil(settling_s(BAND_Hz) / TICK_S), power_W[0])
+    all_W = np.concatenate((before, power_W))
+    measure.feed(Block(True, np.arange(len(all_W)) * TICK_S, {}), all_W)
     assert measure.worst is not None
     return measure.worst.value
 

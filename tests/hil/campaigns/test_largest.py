@@ -30,7 +30,7 @@ def test_sizes_of_a_load_without_battery():
     for name, limit_MW in expected.items():
         assert found[name] == pytest.approx(limit_MW / rise, rel=1e-3)
     assert found["Southern range_6s (?)"] == 50  # 10 / rise is below the size where it begins
-    assert found["CAISO ramp_10min (?)"] is None and found["NVIDIA T4 ramp (?)"] == 0
+    assert found["CAISO proposal ramp_10min (?)"] is None and found["NVIDIA T4 ramp (?)"] == 0
     assert not [name for name in found if "ride_through" in name]
 
 
@@ -98,8 +98,9 @@ def test_sizes_are_those_of_the_audit_of_the_same_course(monkeypatch, tmp_path):
         == 1
     )
     verdicts = json.loads(page.read_text())["verdicts"]
+    titles = {(rule.operator, rule.name): rule.title for rule in course.chosen_rules()}
     audited = {
-        f"{each['operator']} {each['rule']} (?)": math.inf
+        titles[each["operator"], each["rule"]]: math.inf
         if each["any_site"]
         else each["site_MW_max"]
         for each in verdicts
@@ -107,7 +108,7 @@ def test_sizes_are_those_of_the_audit_of_the_same_course(monkeypatch, tmp_path):
     }
     sizes = course.sizes(load_W, grid_W)
     judged = {name: size_MW for name, size_MW in sizes.items() if size_MW is not None}
-    short = {"CAISO ramp_10min (?)", "ATC change_50MW (?)"}
+    short = {"CAISO proposal ramp_10min (?)", "ATC change_50MW (?)"}
     assert len(sizes) == 16 and {*sizes} - {*judged} == short
     assert {name: audited[name] for name in judged} == pytest.approx(judged, rel=1e-6)
 

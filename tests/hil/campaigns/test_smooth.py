@@ -271,7 +271,8 @@ def test_all_kinds_and_delays_of_a_file_are_in_table_and_json(folder, capsys):
     assert set(row["ways"]) == {"ours", "plain"}
     assert set(row["ways"]["ours"]["residual_pct"]) == {"0.1", "1", "2", "10", "60", "300"}
     assert row["no_battery"]["range_300s_kW"] == pytest.approx(50.0)
-    assert row["strict"]["rules"]["range_5s"] != row["rules"]["ours"]["range_5s"]
+    assert row["strict"]["rules"]["range_5s"] <= row["rules"]["ours"]["range_5s"]
+    assert row["strict"]["stated_pct"] == pytest.approx(100 * 20 / 300)
     lines = [line for line in printed.splitlines() if line.startswith("b total")]
     assert all("with the stated range: 2 s rms" in line for line in lines)
     marked = ["joined samples: no evidence of slopes" in line for line in lines]

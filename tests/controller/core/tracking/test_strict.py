@@ -1,4 +1,4 @@
-"""The strict judge: what may be followed under a stated 5 s range, and what is proven."""
+"""The strict judge: what may be followed under a stated 5 s range."""
 
 import numpy as np
 
@@ -36,29 +36,30 @@ def shares_of(loads_W, range_W_max):
     return found
 
 
-@cases("""
-    step_W   is_followed
-    30_000   True
-    150_000  False
-""")
-def test_an_edge_is_held_in_its_own_tick(step_W, is_followed):
-    """100 kW are allowed. Held a tick late, the battery would have moved with the edge."""
-    loads_W = [*[LEVEL_W] * (15 * SECOND), *[LEVEL_W + step_W] * (5 * SECOND)]
-    found = shares_of(loads_W, 100_000)
-    after = found[15 * SECOND :]
-    assert found[15 * SECOND - 1] > 200
-    assert min(after) > 200 if is_followed else max(after) == 0
+def test_swings_that_nobody_foresees_are_followed_in_part():
+    """Swings of 40 kW appear twice, which is more than the load's range and than 2/3 of 100 kW."""
+    swings_W = np.repeat(np.random.default_rng(4).choice((0, 40_000), 40), SECOND)
+    found = shares_of(LEVEL_W + swings_W, 100_000)[30 * SECOND :]
+    assert min(found) > 30 and max(found) <= 80
 
 
-def test_without_any_range_a_repetition_is_followed_once_it_is_proven():
+def test_a_first_edge_is_followed_and_then_let_go_slowly():
+    """It leaves a little more than the load. Let go at once, it would be a second edge."""
+    loads_W = [*[LEVEL_W] * (15 * SECOND), *[LEVEL_W + 150_000] * (5 * SECOND)]
+    found = shares_of(loads_W, 100_000)[15 * SECOND :]
+    assert min(found[:10]) > 250 and max(np.abs(np.diff(found))) <= 3 and found[-1] < 120
+
+
+def test_without_any_range_a_repetition_is_followed():
     turns = np.arange(60 * SECOND) / SECOND
     found = shares_of(LEVEL_W + 60_000 * np.sin(2 * np.pi * turns), 0)
-    assert max(found[: 5 * SECOND]) == 0 and found[-1] > 250
+    assert found[0] == 0 and found[-1] > 250
 
 
 def test_without_any_range_steps_are_never_followed():
     levels_W = LEVEL_W + np.random.default_rng(4).uniform(-80_000, 80_000, 30)
-    assert max(shares_of(np.repeat(levels_W, 2 * SECOND), 0)) == 0
+    found = shares_of(np.repeat(levels_W, 2 * SECOND), 0)
+    assert max(found[10 * SECOND :]) <= 12 and max(found[20 * SECOND :]) == 0
 
 
 def taken(strict, seconds, *powers_W):
@@ -67,61 +68,30 @@ def taken(strict, seconds, *powers_W):
         strict.take([tick % 2 * power_W for power_W in powers_W])
 
 
-def test_a_proof_needs_twenty_seconds_and_half_the_range():
-    strict = Strict(500, 20, 2)
-    strict.begin()
-    taken(strict, 19, 1600, 800, 802)
-    assert not strict.is_proven(1, False)
-    taken(strict, 2, 1600, 800, 802)
-    assert strict.is_proven(1, False) and not strict.is_proven(2, False)
-
-
 @cases("""
-    load_W   left_W   is_proven
-    120_000  100_000  True
-    120_000  100_001  False
-    114_285  100_000  True
-    114_284  100_000  False
-    50_000    50_000  True
-    50_001    50_001  False
+    load_W   left_W   is_allowed
+    60_000   66_666   True
+    60_000   66_667   False
+    120_000  120_000  True
+    120_000  120_001  False
 """)
-def test_no_more_than_the_stated_range_is_a_proof_at_once(load_W, left_W, is_proven):
-    """100 kW are stated: an eighth less than the load, or so little that a swing may double."""
-    strict = Strict(100_000, 20, 1)
+def test_a_choice_may_leave_most_of_the_stated_range_or_the_load_s(load_W, left_W, is_allowed):
+    """What it leaves may become half as large again."""
+    strict = Strict(100_000, 20, 2)
     strict.begin()
-    strict.take((load_W, left_W))
-    assert strict.is_proven(1, False) is is_proven
+    strict.take((load_W, left_W, 0))
+    assert strict.allows(1) is is_allowed and strict.allows(2)
 
 
-@cases("""left_W  ms  is_proven
-    100_000  1440  True
-    100_000  1460  False
-    100_001  0  False
-""")
-def test_a_choice_that_is_followed_stays_until_the_end_of_a_larger_swing_is_seen(
-    left_W, ms, is_proven
-):
-    strict = Strict(100_000, 20, 1)
-    strict.begin()
-    for _ in range(1 + ms // 20):
-        strict.take((101_000, left_W))
-    assert strict.is_proven(1, True) is is_proven
-
-
-@cases("""
-    swing_W  is_proven
-    1693     True
-    1694     False
-""")
-def test_a_larger_swing_proves_nothing_until_its_end_is_seen(swing_W, is_proven):
-    """A 16th more than 1594 W, of which 6 W were forgotten."""
+def test_a_choice_that_failed_stays_away_as_long_as_the_load_s_swings():
+    """It would be tried after each failure with a memory of 10 s, and fail again."""
     strict = Strict(500, 20, 1)
     strict.begin()
-    taken(strict, 21, 1600, 0)
-    strict.take((swing_W, swing_W // 2))
-    assert strict.is_proven(1, False) is is_proven
-    taken(strict, 2, 0, 0)
-    assert strict.is_proven(1, False)
+    taken(strict, 1, 1600, 3000)
+    taken(strict, 70, 1600, 800)
+    assert not strict.allows(1)
+    taken(strict, 20, 1600, 800)
+    assert strict.allows(1)
 
 
 def test_a_large_swing_is_forgotten_with_two_minutes():
