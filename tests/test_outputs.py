@@ -45,7 +45,7 @@ OUT_OF_BUNDLE = "controller/systemd/make_bundle.py"
 JUDGED = {
     *"""
     _within.<locals>.parse whole.<locals>.checked folder paths duration _hash _above_0
-    _code_given _numbers _earlier _labels
+    _code_given _unit_ids _earlier _labels
     """.split()
 }
 GIVEN = ("arguments", "given")

@@ -188,7 +188,7 @@ READERS = {
         "hil/devices/io_module.py tomllib.loads",
         "hil/devices/mirrored_sensors.py tomllib.loads",
         "hil/devices/sunspec_chain.py tomllib.loads",
-        "hil/engine/pod_rig.py json.load",
+        "hil/engine/pod_rig.py json.loads",
         "hil/engine/wired_cabinet.py json.loads",
         "hil/oracle/design.py tomllib.load",
         "hil/runner/evidence.py json.loads",
