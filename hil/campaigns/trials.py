@@ -1,7 +1,7 @@
 """`python -m hil trials NAME` draws cases from a seed, plays them in parallel, judges them.
 
 A trial only says what it draws, how it plays a case, and what the results mean. This module does
-the rest: options, seed, workers, kept results, closing lines, JSON and the exit code.
+the rest, from the options to the exit code.
 """
 
 import functools
@@ -30,7 +30,7 @@ TRIALS = {
     "runaway": "runaway.command:Runaway",
     "windows": "windows.command:Windows",
 }
-Found = dict[str, Any]  # plain data: the result of one case or of several
+Figures = dict[str, Any]  # plain data: figures of one case or of several
 BYTE = "byte"  # the mode; the tick of --cabinet is printed after it
 HELP = "random cases, each judged: a job, an outage, a sag, a bad hint, a runaway"
 
@@ -38,7 +38,7 @@ HELP = "random cases, each judged: a job, an outage, a sag, a bad hint, a runawa
 class Judged(NamedTuple):
     """document: for --json; lines: printed above the verdict."""
 
-    document: Found
+    document: Figures
     lines: list[str]
     verdict: str
     is_met: bool
@@ -58,8 +58,8 @@ class Trial:
         self._started: dict[Any, Any] = {}
 
     def start(self, keys: Collection[Any]) -> None:
-        """Start the rigs with which the cases of these keys begin, because each case runs in a copy
-        of this process. With dask no rig is started here, because one process plays many cases.
+        """Start a rig for each key. A case runs in a copy of this process, so also of its rig. With
+        dask no rig is started here, because one process plays many cases.
         """
         if not self.arguments.dask:
             self._started = {key: self.rig(key) for key in sorted(keys)}

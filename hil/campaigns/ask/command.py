@@ -37,8 +37,7 @@ class Ask(Trial):
 
     def judge(self, outcomes: list) -> Judged:
         """See Trial."""
-        played = [job.Outcome(*fields) for results in outcomes for fields in results]
-        document = summary(played)
+        document = summary([job.Outcome(*fields) for part in outcomes for fields in part])
         return Judged(
             document | {"minutes": self.arguments.minutes},
             lines(document),
@@ -47,16 +46,16 @@ class Ask(Trial):
         )
 
 
-def summary(played: list[job.Outcome]) -> dict:
+def summary(outcomes: list[job.Outcome]) -> dict:
     """Counts of (answer, short), what was missing, and the numbers of the wrong answers."""
-    known = [outcome for outcome in played if outcome.answer != "not known"]
+    known = [outcome for outcome in outcomes if outcome.answer != "not known"]
     wrong = [outcome for outcome in known if (outcome.answer == "yes") == bool(outcome.short)]
     return {
-        "jobs": len(played),
+        "jobs": len(outcomes),
         "outcomes": Counter(
-            f"{outcome.answer}, {outcome.short or 'carried'}" for outcome in played
+            f"{outcome.answer}, {outcome.short or 'carried'}" for outcome in outcomes
         ),
-        "missing": Counter(shortage for outcome in played for shortage in outcome.missing),
+        "missing": Counter(shortage for outcome in outcomes for shortage in outcome.missing),
         "known": len(known),
         "right": len(known) - len(wrong),
         "false_yes": [outcome.number for outcome in wrong if outcome.answer == "yes"],
@@ -79,14 +78,14 @@ def lines(document: dict) -> list[str]:
     short = ", ".join(map(str, document["false_yes"])) or "-"
     return [
         *report.table(("answer", "then", "jobs"), rows),
-        f"missing    {_counts(document['missing'])}",
-        f"too strict {len(document['false_no'])} no that were carried: {_counts(strict)}",
+        f"missing    {_counted(document['missing'])}",
+        f"too strict {len(document['false_no'])} no that were carried: {_counted(strict)}",
         f"short      {len(document['false_yes'])} yes that were short: {short}",
     ]
 
 
-def _counts(of: Counter[str]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(of.items())) or "-"
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "-"
 
 
 def verdict(document: dict) -> str:

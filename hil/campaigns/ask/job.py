@@ -2,8 +2,8 @@
 
 A job is short in three cases: the import of a second is above a limit of the connection; the mean
 import of an interval is above the limit of peak shaving; an obligation takes energy at or below the
-reserve for peaks or the reserve of a slot. Losses, temperatures and BMS of the simulation differ
-from those of the forecast (hil/values/lumped.py).
+reserve for peaks or the reserve of a slot. The simulation (hil/values/lumped.py) and the forecast
+have different losses, temperatures and BMS.
 """
 
 import functools
@@ -13,7 +13,7 @@ import tempfile
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from controller.config.cabinet_config import Config
 from controller.core.base import hint_codes as h, setpoint
@@ -27,13 +27,13 @@ from hil.systems.member import ChainMember
 
 BEGIN_S = 1_780_000_000 // 900 * 900  # UTC, where an interval begins
 RATED_W, ENERGY_WH, CONNECTION_W = 250_000, 645_000, 500_000
-BEFORE_S, SAMPLE_S = 300, 10
+BEFORE_S, SAMPLE_S = 300, 10  # before the question; between two samples
 INTERVAL_S = 900
-METER_W = 200  # tolerance: set-points are multiples of 100 W, and meters show whole W
+METER_W = 200  # tolerance: set-points are multiples of 100 W, meters show whole W
 
 
 class Draw(NamedTuple):
-    """The random values of a trial. load: (base_W, swinging part, period_s, is a square wave)."""
+    """Random values of a job and its cabinet. load: (W, swinging part, period_s, is a square)."""
 
     peak_W: int
     reserve_permille: int
@@ -58,7 +58,7 @@ class Outcome(NamedTuple):
 
 
 def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
-    """Draw a trial; equal arguments give an equal one. minutes: length of the longest job."""
+    """Draw a job; equal arguments give an equal one. minutes: length of the longest job."""
     rng = random.Random(f"{seed} {number}")
     peak_W = rng.choice((OFF_W, OFF_W, OFF_W, 270_000, 340_000, 410_000))
     reserve_permille = rng.choice((100, 150, 300))
@@ -103,7 +103,7 @@ def config_of(peak_W: int, reserve_permille: int, folder: str) -> Config:
     return sized.load(size, Path(tempfile.mkdtemp(dir=folder)), 100)
 
 
-class Trial:
+class Simulation:
     """A cabinet on a connection, second by second. Powers in W."""
 
     def __init__(self, draw: Draw, folder: str) -> None:
@@ -111,18 +111,15 @@ class Trial:
         self.draw = draw
         self.job_W = self.grid_W = 0.0
         members: list[ChainMember] = []
-        self._site = cast(
-            Any,
-            SimpleNamespace(
-                load_power_W=self._load_at(0),
-                other_load_W=0.0,
-                is_live=True,
-                is_off_grid=False,
-                parts=[],
-                members=members,
-                join=members.append,
-                weather=SimpleNamespace(outside_degC=lambda now_s: draw.degC),
-            ),
+        self._site: Any = SimpleNamespace(
+            load_power_W=self._load_at(0),
+            other_load_W=0.0,
+            is_live=True,
+            is_off_grid=False,
+            parts=[],
+            members=members,
+            join=members.append,
+            weather=SimpleNamespace(outside_degC=lambda now_s: draw.degC),
         )
         config = config_of(draw.peak_W, draw.reserve_permille, folder)
         self._begin_s = BEGIN_S + draw.begin_min * 60
@@ -140,9 +137,10 @@ class Trial:
     def end_s(self) -> int:
         """End of the job, in s from now; with peak shaving, the end of the job's last interval."""
         end_s = self.draw.job.at_s + self.draw.job.for_s
-        now_s = self._begin_s + self.member.now_s
-        is_off = self.draw.peak_W == OFF_W
-        return end_s if is_off else end_s + -(now_s + end_s + 1) % INTERVAL_S
+        if self.draw.peak_W == OFF_W:
+            return end_s
+        end_utc_s = self._begin_s + self.member.now_s + end_s + 1
+        return end_s + -end_utc_s % INTERVAL_S
 
     def _load_at(self, now_s: int) -> float:
         base_W, part, period_s, is_square = self.draw.load
@@ -185,10 +183,11 @@ class Trial:
         limits_W += [slot[0]] if slot and slot[0] >= 0 else []
         if self.grid_W > min(limits_W) + METER_W:
             return "connection"
-        if (self._begin_s + self.member.now_s) % INTERVAL_S == 0:
+        utc_s = self._begin_s + self.member.now_s
+        if utc_s % INTERVAL_S == 0:
             self._used_Ws = 0.0
         self._used_Ws += max(0.0, self.grid_W)
-        is_last = (self._begin_s + self.member.now_s + 1) % INTERVAL_S == 0
+        is_last = (utc_s + 1) % INTERVAL_S == 0
         if is_last and self._used_Ws > (self.draw.peak_W + METER_W) * INTERVAL_S:
             return "peak"
         return ""
@@ -197,34 +196,33 @@ class Trial:
 def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
     """Ask, then simulate the job. folder: for files; the caller removes it."""
     draw = drawn(seed, number, minutes)
-    trial, job = Trial(draw, folder), draw.job
+    simulation, job = Simulation(draw, folder), draw.job
+    member = simulation.member
     for _ in range(BEFORE_S):
-        trial.second()
-    control = trial.member.control
+        simulation.second()
     if draw.step:
         step_W, start_s = draw.step
-        trial.member.image.add_hint(
+        member.image.add_hint(
             h.HintSlot(1, h.NOTICE, h.STEP_W, step_W, valid_ms=60_000, start_ms=start_s * 1000)
         )
-        trial.second()
+        simulation.second()
     if draw.is_blind:
-        control.found.connection_W = None
-    loop = trial.member.loop
-    facts = KernelFacts(loop.limits.kernel)
-    present = situation.of_control(control, loop.settings, facts, trial.connections_W)
+        member.control.found.connection_W = None
+    facts = KernelFacts(member.loop.limits.kernel)
+    present = situation.of_control(
+        member.control, member.loop.settings, facts, simulation.connections_W
+    )
     answer = ask.answer(present, job)
-    short = ""
-    for second in range(trial.end_s):
-        trial.job_W = job.power_W * (job.at_s <= second < job.at_s + job.for_s)
-        now = trial.second()
-        short = short or (now if second >= job.at_s else "")
-        if short:
-            break
-    shortages = tuple(shortage["what"] for shortage in answer["missing"])
-    return Outcome(number, answer["answer"], shortages, short)
+    missing = tuple(shortage["what"] for shortage in answer["missing"])
+    for second in range(simulation.end_s):
+        simulation.job_W = job.power_W * (job.at_s <= second < job.at_s + job.for_s)
+        short = simulation.second()
+        if short and second >= job.at_s:
+            return Outcome(number, answer["answer"], missing, short)
+    return Outcome(number, answer["answer"], missing, "")
 
 
 def several(seed: int, numbers: range, minutes: int) -> list[Outcome]:
-    """The outcomes of the trials with these numbers."""
+    """The outcomes of the jobs with these numbers."""
     with tempfile.TemporaryDirectory() as folder:
         return [run(folder, seed, number, minutes) for number in numbers]

@@ -1,1 +1,1 @@
-"""Plays sags of voltage and frequency from the ride-through curves of five grid codes."""
+"""Judges the response of a cabinet to the grid's frequency."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from controller.config.cabinet_config import Config
 from controller.series.refusal import SeriesError
 from hil.campaigns.frequency import course, shapes
-from hil.campaigns.trials import BYTE, Found, Judged, Trial, count
+from hil.campaigns.trials import BYTE, Figures, Judged, Trial, count
 from hil.engine.simulate import VirtualRig
 from hil.runner import options, report
 
@@ -35,7 +35,7 @@ class Frequency(Trial):
     }
 
     def draw(self) -> list[shapes.Case]:
-        """The recorded case, the drawn ones and the bad ones. WrongOptionError: one line."""
+        """The recorded case, the drawn ones and the bad ones. Raises WrongOptionError."""
         arguments = self.arguments
         try:
             first = shapes.of_file(arguments.frequency) if arguments.frequency else shapes.made()
@@ -50,15 +50,15 @@ class Frequency(Trial):
         """See Trial."""
         return course.started(self.responding, self.arguments.seed)
 
-    def play(self, case: shapes.Case) -> Found:
+    def play(self, case: shapes.Case) -> Figures:
         """See Trial."""
         return course.play(case, self.started(""))
 
-    def line(self, outcome: Found) -> str | None:
+    def line(self, outcome: Figures) -> str | None:
         """A line for a case with faults."""
         return f"{outcome['case']:12} {', '.join(outcome['faults'])}" if outcome["faults"] else None
 
-    def judge(self, outcomes: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Figures]) -> Judged:
         """See Trial."""
         wrong = [outcome["case"] for outcome in outcomes if outcome["faults"]]
         verdict = report.counted(len(outcomes), wrong, "responses as promised")
@@ -70,7 +70,7 @@ class Frequency(Trial):
         return Judged({"cases": outcomes}, [*table(outcomes), promise], verdict, not wrong)
 
 
-def table(outcomes: Sequence[Found]) -> list[str]:
+def table(outcomes: Sequence[Figures]) -> list[str]:
     """A table as lines, with a row for each case."""
     rows = [
         ["-" if outcome[key] is None else str(outcome[key]) for key in COLUMNS]

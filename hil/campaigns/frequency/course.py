@@ -15,18 +15,19 @@ from controller.config.cabinet_config import Config
 from controller.core.policies import droop
 from hil.campaigns.frequency.shapes import BEGIN_S, NOMINAL_HZ, STUCK, Case
 from hil.campaigns.rows import start
-from hil.campaigns.trials import Found
+from hil.campaigns.trials import Figures
 from hil.engine.simulate import VirtualRig
 from hil.site.grid import Grid
 from hil.site.site import Site
 
 LIMIT_PART = 0.4  # of the rated power: the limit of a cabinet whose file has no response
 SOC = 0.55  # the target of load tracking
-READY_S = 100.0  # from the start until power and energy are kept
-DELAYS_S = 1.0  # longest delay that is looked for
+READY_S = 100.0  # from the start until the cabinet keeps power and energy for its response
+SEARCHED_DELAY_S_MAX = 1.0
 # The promise. 0.5 s: half of the full activation time of 1 s that fast reserves ask for.
 DELAY_S_MAX, ERROR_PERMILLE_MAX, ENERGY_PERMILLE_MAX = 0.5, 80, 30
-REST_PART, REST_S = 0.02, 1.0  # a response that has ended, of the limit; time until it is seen
+# A response has ended below this part of the limit; REST_S until that is seen.
+REST_PART, REST_S = 0.02, 1.0
 BACK_PERMILLE_MIN = 500  # of the energy must be back at the end of after_s
 
 
@@ -51,8 +52,7 @@ class GridOfCase(Grid):
     @property
     def frequency_Hz(self) -> float:
         """See Grid."""
-        grid_Hz = super().frequency_Hz
-        return self.case.frequency_Hz(self.t_s) if self.case else grid_Hz
+        return self.case.frequency_Hz(self.t_s) if self.case else super().frequency_Hz
 
 
 class Tick(NamedTuple):
@@ -83,7 +83,7 @@ def started(config: Config, seed: int) -> VirtualRig:
     return VirtualRig(config, None, seed, plant_config={"soc": SOC}, site=site).run(READY_S)
 
 
-def play(case: Case, rig: VirtualRig) -> Found:
+def play(case: Case, rig: VirtualRig) -> Figures:
     """The figures of a case. rig: from `started`."""
     grid = rig.plant.site.grid
     assert isinstance(grid, GridOfCase)  # `started` made it
@@ -104,23 +104,23 @@ def play(case: Case, rig: VirtualRig) -> Found:
     return outcome | {"faults": faults(outcome, rig.config.control["droop_stuck_s"])}
 
 
-def figures(case: Case, ticks: Sequence[Tick]) -> Found:
-    """ideal_Wh: energy in either direction; energy_permille: of the battery in the same direction,
-    delay_s later; error_permille: the difference of the powers with this delay; used_Wh: energy
-    that the battery lacked most; back_permille: the part of it that came back; rest_s: from the
-    last change of a stuck frequency to no response.
+def figures(case: Case, ticks: Sequence[Tick]) -> Figures:
+    """ideal_Wh: energy in either direction; energy_permille: share of it that the battery gave in
+    the same direction, delay_s later; error_permille: difference of the powers with this delay;
+    used_Wh: greatest energy that the battery was away from its start; back_permille: share of it
+    that came back; rest_s: from the last change of a stuck frequency to no response.
     """
     t_s, battery_W, ideal_W = (np.array(column) for column in zip(*ticks))
     own_W = battery_W - battery_W[t_s < BEGIN_S / 2].mean()
     tick_s = t_s[1] - t_s[0]
-    event = t_s <= min(case.end_s, case.stuck_s)
-    comparison = compared(own_W[event], ideal_W[event], round(DELAYS_S / tick_s))
+    in_event = t_s <= min(case.end_s, case.stuck_s)
+    comparison = compared(own_W[in_event], ideal_W[in_event], round(SEARCHED_DELAY_S_MAX / tick_s))
     net_Wh = np.cumsum(own_W) * tick_s / 3600
     used_Wh = net_Wh[np.argmax(np.abs(net_Wh))]
     limit_W = np.abs(own_W).max()
     moving = t_s[np.abs(own_W) > REST_PART * limit_W]
     return {
-        "ideal_Wh": round(float(np.abs(ideal_W[event]).sum()) * tick_s / 3600),
+        "ideal_Wh": round(float(np.abs(ideal_W[in_event]).sum()) * tick_s / 3600),
         "energy_permille": round(1000 * comparison.energy),
         "error_permille": round(1000 * comparison.apart),
         "delay_s": round(float(comparison.delay * tick_s), 2),
@@ -131,8 +131,8 @@ def figures(case: Case, ticks: Sequence[Tick]) -> Found:
     }
 
 
-def faults(outcome: Found, stuck_s: int) -> list[str]:
-    """What a case does not keep of the promise."""
+def faults(outcome: Figures, stuck_s: int) -> list[str]:
+    """A line for each part of the promise that a case broke."""
     lines = list(outcome["stages"])
     if outcome["delay_s"] > DELAY_S_MAX:
         lines.append(f"{outcome['delay_s']:g} s late")
@@ -140,9 +140,9 @@ def faults(outcome: Found, stuck_s: int) -> list[str]:
         lines.append(f"{outcome['energy_permille'] / 10:g} % of the ideal energy")
     if outcome["error_permille"] > ERROR_PERMILLE_MAX:
         lines.append(f"{outcome['error_permille'] / 10:g} % away from the ideal")
-    most_s = stuck_s + droop.FALL_MS / 1000 + REST_S
-    if outcome["rest_s"] is not None and outcome["rest_s"] > most_s:
-        lines.append(f"responds for {outcome['rest_s']:g} s to a stuck frequency")
-    if outcome["back_permille"] is not None and outcome["back_permille"] < BACK_PERMILLE_MIN:
-        lines.append(f"{outcome['back_permille'] / 10:g} % of the energy came back")
+    rest_s, back_permille = outcome["rest_s"], outcome["back_permille"]
+    if rest_s is not None and rest_s > stuck_s + droop.FALL_MS / 1000 + REST_S:
+        lines.append(f"responds for {rest_s:g} s to a stuck frequency")
+    if back_permille is not None and back_permille < BACK_PERMILLE_MIN:
+        lines.append(f"{back_permille / 10:g} % of the energy came back")
     return lines

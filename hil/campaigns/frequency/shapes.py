@@ -38,16 +38,16 @@ class Case(NamedTuple):
         """The frequency that the grid meter sees."""
         t_s = min(t_s, self.stuck_s)
         wander_Hz = WANDER_HZ * math.sin(2 * math.pi * t_s / WANDER_S)
-        deal = random.Random(f"{self.name}/{int(t_s / NOISE_S)}").gauss
+        rng = random.Random(f"{self.name}/{int(t_s / NOISE_S)}")
         off_Hz = float(np.interp(t_s, self.times_s, self.off_Hz))
-        return NOMINAL_HZ + off_Hz + wander_Hz + deal(0.0, 1.0) * self.noise_Hz
+        return NOMINAL_HZ + off_Hz + wander_Hz + rng.gauss(0.0, 1.0) * self.noise_Hz
 
 
 def drawn(number: int, seed: int) -> Case:
     """A deviation of a size, a speed and a length that the seed draws."""
-    deal = random.Random(f"{seed}/frequency {number}").uniform
-    depth_Hz = deal(0.1, 1.0) * (-1) ** number
-    down_s, held_s, back_s = deal(1, 15), deal(0, 20), deal(20, 90)
+    uniform = random.Random(f"{seed}/frequency {number}").uniform
+    depth_Hz = uniform(0.1, 1.0) * (-1) ** number
+    down_s, held_s, back_s = uniform(1, 15), uniform(0, 20), uniform(20, 90)
     corners = np.cumsum([BEGIN_S, down_s, held_s, back_s, END_S])
     return Case(f"drawn {number}", (0.0, *corners), (0.0, 0.0, depth_Hz, depth_Hz, 0.0, 0.0))
 
@@ -72,15 +72,12 @@ def of_file(path: str) -> Case:
             [table.number(row[place], series.has_comma) for place in places] for _, row in series
         ]
     times_s, values_Hz = zip(*rows) if rows else ((), ())
-    rises = len(rows) > 1 and all(np.diff(times_s) > 0)
-    if (
-        not rises
-        or times_s[0] < 0
-        or not np.all(np.abs(np.array(values_Hz) - NOMINAL_HZ) < NEAR_HZ)
-    ):
+    off_Hz = tuple(value_Hz - NOMINAL_HZ for value_Hz in values_Hz)
+    is_rising = len(rows) > 1 and times_s[0] >= 0 and all(np.diff(times_s) > 0)
+    if not is_rising or not all(abs(deviation_Hz) < NEAR_HZ for deviation_Hz in off_Hz):
         near = f"{NOMINAL_HZ - NEAR_HZ:g} to {NOMINAL_HZ + NEAR_HZ:g} Hz"
         raise SeriesError(f"{path}: allowed are times that rise from 0 on, and {near}")
-    return Case(RECORDED, times_s, tuple(value_Hz - NOMINAL_HZ for value_Hz in values_Hz))
+    return Case(RECORDED, times_s, off_Hz)
 
 
 def bad() -> list[Case]:

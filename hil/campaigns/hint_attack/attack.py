@@ -20,7 +20,14 @@ from hil.engine.rig import RigError
 GENUINE_EVERY = 500
 GENUINE_W = 400_000
 SEND_S = 60  # guards against a hang; sending takes milliseconds
-TOLD = *hint_statistics.TOTALS, "wrong_length", "wrong_magic", "unknown_source", "hellos", "unsent"
+COUNTS = (
+    *hint_statistics.TOTALS,
+    "wrong_length",
+    "wrong_magic",
+    "unknown_source",
+    "hellos",
+    "unsent",
+)
 SOURCE, LESSER = "site_ems", "scheduler"  # the sources with the roles grid_cap and request
 VALID_MS = 60_000
 NONSENSE: tuple[dict[str, int], ...] = (
@@ -206,5 +213,5 @@ class Attack:
             "genuine": self.genuine,
             "genuine_accepted": self.genuine_taken,
             "replies": dict(sorted(self.replies.items())),
-            "hints": {name: hints[name] for name in TOLD},
+            "hints": {name: hints[name] for name in COUNTS},
         }

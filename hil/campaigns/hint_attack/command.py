@@ -5,7 +5,7 @@ import os
 from controller.run import loop_statistics
 from hil.campaigns import course, order
 from hil.campaigns.hint_attack.attack import Attack
-from hil.campaigns.trials import Found, Judged, Trial, count
+from hil.campaigns.trials import Figures, Judged, Trial, count
 from hil.engine import coverage
 from hil.engine.rig import Rig
 from hil.results.run_result import machine
@@ -22,7 +22,7 @@ class Course(course.Course):
     def __init__(self, rig: Rig, count: int, seed: int) -> None:
         super().__init__(rig)
         self._attack = Attack(rig.directory, rig.keys, count, seed)
-        self.figures: Found = {}
+        self.figures: Figures = {}
 
     def _play(self) -> None:
         stats = os.path.join(self.rig.directory, "loop.stats")
@@ -52,16 +52,16 @@ class HintAttack(Trial):
         """One attack, with the given count of hints."""
         return [self.arguments.count]
 
-    def play(self, case: int) -> Found:
+    def play(self, case: int) -> Figures:
         """The figures of an attack."""
         config = coverage.loaded(self.arguments.cabinet, is_virtual=False)
         seed = self.arguments.seed
-        *_, played = order.played(
+        *_, attack = order.played(
             config, order.WHOLE_DAY_S, seed, course=lambda rig: Course(rig, case, seed)
         )
-        return played.figures
+        return attack.figures
 
-    def judge(self, outcomes: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Figures]) -> Judged:
         """See Trial."""
         (figures,) = outcomes
         bad, genuine = figures["accepted"], figures["genuine"]
@@ -70,7 +70,7 @@ class HintAttack(Trial):
         return Judged({**figures, **machine(), "ok": is_met}, lines(figures), verdict, is_met)
 
 
-def lines(figures: Found) -> list[str]:
+def lines(figures: Figures) -> list[str]:
     """The report as lines."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in figures["by_kind"].items())
     return [
@@ -80,7 +80,7 @@ def lines(figures: Found) -> list[str]:
     ]
 
 
-def _loop(name: str, loop: Found) -> str:
+def _loop(name: str, loop: Figures) -> str:
     late = loop["lateness_us"]
     return (
         f"{name:10} {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; lateness "

@@ -5,7 +5,7 @@ from collections import Counter
 
 from hil.campaigns.nuisance import courses
 from hil.campaigns.nuisance.courses import Course
-from hil.campaigns.trials import BYTE, Found, Judged, Trial
+from hil.campaigns.trials import BYTE, Figures, Judged, Trial
 from hil.engine.arguments import number
 from hil.runner import options, report
 
@@ -30,17 +30,19 @@ class Nuisance(Trial):
     }
 
     def draw(self) -> list[Course]:
-        """An hour of every load in every condition. A given cabinet has the conditions of the
-        example cabinet.
+        """Every load in every condition. A cabinet of --cabinet has the conditions of the example
+        cabinet.
         """
         arguments = self.arguments
-        conditions = [
-            name
-            for name, (path, *_) in courses.CONDITIONS.items()
-            if name == arguments.condition
-            or not arguments.condition
-            and (arguments.cabinet is None or path == courses.EXAMPLE)
-        ]
+        conditions = (
+            [arguments.condition]
+            if arguments.condition
+            else [
+                name
+                for name, (path, *_) in courses.CONDITIONS.items()
+                if arguments.cabinet is None or path == courses.EXAMPLE
+            ]
+        )
         files = courses.measured(arguments.loads) if arguments.loads else []
         return [
             Course(
@@ -50,21 +52,21 @@ class Nuisance(Trial):
             for condition in conditions
         ]
 
-    def play(self, case: Course) -> Found:
+    def play(self, case: Course) -> Figures:
         """See Trial."""
         return {"condition": case.condition, "load": case.load, **courses.run(case)}
 
-    def line(self, outcome: Found) -> str:
+    def line(self, outcome: Figures) -> str:
         """See Trial."""
         stages = Counter(f"{trip['stage']} {trip['scope']}" for trip in outcome["trips"])
         text = ", ".join(f"{name} x {count}" for name, count in stages.items()) or "nothing"
         text += "" if outcome["is_running"] else "; the cabinet does not run at the end"
         return f"{outcome['condition']:15} {outcome['load']:40} {text}"
 
-    def judge(self, outcomes: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Figures]) -> Judged:
         """See Trial."""
         hours = self.arguments.hours
-        groups: dict[str, list[Found]] = {}
+        groups: dict[str, list[Figures]] = {}
         for outcome in outcomes:
             groups.setdefault(outcome["condition"], []).append(outcome)
         stopped = [
@@ -84,15 +86,15 @@ class Nuisance(Trial):
         return Judged(document, table(document), verdict, not stopped)
 
 
-def _is_bad(outcome: Found) -> bool:
+def _is_bad(outcome: Figures) -> bool:
     kinds = {courses.kind_of(trip["stage"]) for trip in outcome["trips"]}
     return "stops" in kinds or not outcome["is_running"]
 
 
-def _group(played: list[Found], hours: float) -> Found:
-    total_h = len(played) * hours
+def _group(outcomes: list[Figures], hours: float) -> Figures:
+    total_h = len(outcomes) * hours
     counts = Counter(
-        courses.kind_of(trip["stage"]) for outcome in played for trip in outcome["trips"]
+        courses.kind_of(trip["stage"]) for outcome in outcomes for trip in outcome["trips"]
     )
     return {"hours": total_h} | {
         kind: {
@@ -104,9 +106,7 @@ def _group(played: list[Found], hours: float) -> Found:
 
 
 def mean_max(count: int) -> float:
-    """The highest mean of a Poisson distribution that still gives `count` or less, at
-    CONFIDENCE.
-    """
+    """The upper bound, at CONFIDENCE, of a Poisson distribution's mean if `count` events came."""
     low, high = float(count), 10.0 + 2.0 * count
     while high - low > 1e-6:
         mean = (low + high) / 2
@@ -115,7 +115,7 @@ def mean_max(count: int) -> float:
     return high
 
 
-def table(document: Found) -> list[str]:
+def table(document: Figures) -> list[str]:
     """Lines: for each condition, the trips of each kind, and the upper bound of their rate."""
     rows = [
         (name, f"{group['hours']:.1f}")

@@ -86,11 +86,11 @@ def power_of(course: Course, config: Config) -> Power:
     """t_s -> W; the trace repeats after its end. The load is scaled to peak_W, unless its peak is
     between peak_W and the limit of the connection.
     """
-    fits_W = peak_W(config)
+    usual_W = peak_W(config)
     if course.file is None:
-        return synthetic_load(course.seed, course.duration_s, fits_W, "training")
+        return synthetic_load(course.seed, course.duration_s, usual_W, "training")
     read = functools.partial(reader.read_trace, course.file, course.column)
-    peak = max(read().powers_W)
-    is_fitting = fits_W <= peak <= config.control["grid_import_W_max"]
-    trace = read(scale=1.0 if is_fitting else fits_W / peak)
+    highest_W = max(read().powers_W)
+    is_fitting = usual_W <= highest_W <= config.control["grid_import_W_max"]
+    trace = read(scale=1.0 if is_fitting else usual_W / highest_W)
     return lambda t_s: trace(max(0.0, t_s - START_S) % trace.duration_s)

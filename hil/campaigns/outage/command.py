@@ -5,7 +5,7 @@ from collections import Counter
 
 from hil.campaigns.outage import course
 from hil.campaigns.outage.course import Course
-from hil.campaigns.trials import BYTE, Found, Judged, Trial, count
+from hil.campaigns.trials import BYTE, Figures, Judged, Trial, count
 from hil.engine import forks
 from hil.engine.arguments import number
 from hil.runner import options, report
@@ -43,11 +43,11 @@ class Outages(Trial):
 
     def draw(self) -> list[Course]:
         """Runs of ten outages each. The last run has the rest."""
-        arguments, left = self.arguments, self.arguments.count
-        counts = [min(PER_RUN, left - first) for first in range(0, left, PER_RUN)]
-        sizes = arguments.peak, arguments.open, arguments.transfer
+        arguments, total = self.arguments, self.arguments.count
+        counts = [min(PER_RUN, total - first) for first in range(0, total, PER_RUN)]
+        settings = arguments.peak, arguments.open, arguments.transfer
         return [
-            Course(arguments.cabinet, arguments.seed, number, count, *sizes)
+            Course(arguments.cabinet, arguments.seed, number, count, *settings)
             for number, count in enumerate(counts, 1)
         ]
 
@@ -55,16 +55,16 @@ class Outages(Trial):
         """See Trial."""
         return f"run {case.number}"
 
-    def play(self, case: Course) -> Found:
+    def play(self, case: Course) -> Figures:
         """See Trial."""
         began_s = forks.cpu_s()
         return {"outages": course.play(case), "cpu_s": forks.cpu_s() - began_s}
 
-    def line(self, outcome: Found) -> str:
+    def line(self, outcome: Figures) -> str:
         """See Trial."""
         return "\n".join(map(line, outcome["outages"]))
 
-    def judge(self, outcomes: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Figures]) -> Judged:
         """See Trial."""
         outages = [outage for outcome in outcomes for outage in outcome["outages"]]
         document = {
@@ -79,7 +79,7 @@ class Outages(Trial):
         return Judged(document, lines(document), verdict, not wrong)
 
 
-def line(outage: Found) -> str:
+def line(outage: Figures) -> str:
     """One outage as a line."""
     broken = ", ".join(outage["faults"]) or "ok"
     more = "; ".join([*outage["trips"], *[f"{n} stages at {at_s} s" for at_s, n in outage["shed"]]])
@@ -90,7 +90,7 @@ def line(outage: Found) -> str:
     )
 
 
-def worst(outages: list[Found]) -> dict[str, Found]:
+def worst(outages: list[Figures]) -> dict[str, Figures]:
     """{figure: its highest value, with the run and the moment of it}."""
     highest = {}
     for key, *_ in WORST:
@@ -99,23 +99,22 @@ def worst(outages: list[Found]) -> dict[str, Found]:
     return highest
 
 
-def lines(document: Found) -> list[str]:
+def lines(document: Figures) -> list[str]:
     """The closing lines of the report."""
     outages, cpu_s = document["outages"], document["cpu_s"]
     counts = Counter(fault for outage in outages for fault in outage["faults"])
     return [
         *[
             f"worst      {text}: {peak['value']:g} {unit}, run {peak['run']}, {peak['at_s']} s"
-            for key, text, unit in WORST
-            for peak in [document["worst"][key]]
+            for (_, text, unit), peak in zip(WORST, document["worst"].values())
         ],
-        f"charge     {_range(outages, 'soc', 100)} % at the begin of an outage, load "
-        f"{_range(outages, 'load_W', 1e-3)} kW",
+        f"charge     {_range_text(outages, 'soc', 100)} % at the begin of an outage, load "
+        f"{_range_text(outages, 'load_W', 1e-3)} kW",
         f"CPU        {cpu_s:.0f} s, {cpu_s / len(outages):.1f} s each",
         *[f"broken     {name}: {count}" for name, count in counts.most_common()],
     ]
 
 
-def _range(outages: list[Found], key: str, factor: float) -> str:
+def _range_text(outages: list[Figures], key: str, factor: float) -> str:
     values = [outage[key] * factor for outage in outages]
     return f"{min(values):.0f} .. {max(values):.0f}"

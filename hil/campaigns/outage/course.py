@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from controller.config.cabinet_config import Config
-from hil.campaigns.trials import Found
+from hil.campaigns.trials import Figures
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
@@ -23,7 +23,7 @@ AUXILIARY_W = 5000.0  # power beside the load: the cabinet's auxiliaries, the ch
 # An unforeseen edge of the load shows on the grid for at most EDGE_S, the path delay from load
 # meter to battery. For PROOF_S after the grid's return, until the sign of the grid meter is proven
 # again, the set-point may be off by 1 % of the converters' power.
-EDGE_S, PROOF_S, LESS_PARTS = 0.2, 2.5, 100
+EDGE_S, PROOF_S, TOLERANCE_PARTS = 0.2, 2.5, 100
 CONVERTER_SHARE = 0.95  # peak of the built-in load, as a share of the converters' power
 
 
@@ -41,16 +41,16 @@ class Course(NamedTuple):
     transfer_s: float
 
 
-def play(course: Course) -> list[Found]:
+def play(course: Course) -> list[Figures]:
     """The figures of each outage (`Watch.figures`)."""
     config = coverage.loaded(course.cabinet)
-    deal = random.Random(f"{course.seed}/outage/{course.number}")
+    rng = random.Random(f"{course.seed}/outage/{course.number}")
     at_s, times_s = selection.START_S, []
     for _ in range(course.outages):
-        at_s = round(at_s + deal.uniform(*CALM_S), 3)
+        at_s = round(at_s + rng.uniform(*CALM_S), 3)
         times_s.append(at_s)
         at_s += OUTAGE_S + RETURN_S + AFTER_S
-    rig = _rig(course, config, times_s, at_s, deal.uniform(*SOC))
+    rig = _rig(course, config, times_s, at_s, rng.uniform(*SOC))
     outages = []
     for begin_s in times_s:
         rig.run(begin_s - rig.tick_us / 1e6)
@@ -58,7 +58,7 @@ def play(course: Course) -> list[Found]:
         while rig.now_us < (begin_s + OUTAGE_S + RETURN_S + AFTER_S) * 1e6:
             rig.step()
             watch.see()
-        outages.append({"run": course.number, **watch.figures(), **_faults(watch, course)})
+        outages.append({"run": course.number, **_outcome(watch, course)})
     return outages
 
 
@@ -98,7 +98,7 @@ class Watch:
 
     def __init__(self, rig: VirtualRig, begin_s: float) -> None:
         self.rig, self.begin_s, self.tick_s = rig, begin_s, rig.tick_us / 1e6
-        self.dark_s = self.back_s = 0.0
+        self.dark_s = self.back_s = 0.0  # time without supply; time until the first return
         self.islands = 0
         self.stages, self.needless_W = rig.plant.site.open_stages, 0.0
         self.shed_at: list[tuple[float, int]] = []
@@ -106,9 +106,9 @@ class Watch:
         self.beyond_W = -1e9
         self.swing_W = 0.0
         self._grid_W: list[float] = []
-        self._before, self._trips = ON_GRID, len(rig.trips.trips)
+        self._last_source, self._trips = ON_GRID, len(rig.trips.trips)
         limits = rig.config.cabinet
-        self._most_W = limits["grid_import_W_max"], limits["grid_export_W_max"]
+        self._limits_W = limits["grid_import_W_max"], limits["grid_export_W_max"]
         self.soc = rig.plant.racks[0].soc
         self.load_W = rig.plant.site.load_wanted_W
 
@@ -117,12 +117,12 @@ class Watch:
         site = self.rig.plant.site
         if not site.is_live:
             self.dark_s += self.tick_s
-        self.islands += site.source == ISLAND and self._before != ISLAND
+        self.islands += site.source == ISLAND and self._last_source != ISLAND
         self._look_at_shedding(site)
         if self.islands and site.source == ON_GRID:
             self.back_s = self.back_s or site.now_us / 1e6 - self.begin_s
             self._look_at_return(site.grid_power_W)
-        self._before = site.source
+        self._last_source = site.source
 
     def _look_at_shedding(self, site: Site) -> None:
         stages = site.open_stages
@@ -134,26 +134,23 @@ class Watch:
         self.stages = stages
 
     def _look_at_return(self, grid_W: float) -> None:
-        import_W, export_W = self._most_W
+        import_W, export_W = self._limits_W
         self._grid_W.append(grid_W)
         count = round(EDGE_S / self.tick_s)
-        edge = self._grid_W[-count:]
-        if len(edge) == count:
-            beyond_W = max(min(edge) - import_W, -max(edge) - export_W)
-            self.beyond_W = max(self.beyond_W, beyond_W - self._less_W(len(self._grid_W)))
+        recent_W = self._grid_W[-count:]
+        if len(recent_W) == count:
+            beyond_W = max(min(recent_W) - import_W, -max(recent_W) - export_W)
+            self.beyond_W = max(self.beyond_W, beyond_W - self._tolerance_W())
         ticks = round(2.0 / self.tick_s)
         self.swing_W = max(self.swing_W, abs(grid_W - self._grid_W[-ticks:][0]))
 
-    def _less_W(self, ticks: int) -> float:
-        """The power by which the set-point may be off, this many ticks after the return."""
-        is_proven = ticks * self.rig.tick_us / 1e6 > PROOF_S
-        return (
-            0.0
-            if is_proven
-            else math.fsum(u.rated_W for u in self.rig.plant.site.units) / LESS_PARTS
-        )
+    def _tolerance_W(self) -> float:
+        """The power by which the set-point may be off now."""
+        if len(self._grid_W) * self.tick_s > PROOF_S:
+            return 0.0
+        return math.fsum(unit.rated_W for unit in self.rig.plant.site.units) / TOLERANCE_PARTS
 
-    def figures(self) -> Found:
+    def figures(self) -> Figures:
         """Figures of this outage: load_W and soc when it began; dark_s; islands; shed stages as
         [(s, stages)]; trips; beyond_W and swing_W (in 2 s) after the return.
         """
@@ -178,8 +175,8 @@ class Watch:
         }
 
 
-def _faults(watch: Watch, course: Course) -> dict[str, list[str]]:
-    """{"faults": each promise that this outage broke}."""
+def _outcome(watch: Watch, course: Course) -> Figures:
+    """The figures of an outage, with `faults`: each promise that it broke."""
     figures = watch.figures()
     broken = {
         "gap": figures["dark_s"] > course.open_s + course.transfer_s + 1e-6,
@@ -192,7 +189,7 @@ def _faults(watch: Watch, course: Course) -> dict[str, list[str]]:
         "stopped": not figures["is_running"],
         "violation": bool(figures["violations"]),
     }
-    return {"faults": [name for name, is_broken in broken.items() if is_broken]}
+    return figures | {"faults": [name for name, is_broken in broken.items() if is_broken]}
 
 
 def _is_jump(shed: list[tuple[float, int]]) -> bool:

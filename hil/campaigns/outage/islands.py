@@ -14,7 +14,7 @@ from controller.config import configuration
 from controller.config.cabinet_config import Config
 from controller.sites import FOLDER
 from hil.campaigns.outage.course import island_rig
-from hil.campaigns.trials import Found, Judged, Trial
+from hil.campaigns.trials import Figures, Judged, Trial
 from hil.engine import coverage, forks
 from hil.engine.simulate import VirtualRig
 from hil.plant import pcs
@@ -63,14 +63,14 @@ class Islands(Trial):
         return ISLANDS
 
     def _cabinet(self, island: Island) -> str:
-        return GENSET_CABINET if _has_genset(island) else self.arguments.cabinet
+        return self.arguments.cabinet if island.failed_starts is None else GENSET_CABINET
 
-    def play(self, case: Island) -> Found:
+    def play(self, case: Island) -> Figures:
         """See Trial."""
         config = configuration.load(self._cabinet(case), tick_ms=TICK_MS)
         return play(case, config, self.arguments.seed) | {"cpu_s": round(forks.cpu_s(), 1)}
 
-    def line(self, outcome: Found) -> str:
+    def line(self, outcome: Figures) -> str:
         """One island as a line."""
         broken = ", ".join(outcome["faults"]) or "ok"
         if "start_s_max" in outcome:
@@ -89,7 +89,7 @@ class Islands(Trial):
         trips = f" ({', '.join(outcome['trips'])})" if outcome["trips"] else ""
         return f"{outcome['name']:33} from {outcome['soc']:.1%}: {text}: {broken}{trips}"
 
-    def judge(self, outcomes: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Figures]) -> Judged:
         """See Trial."""
         wrong = [outcome["name"] for outcome in outcomes if outcome["faults"]]
         mirrored = coverage.about(coverage.loaded(GENSET_CABINET))
@@ -98,17 +98,13 @@ class Islands(Trial):
         return Judged({"islands": outcomes, "mirrored": mirrored}, lines, verdict, not wrong)
 
 
-def _has_genset(island: Island) -> bool:
-    return island.failed_starts is not None
-
-
-def play(island: Island, config: Config, seed: int) -> Found:
+def play(island: Island, config: Config, seed: int) -> Figures:
     """The figures of one island."""
     rig = _rig(island, config, seed)
     rig.run(BEGIN_S)
     soc, site = _soc(rig), rig.plant.site
-    backup = config.control["soc_reserve_backup_permille"] / 1000
-    gensets = site.gensets if _has_genset(island) else []
+    backup_soc = config.control["soc_reserve_backup_permille"] / 1000
+    gensets = [] if island.failed_starts is None else site.gensets
     called_s = carried_s = reserve_s = None
     dark_s = 0.0
     end_us = (BEGIN_S + HOURS_MAX * 3600) * 1e6
@@ -120,9 +116,9 @@ def play(island: Island, config: Config, seed: int) -> Found:
             called_s = now_s
         if gensets and gensets[0].state == LOADED and gensets[0].feeds_W:
             carried_s = now_s
-        if _soc(rig) <= backup:
+        if _soc(rig) <= backup_soc:
             reserve_s = now_s
-    figures: Found = {
+    figures: Figures = {
         "name": island.name,
         "load_W": island.load_W,
         "soc": round(soc, 4),
@@ -131,25 +127,17 @@ def play(island: Island, config: Config, seed: int) -> Found:
         "trips": [f"{trip['stage']} {trip['scope']}" for trip in rig.trips.trips],
     }
     if gensets:
-        figures |= _of_genset(gensets[0], called_s, carried_s, _soc(rig), backup)
+        figures |= _of_genset(gensets[0], called_s, carried_s, _soc(rig) - backup_soc)
     else:
-        figures |= _of_battery(rig, figures, soc, backup)
+        figures |= _of_battery(rig, figures, soc, backup_soc)
     return figures | {"faults": _faults(figures)}
 
 
 def _rig(island: Island, config: Config, seed: int) -> VirtualRig:
-    outages = [(BEGIN_S, NEVER_S)]
     # The controller calls the generator set; the transfer switch never does.
     switch, plant = {"call_s": NEVER_S}, {"soc": island.soc}
-    rig = island_rig(
-        config,
-        load=lambda t_s: island.load_W,
-        seed=seed,
-        outages=outages,
-        switch=switch,
-        plant=plant,
-        kind=ValueRig,
-    )
+    outages = [(BEGIN_S, NEVER_S)]
+    rig = island_rig(config, lambda t_s: island.load_W, seed, outages, switch, plant, kind=ValueRig)
     for genset in rig.plant.site.gensets:
         genset.parameters["failed_starts"] = island.failed_starts or 0
     return rig
@@ -159,17 +147,17 @@ def _soc(rig: VirtualRig) -> float:
     return min(rack.soc for rack in rig.plant.racks)
 
 
-def _of_battery(rig: VirtualRig, figures: Found, soc: float, backup: float) -> Found:
+def _of_battery(rig: VirtualRig, figures: Figures, soc: float, backup_soc: float) -> Figures:
     """Figures of an island on the battery: hours, calculated hours, and the time after them."""
     energy_Wh = rig.config.control["energy_Wh"]
     power_W = figures["load_W"] + rig.plant.config.aux_W
     rated_W = math.fsum(unit.rated_W for unit in rig.plant.pcs)
-    expected = energy_Wh * (soc - backup) * _efficiency(power_W, rated_W) / power_W
+    expected_h = energy_Wh * (soc - backup_soc) * _efficiency(power_W, rated_W) / power_W
     rig.run(rig.now_us / 1e6 + AFTER_S)
-    below_kWh = max(0.0, backup - _soc(rig)) * energy_Wh / 1000
+    below_kWh = max(0.0, backup_soc - _soc(rig)) * energy_Wh / 1000
     return {
-        "expected_hours": round(expected, 4),
-        "error_pct": round((figures["hours"] / expected - 1) * 100, 2),
+        "expected_hours": round(expected_h, 4),
+        "error_pct": round((figures["hours"] / expected_h - 1) * 100, 2),
         "below_reserve_kWh": round(below_kWh, 2),
         "load_after_W": round(rig.plant.site.load_power_W),
     }
@@ -180,21 +168,22 @@ def _efficiency(power_W: float, rated_W: float) -> float:
 
 
 def _of_genset(
-    genset: Genset, called_s: float | None, carried_s: float | None, soc: float, backup: float
-) -> Found:
+    genset: Genset, called_s: float | None, carried_s: float | None, above_reserve_soc: float
+) -> Figures:
     """The start of the generator set, and the longest time that it may take."""
-    of, failed = genset.parameters, genset.parameters["failed_starts"]
-    allowed_s = of["start_s"] + of["warm_up_s"] + failed * (of["start_s"] + of["rest_s"])
+    times = genset.parameters
+    failed_s = times["failed_starts"] * (times["start_s"] + times["rest_s"])
+    allowed_s = times["start_s"] + times["warm_up_s"] + failed_s
     start_s = carried_s - called_s if carried_s and called_s else None
     return {
         "start_s": start_s and round(start_s, 1),
         "start_s_max": allowed_s + 2 * TICK_MS / 1000,
         "tries": genset.tries,
-        "above_reserve_permille": round((soc - backup) * 1000, 1),
+        "above_reserve_permille": round(above_reserve_soc * 1000, 1),
     }
 
 
-def _faults(figures: Found) -> list[str]:
+def _faults(figures: Figures) -> list[str]:
     """Each promise that this island broke."""
     broken = []
     if abs(figures.get("error_pct", 0.0)) > ERROR_PCT_MAX:

@@ -15,7 +15,7 @@ TICK_S = 0.02
 # name of the shipped rule: nominal frequency of that grid, Hz
 CODES = {"ercot": 60.0, "caiso": 60.0, "eirgrid": 50.0, "aemc": 50.0, "ieso": 60.0}
 BORROWED = "caiso"
-# The longest sag, even if the curve allows more. Also the sum of all sags of a case.
+# The longest sag, even if the curve allows more. All sags of a case together are not longer.
 LENGTH_S_MAX = 8.0
 PU_MAX = 1.25  # highest drawn over-voltage
 # Part of the cases that have several sags; the numbers of sags to draw from; the range of the pause
@@ -55,7 +55,7 @@ class Case(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its code and its number."""
+        """The code and the number of the case."""
         return f"{self.code} {self.number}"
 
     @property
@@ -88,46 +88,45 @@ def _values(code: str) -> dict[str, Any]:
 
 def drawn(code: str, number: int, seed: int, is_outside: bool) -> Case:
     """The case of a code with this number."""
-    deal = random.Random(f"{seed}/ride/{code}/{number}")
-    values, at_s = curve(code), _ticks(deal.uniform(2.0, 3.0))
-    is_several = not is_outside and deal.random() < SEVERAL
+    rng = random.Random(f"{seed}/ride/{code}/{number}")
+    at_s = _whole_ticks_s(rng.uniform(2.0, 3.0))
+    is_several = not is_outside and rng.random() < SEVERAL
     sags = []
-    count = deal.choice(SAGS) if is_several else 1
+    count = rng.choice(SAGS) if is_several else 1
     for _ in range(count):
-        sags.append(_sag(deal, code, at_s, LENGTH_S_MAX / count, is_outside))
-        at_s = _ticks(at_s + sags[-1].for_s + deal.uniform(*GAP_S))
+        sags.append(_sag(rng, code, at_s, LENGTH_S_MAX / count, is_outside))
+        at_s = _whole_ticks_s(at_s + sags[-1].for_s + rng.uniform(*GAP_S))
     return Case(
         code,
         number,
         sags=tuple(sags),
-        load=deal.choice(LOADS),
-        request_kW=deal.choice(REQUESTS_kW),
-        wave=(deal.uniform(0.0, 0.15), deal.uniform(2.0, 8.0)),
-        outside_s=_outside_s(sags[0], values) if is_outside else None,
+        load=rng.choice(LOADS),
+        request_kW=rng.choice(REQUESTS_kW),
+        wave=(rng.uniform(0.0, 0.15), rng.uniform(2.0, 8.0)),
+        outside_s=_outside_s(sags[0], curve(code)) if is_outside else None,
     )
 
 
-def _ticks(time_s: float) -> float:
+def _whole_ticks_s(time_s: float) -> float:
     return round(round(time_s / TICK_S) * TICK_S, 3)
 
 
-def _sag(deal: random.Random, code: str, at_s: float, longest_s: float, is_outside: bool) -> Sag:
-    values = curve(code)
-    rows = {name: _fitting(values[name], is_outside) for name in ("voltage_pu_s", "frequency_Hz_s")}
-    has_frequency = rows["frequency_Hz_s"] or values["rate_Hz_per_s"]
-    if not has_frequency or deal.random() < 0.6:
-        low, high, most_s = deal.choice(rows["voltage_pu_s"])
-        value = deal.uniform(low, min(high, PU_MAX))
-        return Sag("voltage", at_s, _length_s(deal, min(most_s, longest_s), is_outside), value)
-    if values["rate_Hz_per_s"]:
-        return _slope(deal, values["rate_Hz_per_s"], CODES[code], at_s, is_outside)
-    low, high, most_s = deal.choice(rows["frequency_Hz_s"])
-    value = deal.uniform(max(low, CODES[code] - 4), min(high, CODES[code] + 4))
-    length_s = (
-        _length_s(deal, min(most_s, longest_s), is_outside)
-        + 2 * abs(value - CODES[code]) / RISE_HZ_PER_S
-    )
-    return Sag("frequency", at_s, _ticks(length_s), value, RISE_HZ_PER_S)
+def _sag(rng: random.Random, code: str, at_s: float, longest_s: float, is_outside: bool) -> Sag:
+    values, nominal_Hz = curve(code), CODES[code]
+    rate_Hz_per_s = values["rate_Hz_per_s"]
+    frequency_rows = _fitting(values["frequency_Hz_s"], is_outside)
+    if not (frequency_rows or rate_Hz_per_s) or rng.random() < 0.6:
+        low_pu, high_pu, most_s = rng.choice(_fitting(values["voltage_pu_s"], is_outside))
+        voltage_pu = rng.uniform(low_pu, min(high_pu, PU_MAX))
+        length_s = _length_s(rng, min(most_s, longest_s), is_outside)
+        return Sag("voltage", at_s, length_s, voltage_pu)
+    if rate_Hz_per_s:
+        return _slope(rng, rate_Hz_per_s, nominal_Hz, at_s, is_outside)
+    low_Hz, high_Hz, most_s = rng.choice(frequency_rows)
+    frequency_Hz = rng.uniform(max(low_Hz, nominal_Hz - 4), min(high_Hz, nominal_Hz + 4))
+    length_s = _length_s(rng, min(most_s, longest_s), is_outside)
+    length_s += 2 * abs(frequency_Hz - nominal_Hz) / RISE_HZ_PER_S
+    return Sag("frequency", at_s, _whole_ticks_s(length_s), frequency_Hz, RISE_HZ_PER_S)
 
 
 def _fitting(rows: Sequence[Sequence[float]], is_outside: bool) -> list[Sequence[float]]:
@@ -137,37 +136,38 @@ def _fitting(rows: Sequence[Sequence[float]], is_outside: bool) -> list[Sequence
     return [row for row in rows if (row[2] < LENGTH_S_MAX if is_outside else row[2] > 0)]
 
 
-def _length_s(deal: random.Random, most_s: float, is_outside: bool) -> float:
+def _length_s(rng: random.Random, most_s: float, is_outside: bool) -> float:
     if is_outside:
-        return _ticks(max(0.2, most_s * deal.uniform(*BEYOND)))
-    return max(TICK_S, _ticks(deal.uniform(TICK_S, most_s) - TICK_S / 2))  # never above most_s
+        return _whole_ticks_s(max(0.2, most_s * rng.uniform(*BEYOND)))
+    # Half a tick less, so that rounding never gives more than most_s.
+    return max(TICK_S, _whole_ticks_s(rng.uniform(TICK_S, most_s) - TICK_S / 2))
 
 
 def _slope(
-    deal: random.Random, most_Hz_per_s: float, nominal_Hz: float, at_s: float, is_outside: bool
+    rng: random.Random, most_Hz_per_s: float, nominal_Hz: float, at_s: float, is_outside: bool
 ) -> Sag:
-    share = deal.uniform(1.1, 2.0) if is_outside else deal.uniform(0.1, 0.98)
-    rate = share * most_Hz_per_s
-    off_Hz = rate if is_outside else min(OFF_HZ_MAX, rate * deal.uniform(0.2, 3.0))
-    length_s = 2 * off_Hz / rate + deal.uniform(0.1, 1.0)
-    way = deal.choice((-1, 1))
-    return Sag("frequency", at_s, _ticks(length_s), nominal_Hz + way * off_Hz, rate)
+    share = rng.uniform(1.1, 2.0) if is_outside else rng.uniform(0.1, 0.98)
+    rate_Hz_per_s = share * most_Hz_per_s
+    off_Hz = rate_Hz_per_s
+    if not is_outside:
+        off_Hz = min(OFF_HZ_MAX, rate_Hz_per_s * rng.uniform(0.2, 3.0))
+    length_s = _whole_ticks_s(2 * off_Hz / rate_Hz_per_s + rng.uniform(0.1, 1.0))
+    frequency_Hz = nominal_Hz + rng.choice((-1, 1)) * off_Hz
+    return Sag("frequency", at_s, length_s, frequency_Hz, rate_Hz_per_s)
 
 
 def _outside_s(sag: Sag, values: dict[str, Any]) -> float:
     """The first moment outside the curve, for a sag that leaves the curve."""
     if sag.kind == "frequency" and values["rate_Hz_per_s"]:
         return sag.at_s + values["rate_window_s"]
-    key, normal = (
-        ("voltage_pu_s", values["normal_pu"])
-        if sag.kind == "voltage"
-        else ("frequency_Hz_s", values["normal_Hz"])
-    )
-    row = next(band for band in values[key] if band[0] <= sag.value <= band[1])
+    bands, normal = values["frequency_Hz_s"], values["normal_Hz"]
+    if sag.kind == "voltage":
+        bands, normal = values["voltage_pu_s"], values["normal_pu"]
+    low, high, most_s = next(band for band in bands if band[0] <= sag.value <= band[1])
     middle = math.fsum(normal) / 2
-    edge = row[1] if sag.value < middle else row[0]
+    edge = high if sag.value < middle else low
     rise_s = abs(edge - middle) / sag.rate_Hz_per_s if sag.rate_Hz_per_s else 0.0
-    return sag.at_s + rise_s + float(row[2])
+    return sag.at_s + rise_s + float(most_s)
 
 
 def voltage_pu(sags: Sequence[Sag], t_s: float) -> float:

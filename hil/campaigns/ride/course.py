@@ -15,7 +15,7 @@ from hil.campaigns.frequency.course import GridOfCase
 from hil.campaigns.ride import codes
 from hil.campaigns.ride.codes import Case
 from hil.campaigns.rows import start
-from hil.campaigns.trials import Found
+from hil.campaigns.trials import Figures
 from hil.engine.simulate import VirtualRig
 from hil.plant import pcs
 from hil.site.grid import PHASE_V
@@ -23,16 +23,16 @@ from hil.site.site import Site
 from safety import signals as s
 
 BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load; its highest share of the connection's limit
-BEFORE_S, BACK_S, AFTER_S, STILL_S = 1.0, 0.5, 2.5, 0.2
+BEFORE_S, AFTER_S = 1.0, 2.5  # the first sag, the last one
+BACK_S_MAX, STOP_S_MAX = 0.5, 0.2
 BACK_SHARE, NOISE_SHARE, WAVE_SHARE, SEEN_S = 0.9, 0.01, 0.04, 0.1
-POWERS = "grid_W", "load_W"
 FULL_PU, LEAVES_PU = 0.9, 0.7
 # Row for a converter that tripped by itself, and its time: debounce of 200 ms and two reads.
-TOLD, TOLD_S = "59d", 0.5
+TRIP_STAGE, TRIP_S_MAX = "59d", 0.5
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 
 
-class Weather(GridOfCase):
+class SaggingGrid(GridOfCase):
     """A grid with the sags of a case."""
 
     base_W = BASE_W
@@ -64,8 +64,8 @@ class Weather(GridOfCase):
 
 
 class Tick(NamedTuple):
-    """Values of a tick that are kept. t_s: time of the case. seen: the grid meter's voltage and
-    frequency.
+    """Values of a tick. t_s: time of the case; acts: bits of ACTS; seen: the grid meter's voltage,
+    pu, and frequency, Hz.
     """
 
     t_s: float
@@ -78,9 +78,10 @@ class Tick(NamedTuple):
 
 def started(config: Config, seed: int, request_kW: int) -> VirtualRig:
     """A running cabinet whose battery has the requested power."""
-    weather = Weather(seed, config.cabinet["grid_import_W_max"])
-    weather.base_W = min(BASE_W, BASE_SHARE * config.cabinet["grid_import_W_max"])
-    site = Site(weather.load_W, seed, weather)
+    import_W = config.cabinet["grid_import_W_max"]
+    grid = SaggingGrid(seed, import_W)
+    grid.base_W = min(BASE_W, BASE_SHARE * import_W)
+    site = Site(grid.load_W, seed, grid)
     rig = VirtualRig(config, None, seed, plant_config={"soc": 0.5}, site=site)
     if request_kW:
         start.ask(rig, request_kW, start.START_S, wait_s=start.SETTLED_S)
@@ -88,33 +89,33 @@ def started(config: Config, seed: int, request_kW: int) -> VirtualRig:
     return rig
 
 
-def play(case: Case, rig: VirtualRig) -> Found:
+def play(case: Case, rig: VirtualRig) -> Figures:
     """The figures of a case. rig: from `started`, with the request of the case."""
-    weather = rig.plant.site.grid
-    assert isinstance(weather, Weather)  # `started` made it
+    grid = rig.plant.site.grid
+    assert isinstance(grid, SaggingGrid)  # `started` made it
     share, period_s = case.wave
     # a slow meter leaves the wave on the grid, so a whole period is watched before the sag
-    weather.case, weather.begin_s = case, rig.now_us / 1e6 + period_s * (share > WAVE_SHARE)
+    grid.case, grid.begin_s = case, rig.now_us / 1e6 + period_s * (share > WAVE_SHARE)
     trips = len(rig.trips.trips)
     ticks: list[Tick] = []
     while not ticks or ticks[-1].t_s < case.end_s + AFTER_S:
-        _protect(rig, case, weather)
+        _protect(rig, case, grid)
         rig.step()
-        ticks.append(_tick(rig, rig.now_us / 1e6 - weather.begin_s))
+        ticks.append(_tick(rig, rig.now_us / 1e6 - grid.begin_s))
     stages = [
-        (trip["stage"], round(trip["t_s"] - weather.begin_s, 2)) for trip in rig.trips.trips[trips:]
+        (trip["stage"], round(trip["t_s"] - grid.begin_s, 2)) for trip in rig.trips.trips[trips:]
     ]
     outcome = {"case": case.name, "stages": stages, **figures(case, ticks)}
     return outcome | {"faults": faults(case, outcome)}
 
 
-def _protect(rig: VirtualRig, case: Case, weather: Weather) -> None:
+def _protect(rig: VirtualRig, case: Case, grid: SaggingGrid) -> None:
     """Limit the converters by the voltage of the next step; trip them outside the curve."""
-    t_s = rig.now_us / 1e6 - weather.begin_s + rig.tick_us / 1e6
+    t_s = rig.now_us / 1e6 - grid.begin_s + rig.tick_us / 1e6
     is_outside = case.outside_s is not None and case.outside_s <= t_s < case.end_s
+    share = min(1.0, codes.voltage_pu(case.sags, t_s) / FULL_PU)
     for unit in rig.plant.pcs:
-        pu = codes.voltage_pu(case.sags, t_s)
-        unit.derated_W = unit.rated_W * min(1.0, pu / FULL_PU)
+        unit.derated_W = unit.rated_W * share
         if is_outside and not unit.alarm_bits:
             unit.protect(_alarm(case))
 
@@ -141,7 +142,7 @@ def _tick(rig: VirtualRig, t_s: float) -> Tick:
     return Tick(t_s, plant.grid_power_W, plant.battery_W, acts, seen, plant.load_power_W)
 
 
-def figures(case: Case, ticks: list[Tick]) -> Found:
+def figures(case: Case, ticks: list[Tick]) -> Figures:
     """acts: what was commanded, with its time after the start of the first sag. back_s: time from
     the last sag until the import was no longer too low. settled_s: time until the import was also
     not too high, which the battery can cause. apart_pu: error of the lowest voltage that the meter
@@ -150,11 +151,11 @@ def figures(case: Case, ticks: list[Tick]) -> Found:
     """
     begin_s = case.sags[0].at_s
     acts = {
-        word: round(next(t.t_s for t in ticks if t.acts & bit) - begin_s, 2)
-        for bit, word in ACTS.items()
+        name: round(next(t.t_s for t in ticks if t.acts & bit) - begin_s, 2)
+        for bit, name in ACTS.items()
         if any(t.acts & bit for t in ticks)
     }
-    outcome: Found = {"acts": acts, "apart_pu": _apart_pu(case, ticks)}
+    outcome: Figures = {"acts": acts, "apart_pu": _apart_pu(case, ticks)}
     if case.outside_s is None:
         before = [t for t in ticks if t.t_s < begin_s]
         outcome["is_wave"] = is_wave = _is_wave(before)
@@ -176,7 +177,7 @@ def _is_wave(before: list[Tick]) -> bool:
     """True if half of the load's movement was on the grid, because a slow meter sees it too
     late.
     """
-    grid_W, load_W = ([getattr(t, name) for t in before] for name in POWERS)
+    grid_W, load_W = [t.grid_W for t in before], [t.load_W for t in before]
     moved_W = max(load_W) - min(load_W)
     return moved_W > NOISE_SHARE * max(load_W) and 2 * (max(grid_W) - min(grid_W)) > moved_W
 
@@ -190,15 +191,16 @@ def _back_s(
     """
     tick_s = after[1].t_s - after[0].t_s
     last = before[-round(BEFORE_S / tick_s) :]
-    mean_W, load_W = (math.fsum(getattr(t, name) for t in last) / len(last) for name in POWERS)
+    mean_W = math.fsum(t.grid_W for t in last) / len(last)
+    load_W = math.fsum(t.load_W for t in last) / len(last)
     grid_W = [t.grid_W for t in before]
     low_W = min(BACK_SHARE * mean_W, min(grid_W) - NOISE_SHARE * mean_W)
     high_W = max((2 - BACK_SHARE) * mean_W, max(grid_W) + NOISE_SHARE * mean_W)
     low_s = far_s = end_s
     for t in after:
-        share = t.load_W / load_W if is_wave else 1.0
-        is_low = t.grid_W < low_W and t.grid_W < BACK_SHARE * mean_W * share
-        is_high = t.grid_W > high_W and t.grid_W > (2 - BACK_SHARE) * mean_W * share
+        usual_W = mean_W * (t.load_W / load_W) if is_wave else mean_W
+        is_low = t.grid_W < min(low_W, BACK_SHARE * usual_W)
+        is_high = t.grid_W > max(high_W, (2 - BACK_SHARE) * usual_W)
         low_s = t.t_s + tick_s if is_low else low_s
         far_s = t.t_s + tick_s if is_low or is_high else far_s
     return round(low_s - end_s, 2), round(far_s - end_s, 2)
@@ -212,14 +214,14 @@ def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
     return round(max(0.0, fed[-1] - outside_s), 2) if fed else 0.0
 
 
-def faults(case: Case, outcome: Found) -> list[str]:
+def faults(case: Case, outcome: Figures) -> list[str]:
     """Each promise that this case broke."""
     if case.outside_s is None:
-        is_back = outcome["back_s"] <= BACK_S
-        return [*outcome["acts"], *(["power not back"] if not is_back else [])]
-    is_late = outcome["stop_s"] is None or outcome["stop_s"] > STILL_S
-    told_s = [at_s - case.outside_s for name, at_s in outcome["stages"] if name == TOLD]
-    is_untold = not told_s or told_s[0] > TOLD_S
-    return (["power outside the curve"] if is_late else []) + (
-        ["row 59 silent"] if is_untold else []
-    )
+        return [*outcome["acts"], *(["power not back"] if outcome["back_s"] > BACK_S_MAX else [])]
+    broken = []
+    if outcome["stop_s"] is None or outcome["stop_s"] > STOP_S_MAX:
+        broken.append("power outside the curve")
+    trips_s = [at_s - case.outside_s for name, at_s in outcome["stages"] if name == TRIP_STAGE]
+    if not trips_s or trips_s[0] > TRIP_S_MAX:
+        broken.append("row 59 silent")
+    return broken

@@ -13,7 +13,7 @@ import numpy as np
 
 from hil.campaigns.runaway import courses, metrics, watching
 from hil.campaigns.runaway.courses import Course
-from hil.campaigns.trials import Judged, Trial
+from hil.campaigns.trials import Figures, Judged, Trial
 from hil.engine.arguments import number, whole
 from hil.engine.simulate import VirtualRig
 from hil.runner import options, report
@@ -36,7 +36,6 @@ COLUMNS = (
 )
 DIGITS = 0, 0, 2, 0  # digits after the point, in the last four columns
 Pair = tuple[Course, Mapping[str, Any]]  # a simulated case and its result
-Figures = dict[str, Any]
 
 
 class Runaway(Trial):
@@ -125,13 +124,15 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
     alarms, of = Counter[str](), Counter[str]()
     for course, outcome in pairs:
         begins = outcome["begins"][name]
-        for kind in ("load", f"noise {course.noise_K} K") if course.kind == "load" else ():
-            alarms[kind] += len(begins)
-            of[kind] += outcome["seconds"] / 3600
-        for at_s in course.events if course.rack is None else ():
-            end_s = at_s + courses.WINDOW_S[course.kind]
-            alarms[course.kind] += any(at_s < begin_s <= end_s for begin_s in begins)
-            of[course.kind] += 1
+        if course.kind == "load":
+            for kind in ("load", f"noise {course.noise_K} K"):
+                alarms[kind] += len(begins)
+                of[kind] += outcome["seconds"] / 3600
+        elif course.rack is None:
+            for at_s in course.events:
+                end_s = at_s + courses.WINDOW_S[course.kind]
+                alarms[course.kind] += any(at_s < begin_s <= end_s for begin_s in begins)
+                of[course.kind] += 1
     # per_1000_d: alarms per event (or hour), times the events (or hours) in 1000 cabinet-days
     makers = {
         kind: {

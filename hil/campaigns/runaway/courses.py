@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -24,7 +25,7 @@ START_DEGC, TRIGGER_DEGC = 25.0, 160.0
 Steps = list[tuple[float, Callable[[CabinetPlant], object]]]  # (second, function of the plant)
 Load = Callable[[float], Any]  # second -> W
 SLOW = "heater", "short"  # only these leave time for a warning
-KINDS = *["heater"] * 4, *["short"] * 3, "sudden"  # eight runaways have these kinds
+KINDS = *["heater"] * 4, *["short"] * 3, "sudden"  # of each eight runaways in turn
 LOAD_FILES = (
     ("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
     *(("lora_512xh100_2s.csv.gz", f"run0{number}_kW") for number in range(1, 6)),
@@ -37,18 +38,19 @@ BASES: dict[str, dict[str, Any]] = {
     "hot": {"soc": 0.55, "ambient_degC": 42.0},
     "nmc": {"soc": 0.55, "chemistry": "nmc"},
 }
+LFP = [name for name in BASES if name.startswith("lfp")]
 
 
-def _place(deal: Random) -> tuple[int, int]:
+def _place(rng: Random) -> tuple[int, int]:
     """(rack, module)."""
-    return deal.randrange(3), deal.randrange(15)
+    return rng.randrange(3), rng.randrange(15)
 
 
-def _logarithmic(deal: Random, low: float, high: float) -> float:
-    return math.exp(deal.uniform(math.log(low), math.log(high)))
+def _logarithmic(rng: Random, low: float, high: float) -> float:
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
-# Makers draw the steps of an event, in seconds after it.
+# Each function of a maker draws the steps of an event, in seconds after its begin.
 
 
 def _for(for_s: float, act: Callable[[CabinetPlant, bool], object]) -> Steps:
@@ -56,38 +58,38 @@ def _for(for_s: float, act: Callable[[CabinetPlant, bool], object]) -> Steps:
     return [(0.0, lambda plant: act(plant, True)), (for_s, lambda plant: act(plant, False))]
 
 
-def _zero(deal: Random) -> Steps:
-    (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
+def _zero(rng: Random) -> Steps:
+    (rack, module), for_s = _place(rng), rng.uniform(2.0, 60.0)
     return _for(
         for_s, lambda plant, on: plant.racks[rack].stick_sensor(module, 0.0 if on else None)
     )
 
 
-def _invalid(deal: Random) -> Steps:
-    (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
+def _invalid(rng: Random) -> Steps:
+    (rack, module), for_s = _place(rng), rng.uniform(2.0, 60.0)
     return _for(for_s, lambda plant, on: plant.racks[rack].invalidate_sensors(module, 2 * on))
 
 
-def _misread(deal: Random) -> Steps:
-    (rack, module), offset_K = _place(deal), deal.choice((-1.0, 1.0)) * deal.uniform(1.0, 60.0)
+def _misread(rng: Random) -> Steps:
+    (rack, module), offset_K = _place(rng), rng.choice((-1.0, 1.0)) * rng.uniform(1.0, 60.0)
     return [(0.0, lambda plant: plant.racks[rack].misread(module, offset_K))]
 
 
-def _stuck(deal: Random) -> Steps:
+def _stuck(rng: Random) -> Steps:
     """A sensor repeats its last reading for minutes; then it is right again."""
-    rack, module = _place(deal)
+    rack, module = _place(rng)
 
     def stick(plant: CabinetPlant, on: bool) -> None:
         faulty_rack = plant.racks[rack]
         faulty_rack.stick_sensor(module, faulty_rack.temperatures_degC[module] if on else None)
 
-    return _for(deal.uniform(120.0, 500.0), stick)
+    return _for(rng.uniform(120.0, 500.0), stick)
 
 
-def _solvent(deal: Random) -> Steps:
+def _solvent(rng: Random) -> Steps:
     """Someone paints or cleans nearby: 2 to 60 ppm for minutes, more at one head than the other."""
-    ppm, for_s = _logarithmic(deal, 2.0, 60.0), deal.uniform(20.0, 200.0)
-    share = deal.random()
+    ppm, for_s = _logarithmic(rng, 2.0, 60.0), rng.uniform(20.0, 200.0)
+    share = rng.random()
 
     def drift(plant: CabinetPlant, on: bool) -> None:
         plant.air.cap("vapour", ppm * on, (0,))
@@ -96,10 +98,10 @@ def _solvent(deal: Random) -> Steps:
     return _for(for_s, drift)
 
 
-def _drift(deal: Random) -> Steps:
-    """The zero of one detector drifts in one course as far as it otherwise drifts in months."""
-    offgas_ppm, toxic_ppm = deal.choice(
-        ((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0)))
+def _drift(rng: Random) -> Steps:
+    """The zero of one detector drifts within one course as far as it really does in months."""
+    offgas_ppm, toxic_ppm = rng.choice(
+        ((rng.uniform(2.0, 18.0), 0.0), (0.0, rng.uniform(5.0, 45.0)))
     )
 
     def drift(share: float, plant: CabinetPlant) -> None:
@@ -109,20 +111,20 @@ def _drift(deal: Random) -> Steps:
     return [(50.0 * part, partial(drift, part / 20.0)) for part in range(1, 21)]
 
 
-def _hvac(deal: Random) -> Steps:
+def _hvac(rng: Random) -> Steps:
     return [(0.0, lambda plant: setattr(plant.climate, "hvac_failed", True))]
 
 
-def _balancing(deal: Random) -> Steps:
+def _balancing(rng: Random) -> Steps:
     """A balancer or a contact moves one cell's voltage suddenly, and back."""
-    rack, module = _place(deal)
-    offset_V, cell = deal.choice((-1.0, 1.0)) * deal.uniform(0.005, 0.06), deal.randrange(16)
+    rack, module = _place(rng)
+    offset_V, cell = rng.choice((-1.0, 1.0)) * rng.uniform(0.005, 0.06), rng.randrange(16)
     return _for(60.0, lambda plant, on: plant.racks[rack].offset_cell(offset_V * on, module, cell))
 
 
-def _door(deal: Random) -> Steps:
+def _door(rng: Random) -> Steps:
     """The door is open for two minutes. The air inside mixes with the air of the hall."""
-    hall_degC = deal.uniform(5.0, 40.0)
+    hall_degC = rng.uniform(5.0, 40.0)
 
     def open_(plant: CabinetPlant, on: bool) -> None:
         plant.door_closed = not on
@@ -131,10 +133,10 @@ def _door(deal: Random) -> Steps:
     return _for(120.0, open_)
 
 
-def _two(deal: Random) -> Steps:
+def _two(rng: Random) -> Steps:
     """Solvent in the air, and another event at the same time."""
-    steps = _solvent(deal)
-    return steps + _later(10.0, deal.choice((_zero, _misread, _balancing, _door))(deal))
+    steps = _solvent(rng)
+    return steps + _later(10.0, rng.choice((_zero, _misread, _balancing, _door))(rng))
 
 
 def _later(by_s: float, steps: Steps) -> Steps:
@@ -180,10 +182,11 @@ def drawn(seed: int, runaways: int, days: float, load_folder: str | None = None)
     """`runaways` courses of true runaways, then courses of makers that last `days` in all."""
     loads = _traces(load_folder)
     courses = []
+    numbers = Counter[str]()
     for index in range(runaways):
-        turn, place = divmod(index, len(KINDS))
-        number = turn * KINDS.count(KINDS[place]) + KINDS[:place].count(KINDS[place])
-        courses.append(_runaway(KINDS[place], f"{seed}/{KINDS[place]}/{number}", loads))
+        kind = KINDS[index % len(KINDS)]
+        courses.append(_runaway(kind, f"{seed}/{kind}/{numbers[kind]}", loads))
+        numbers[kind] += 1
     # in half of the courses only the load varies
     kinds = [kind for maker in RATES for kind in (maker, "load")]
     count = math.ceil(days * 86_400.0 / MAKER_S)
@@ -204,47 +207,47 @@ def _traces(folder: str | None) -> list[traces.Trace]:
     return loads
 
 
-def _load(deal: Random, loads: list[traces.Trace], seed: str) -> Load:
+def _load(rng: Random, loads: list[traces.Trace], seed: str) -> Load:
     """A measured load from a random moment on in half of the courses; a synthetic one in the
     others.
     """
-    if loads and deal.random() < 0.5:
-        trace, from_s = deal.choice(loads), deal.uniform(0.0, 3600.0)
+    if loads and rng.random() < 0.5:
+        trace, from_s = rng.choice(loads), rng.uniform(0.0, 3600.0)
         return lambda t_s: trace((t_s + from_s) % trace.duration_s)
-    return traces.synthetic_load(seed, 4000.0, deal.choice((250_000.0, 400_000.0, 600_000.0)))
+    return traces.synthetic_load(seed, 4000.0, rng.choice((250_000.0, 400_000.0, 600_000.0)))
 
 
-def _common(deal: Random, loads: list[traces.Trace], seed: str) -> dict[str, Any]:
+def _common(rng: Random, loads: list[traces.Trace], seed: str) -> dict[str, Any]:
     return {
         "seed": seed,
-        "noise_K": deal.choice(NOISES_K),
-        "sensor_cells": deal.choice(SENSOR_CELLS),
-        "load": _load(deal, loads, seed),
+        "noise_K": rng.choice(NOISES_K),
+        "sensor_cells": rng.choice(SENSOR_CELLS),
+        "load": _load(rng, loads, seed),
     }
 
 
 def _runaway(kind: str, seed: str, loads: list[traces.Trace]) -> Course:
-    deal = Random(seed)
-    rack, module, cell = deal.randrange(3), deal.randrange(15), deal.randrange(16)
-    common = _common(deal, loads, seed)
-    start: tuple[float | None, float | None] = (None, SUDDEN_DEGC)
-    lasts_s = 0.0
+    rng = Random(seed)
+    (rack, module), cell = _place(rng), rng.randrange(16)
+    common = _common(rng, loads, seed)
+    start: tuple[float | None, float | None] = (None, SUDDEN_DEGC)  # (K/s, degC at once)
+    heating_s = 0.0
     if kind != "sudden":
-        rate_K_per_min = _logarithmic(deal, *RATES_K_PER_MIN[kind])
+        rate_K_per_min = _logarithmic(rng, *RATES_K_PER_MIN[kind])
         start = (rate_K_per_min / 60.0, None)
-        lasts_s = 60.0 * (TRIGGER_DEGC - START_DEGC) / rate_K_per_min
+        heating_s = 60.0 * (TRIGGER_DEGC - START_DEGC) / rate_K_per_min
     steps: Steps = [(FAULT_S, lambda plant: plant.racks[rack].start_runaway(module, cell, *start))]
     if kind == "short":
-        drop_V = deal.uniform(0.02, 0.4)
+        drop_V = rng.uniform(0.02, 0.4)
         steps.append(
-            (FAULT_S, lambda plant: plant.racks[rack].offset_cell(-drop_V, module, cell, lasts_s))
+            (FAULT_S, lambda plant: plant.racks[rack].offset_cell(-drop_V, module, cell, heating_s))
         )
-    if deal.random() < 0.3:
+    if rng.random() < 0.3:
         steps.insert(0, (0, lambda plant: setattr(plant, "fan_by_hand", True)))
     return Course(
         kind=kind,
-        base=deal.choice(("lfp 30 %", "lfp 55 %", "lfp 90 %", "nmc")),
-        duration_s=FAULT_S + lasts_s + 240.0,
+        base=rng.choice((*LFP, "nmc")),
+        duration_s=FAULT_S + heating_s + 240.0,
         steps=tuple(steps),
         events=(FAULT_S,),
         rack=rack,
@@ -253,18 +256,18 @@ def _runaway(kind: str, seed: str, loads: list[traces.Trace]) -> Course:
 
 
 def _maker(kind: str, seed: str, loads: list[traces.Trace]) -> Course:
-    deal = Random(seed)
-    common = _common(deal, loads, seed)
+    rng = Random(seed)
+    common = _common(rng, loads, seed)
     steps: Steps = []
     events: list[float] = []
     at_s: float = SETTLE_S
     while kind != "load" and at_s + min(WINDOW_S[kind], MAKER_S - SETTLE_S) <= MAKER_S:
         events.append(at_s)
-        steps += _later(at_s, TABLE[kind][0](deal))
+        steps += _later(at_s, TABLE[kind][0](rng))
         at_s += WINDOW_S[kind]
     return Course(
         kind=kind,
-        base="hot" if kind == "hvac" else deal.choice(("lfp 30 %", "lfp 55 %", "lfp 90 %")),
+        base="hot" if kind == "hvac" else rng.choice(LFP),
         duration_s=MAKER_S,
         steps=tuple(sorted(steps, key=lambda step: step[0])),
         events=tuple(events),

@@ -23,7 +23,7 @@ GATE_STANDS_S = 60  # how long a row that opens a gate stays active after its ca
 GATES = dict(m.ALERTS)
 Stage = tuple[Any, ...]
 Trips = np.ndarray  # bool: [rack, second]
-Found = dict[str, Trips]  # the trips of each stage or detector
+ByName = dict[str, Trips]  # {stage or detector: its trips}
 
 SUSPICION = BY_ID["53"]
 SET_PCT, OWN_S = SUSPICION[m.S_SET], -(-SUSPICION[m.S_SET_MS] // 1000)
@@ -34,8 +34,9 @@ VARIANTS += [(SET_PCT, held_s) for held_s in (1, 3, 5, 10, 20)]
 
 def held(hits: np.ndarray, seconds: int) -> np.ndarray:
     """True where `hits` (bool per second) was true for the last `seconds` seconds."""
-    place = np.arange(len(hits))
-    return hits & (place - np.maximum.accumulate(np.where(hits, -1, place)) >= seconds)
+    second = np.arange(len(hits))
+    last_miss = np.maximum.accumulate(np.where(hits, -1, second))
+    return hits & (second - last_miss >= seconds)
 
 
 def edges(values: np.ndarray) -> np.ndarray:
@@ -43,9 +44,9 @@ def edges(values: np.ndarray) -> np.ndarray:
     return np.flatnonzero(values & ~np.concatenate(([False], values[:-1]))) + 1
 
 
-def stage_trips(series: Series) -> Found:
+def stage_trips(series: Series) -> ByName:
     """The trips of each stage of STAGES, by its id."""
-    by_stage: Found = {}
+    by_stage: ByName = {}
     # stages that other rows gate come last, because they need the trips of those rows
     for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):
         trips = [_trips(stage, series, rack, by_stage) for rack in series.racks]
@@ -54,8 +55,8 @@ def stage_trips(series: Series) -> Found:
 
 
 def _gate_rows(stage: Stage) -> tuple[int, ...]:
-    """Rows of which one must be active before this stage can trip. (): the stage has no such gate.
-    For row 24 these are the rows of all signs.
+    """Rows of which one must be active before this stage can trip, or (). For row 24 these are the
+    rows of all signs.
     """
     if stage[m.S_ROW] == 24:
         return GATES.get(m.F_ANY_SIGN, ())
@@ -83,7 +84,7 @@ def _active(rows: Sequence[int], by_stage: Mapping[str, Trips], seconds: int) ->
     return active[:seconds]
 
 
-def detectors(series: Series) -> Found:
+def detectors(series: Series) -> ByName:
     """Trips of each row ("row 7"), of all rows together, and of row 53 with other thresholds."""
     by_detector = _of_rows(stage_trips(series))
     levels = [series.column(SUSPICION[m.S_FEATURE], rack) for rack in series.racks]
@@ -93,9 +94,9 @@ def detectors(series: Series) -> Found:
     return by_detector
 
 
-def _of_rows(trips: Mapping[str, Trips]) -> Found:
+def _of_rows(trips: Mapping[str, Trips]) -> ByName:
     """Trips of each row: those of any of its stages. Also of "any row", with and without row 53."""
-    by_row: Found = {}
+    by_row: ByName = {}
     for stage in STAGES:
         name, own_trips = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]
         by_row[name] = own_trips | by_row.get(name, own_trips)

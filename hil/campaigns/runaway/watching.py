@@ -29,7 +29,7 @@ UNKNOWN = -(1 << 30)
 
 
 class Series(NamedTuple):
-    """values: each feature of the kernel in each second, or UNKNOWN; rack_base: the place of the
+    """values: [second, feature of the kernel], UNKNOWN for a missing one; rack_base: column of the
     first rack's first feature; runaway_s: when a cell ran away, None if none did.
     """
 
@@ -75,8 +75,7 @@ def watch(rig: VirtualRig, course: courses.Course) -> Series:
             _discharge(plant, load_W - mean_W)
             plant.step(PLANT_STEP_S)
         report(plant, features)
-        known = zip(features.value, features.known)
-        rows.append([value if is_known else UNKNOWN for value, is_known in known])
+        rows.append(np.where(features.known, features.value, UNKNOWN))
         if runaway_s is None and _burns(plant):
             runaway_s = second
         if runaway_s is not None and second >= runaway_s + AFTER_S:

@@ -1,6 +1,6 @@
 """`python -m hil trials windows` judges the mean import of each 15 or 30 minutes."""
 
-from hil.campaigns.trials import Found, Judged, Trial
+from hil.campaigns.trials import Figures, Judged, Trial
 from hil.campaigns.windows import course
 from hil.engine.arguments import whole
 from hil.runner import options
@@ -20,11 +20,11 @@ class Windows(Trial):
         """The lengths of an interval, s."""
         return 900, 1800
 
-    def play(self, case: int) -> Found:
+    def play(self, case: int) -> Figures:
         """See Trial."""
         return course.play(self.arguments.seed, self.arguments.days, LIMIT_W, case)
 
-    def judge(self, outcomes: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Figures]) -> Judged:
         """See Trial."""
         over = sum(outcome["over"] for outcome in outcomes)
         impossible = sum(outcome["energy_short"] + outcome["power_short"] for outcome in outcomes)
@@ -36,7 +36,7 @@ class Windows(Trial):
         return Judged({"runs": outcomes}, closing, verdict, not over)
 
 
-def lines(run: Found) -> list[str]:
+def lines(run: Figures) -> list[str]:
     """Lines about one length of interval."""
     used = run["used_permille"]
     mean = "" if used is None else f"; {used / 10:g} % in intervals that needed the battery"

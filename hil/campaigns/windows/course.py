@@ -154,14 +154,12 @@ def play(seed: int, days: int, limit_W: int, interval_s: int) -> dict[str, Any]:
     return {"interval_min": interval_s // 60, "days": days, "limit_W": limit_W} | counts
 
 
-def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict[str, Any]:
-    """Counts of intervals. grid_W: the import in each second; `of`: the quarter it belongs to."""
-    mean_W, needed_W = [
-        _means(np.maximum(0.0, power_W), interval_s) for power_W in (grid_W, of.needed_W)
-    ]
-    energy_Wh, is_down = of.energy_Wh[::interval_s], of.is_down.reshape(-1, interval_s)
+def judged(grid_W: np.ndarray, played: Any, limit_W: float, interval_s: int) -> dict[str, Any]:
+    """Counts of intervals. grid_W: the import in each second of the played Quarter."""
+    mean_W, needed_W = _means(grid_W, interval_s), _means(played.needed_W, interval_s)
+    energy_Wh, is_down = played.energy_Wh[::interval_s], played.is_down.reshape(-1, interval_s)
     least_W = needed_W - energy_Wh * 3600 / interval_s
-    with_restart_W = _least_after(grid_W, of, is_down, limit_W)
+    with_restart_W = _least_after(grid_W, played, is_down, limit_W)
     is_over, is_energy_short = mean_W > limit_W + ROUNDING_W, least_W > limit_W
     is_power_short = ~is_energy_short & (with_restart_W > limit_W)
     wrong = np.flatnonzero(is_over & ~is_energy_short & ~is_power_short)
@@ -172,21 +170,21 @@ def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict
         "needed_over": int((needed_W > limit_W).sum()),
         "with_restart": int(is_down.any(axis=1).sum()),
         "over": len(wrong),
-        "over_at_s": [int(index) * interval_s for index in wrong],
+        "over_at_s": (wrong * interval_s).tolist(),
         "over_W": float((mean_W[wrong] - limit_W).max(initial=0.0)),
         "over_all": int(is_over.sum()),
         "energy_short": int(is_energy_short.sum()),
-        "ideal_short": ideal_short(needed_W, of, limit_W, interval_s),
+        "ideal_short": ideal_short(needed_W, played, limit_W, interval_s),
         "power_short": int(is_power_short.sum()),
         "highest_permille": round(1000 * float(possible.max(initial=0.0)) / limit_W, 1),
         "used_permille": round(1000 * float(used_W.mean()) / limit_W, 1) if len(used_W) else None,
     }
 
 
-def ideal_short(needed_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> int:
+def ideal_short(needed_W: np.ndarray, played: Any, limit_W: float, interval_s: int) -> int:
     """Number of intervals that a battery cannot keep even if it always charges to the limit."""
-    stored_Wh = full_Wh = float(of.energy_Wh.max())
-    count, rated_W = 0, float(of.able_W.max())
+    stored_Wh = full_Wh = float(played.energy_Wh.max())
+    count, rated_W = 0, float(played.able_W.max())
     for needed in needed_W.tolist():
         room_Wh = min(limit_W - needed, rated_W) * interval_s / 3600
         count += room_Wh < -stored_Wh
@@ -195,21 +193,26 @@ def ideal_short(needed_W: np.ndarray, of: Any, limit_W: float, interval_s: int) 
     return count
 
 
-def _least_after(grid_W: np.ndarray, of: Any, is_down: np.ndarray, limit_W: float) -> np.ndarray:
+def _least_after(
+    grid_W: np.ndarray, played: Any, is_down: np.ndarray, limit_W: float
+) -> np.ndarray:
     """The lowest possible mean import of each interval with a restart, W; 0 for the others. Until
     the end of the last restart the real import counts, but at most the limit where the battery
     could have kept the limit. After that the battery gives all its power.
     """
-    rest_W = np.maximum(0.0, of.needed_W - of.able_W)
-    blind_W = np.maximum(rest_W, np.minimum(of.needed_W, limit_W))
-    rest_W = np.where(of.is_blind, blind_W, rest_W).reshape(is_down.shape)
-    kept_W = np.minimum(grid_W.reshape(is_down.shape), np.maximum(limit_W, rest_W))
-    before_W = np.where(is_down, grid_W.reshape(is_down.shape), kept_W)
-    last = is_down.shape[1] - is_down[:, ::-1].argmax(axis=1)
-    is_past = np.arange(is_down.shape[1]) < last[:, None]
-    mean_W = np.where(is_past, before_W, rest_W).mean(axis=1)
+    interval_s = is_down.shape[1]
+    grid_W = grid_W.reshape(is_down.shape)
+    least_W = np.maximum(0.0, played.needed_W - played.able_W)
+    blind_W = np.maximum(least_W, np.minimum(played.needed_W, limit_W))
+    least_W = np.where(played.is_blind, blind_W, least_W).reshape(is_down.shape)
+    kept_W = np.minimum(grid_W, np.maximum(limit_W, least_W))
+    before_W = np.where(is_down, grid_W, kept_W)
+    restarted_s = interval_s - is_down[:, ::-1].argmax(axis=1)
+    is_before = np.arange(interval_s) < restarted_s[:, None]
+    mean_W = np.where(is_before, before_W, least_W).mean(axis=1)
     return np.where(is_down.any(axis=1), mean_W, 0.0)
 
 
-def _means(values: np.ndarray, interval_s: int) -> np.ndarray:
-    return values.reshape(-1, interval_s).mean(axis=1, dtype=np.float64)
+def _means(power_W: np.ndarray, interval_s: int) -> np.ndarray:
+    """Mean import of each interval, W; an export counts as 0."""
+    return np.maximum(0.0, power_W).reshape(-1, interval_s).mean(axis=1, dtype=np.float64)

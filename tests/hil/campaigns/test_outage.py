@@ -54,7 +54,7 @@ def faults(load_W=90_000.0, forms=True, stages=(), state=s.RUNNING, trip=None, b
     rig.run(7.0, watch.see)  # the meter has proven itself since the return
     rig.unit.ac_power_W = back_W
     rig.run(8.0, watch.see)
-    return course._faults(watch, COURSE)["faults"]
+    return course._outcome(watch, COURSE)["faults"]
 
 
 TRIP = {"stage": "50a", "scope": "cabinet", "t_s": 1.5}
@@ -80,7 +80,7 @@ def test_the_gap_may_be_that_of_switch_and_converter_and_no_tick_more():
         rig.run(0.98)
         watch = course.Watch(rig, 1.0)
         rig.run(6.0, watch.see)
-        found = course._faults(watch, COURSE._replace(open_s=open_s, transfer_s=transfer_s))
+        found = course._outcome(watch, COURSE._replace(open_s=open_s, transfer_s=transfer_s))
         assert ("gap" not in found["faults"]) is is_kept and watch.dark_s == pytest.approx(0.08)
 
 
