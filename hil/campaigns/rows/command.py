@@ -62,7 +62,7 @@ def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
 def _refuse_unknown(config: Config, wanted: list[str]) -> None:
     """Raise WrongOptionError if the cabinet lacks a device or source that these courses name."""
     courses = [EVERY[label] for label in wanted]
-    acts = [do for course in courses for do in course.at_start + course.before + course.cause]
+    acts = [act for course in courses for act in course.at_start + course.before + course.cause]
     named = {str(act.arguments["device"]) for act in acts if "device" in act.arguments}
     known = {CHANNEL_B, *[device.name for device in config.devices]}
     missing = sorted(named - known)

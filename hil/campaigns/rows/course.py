@@ -14,7 +14,7 @@ DISCHARGE_kW = 200
 
 
 class Do(NamedTuple):
-    """An action of hil/scenarios/faults.py or of inside.py, at_s after the start of the cause."""
+    """An action of hil/scenarios/faults.py or inside.py, at_s after the start of the cause."""
 
     at_s: float
     do: str

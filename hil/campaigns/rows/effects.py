@@ -50,7 +50,7 @@ def demanded(stage_id: str) -> list[str]:
     """Names of the effects that a stage demands and the plant can show."""
     does = design.effects(stage_id)
     opens, moves = does & OPENS, not does & {"S", "R"}
-    derates = [design.derate_pct(stage_id, way) for way in "cd"]
+    derates_pct = [design.derate_pct(stage_id, way) for way in "cd"]
     demands: dict[str, object] = {
         ENABLE: opens or "S" in does,
         POWER: not moves,
@@ -58,7 +58,7 @@ def demanded(stage_id: str) -> list[str]:
         **{name: does & coil.letters for name, coil in COILS.items()},
         CHARGE: moves and "ich" in does,
         DISCHARGE: moves and "idc" in does,
-        DERATED: moves and any(derates),
+        DERATED: moves and any(derates_pct),
     }
     return [name for name, is_demanded in demands.items() if is_demanded]
 
@@ -114,11 +114,11 @@ class Witness:
 
     def __init__(self, plant: CabinetPlant, stage_id: str, now_us: int) -> None:
         self._plant, self._stage = plant, stage_id
-        is_shown = shown(plant, stage_id)
+        states = shown(plant, stage_id).items()
+        self.at_first = {name for name, is_shown in states if is_shown}
         self.since_us: dict[str, int | None] = {
-            name: now_us if is_shown[name] else None for name in is_shown
+            name: now_us if is_shown else None for name, is_shown in states
         }
-        self.at_first = {name for name in is_shown if is_shown[name]}
         self.unwanted: dict[str, int] = {}  # when an effect came that no active stage demanded
 
     def see(self, now_us: int, allowed: set[str]) -> None:

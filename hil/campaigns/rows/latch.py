@@ -49,20 +49,22 @@ def freed(rig: Any, course: Course) -> dict[str, bool]:
     """
     if any(act.do not in faults.ACTIONS for act in course.before + course.cause):
         return {}
-    for act in filter(None, map(undone, course.at_start + course.before + course.cause)):
-        apply(rig, act)
+    apply(rig, *filter(None, map(undone, course.at_start + course.before + course.cause)))
     is_open = stays_open(rig, CLEAR_S)
-    cleared = {BY_ITSELF: _is_free(rig, course), CLOSES: not is_open}
-    rig.controller.reset(REMOTE)
-    wait(rig, ANSWER_S)
-    cleared[REMOTE] = _is_free(rig, course)
+    cleared = {BY_ITSELF: _is_clear(rig, course), CLOSES: not is_open}
+    cleared[REMOTE] = _is_reset(rig, course, REMOTE)
     apply(rig, do("key", run=False))  # a reset with the key requires the key out of RUN
     wait(rig, ANSWER_S)
-    rig.controller.reset(KEY)
-    wait(rig, ANSWER_S)
-    cleared[KEY] = _is_free(rig, course)
+    cleared[KEY] = _is_reset(rig, course, KEY)
     return cleared
 
 
-def _is_free(rig: Any, course: Course) -> bool:
+def _is_reset(rig: Any, course: Course, kind: str) -> bool:
+    """Try a reset. True if the stage is clear afterwards."""
+    rig.controller.reset(kind)
+    wait(rig, ANSWER_S)
+    return _is_clear(rig, course)
+
+
+def _is_clear(rig: Any, course: Course) -> bool:
     return course.stage not in [name.partition(".")[0] for name in rig.trips.active()]

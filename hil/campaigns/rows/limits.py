@@ -5,6 +5,7 @@ measured, so the chain does not contain it. In virtual time, times of the plant 
 tick; in real processes, all times to one step of the plant.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 from controller.config import bus_times, time_chain
@@ -45,12 +46,12 @@ class Limits:
         period_ms = self._period_ms(cause)
         debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
         feature = BY_ID[stage_id][m.S_SCOPE], BY_ID[stage_id][m.S_FEATURE]
-        is_bound = feature == (CABINET, m.F_IMAGE_CHANGED) or (
+        is_at_once = feature == (CABINET, m.F_IMAGE_CHANGED) or (
             feature == (CABINET, m.F_GAS_DETECTORS_LOST) and not period_ms
         )
-        silence_ms = 0 if is_bound else parts.get("silence", 0)
-        found_ms = max(silence_ms - period_ms + debounce_ms, design.ROWS[stage_id].debounce_ms)
-        return max(0, found_ms - self.config.tick_ms) - self._seen_ms
+        silence_ms = 0 if is_at_once else parts.get("silence", 0)
+        first_ms = max(silence_ms - period_ms + debounce_ms, design.ROWS[stage_id].debounce_ms)
+        return max(0, first_ms - self.config.tick_ms) - self._seen_ms
 
     def permit_ms(self, stage_id: str) -> int:
         """Latest time of the byte that drops the converter's permit."""
@@ -91,9 +92,10 @@ class Limits:
         return max(0, self._held_ms(stage_id, effect) - self._seen_ms)
 
     def _held_ms(self, stage_id: str, effect: str) -> int:
-        """How long the fan waits for the agent, as the hazard analysis says."""
-        waits = (stage_id, effect) == ("3", effects.FAN)
-        return self.config.cabinet["agent_hold_off_ms"] if waits else 0
+        """How long the fan waits for the agent, as the hazard analysis says; else 0."""
+        if (stage_id, effect) == ("3", effects.FAN):
+            return self.config.cabinet["agent_hold_off_ms"]
+        return 0
 
     def stopped_ms(self, wanted: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Times of the effects that the wiring causes without the controller: {effect: (earliest,
@@ -141,25 +143,21 @@ class Limits:
         """
         names = {output, f"!{output}"}
         (bus,) = {device.bus for device in self.config.devices if names & set(device.outputs)}
-        reads_us = [
-            exchange.time_us for exchange in self.schedule[bus] if exchange.what == "read inputs"
-        ]
-        in_flight_us = max(exchange.time_us for exchange in self.schedule[bus])
-        return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
+        exchanges = self.schedule[bus]
+        reads_us = [exchange.time_us for exchange in exchanges if exchange.what == "read inputs"]
+        in_flight_us = max(exchange.time_us for exchange in exchanges)
+        return math.ceil((in_flight_us + 2 * sum(reads_us)) / 1000) + self.config.tick_ms
 
     def _setpoint_ms(self) -> int:
         """Time from the tick to a set-point's last byte: three times the longest exchange."""
         buses = {device.bus for device in self.config.devices if device.role == "pcs"}
-        return -(
-            -3 * max(exchange.time_us for bus in buses for exchange in self.schedule[bus]) // 1000
-        )
+        longest_us = max(exchange.time_us for bus in buses for exchange in self.schedule[bus])
+        return math.ceil(3 * longest_us / 1000)
 
     def _period_ms(self, cause: Iterable[Do]) -> int:
         """Longest age of a device's last frame when a cause silences it: its slowest period."""
         names = {act.arguments.get("device") for act in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]
-        periods_ms = [
-            max(profile.period_ms, profile.settings.get("control_period_ms", 0))
-            for profile in profiles
-        ]
+        periods_ms = [profile.period_ms for profile in profiles]
+        periods_ms += [profile.settings.get("control_period_ms", 0) for profile in profiles]
         return max(periods_ms, default=0)

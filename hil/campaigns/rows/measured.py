@@ -28,12 +28,11 @@ def figures(row: Row) -> dict[str, Any]:
 
 def _off(result: Result) -> tuple[str, float | None]:
     """(effect, ms from the cause): open contactors; else zero power; else the slowest effect."""
-    for name in (effects.OPENED, effects.POWER):
-        if name in result.since_ms:
-            return name, result.since_ms[name]
     since_ms = {"active": result.stands_ms, **result.since_ms}
-    name = max(since_ms, key=lambda effect: since_ms[effect] or 0)
-    return name, since_ms[name]
+    for name in (effects.OPENED, effects.POWER):
+        if name in since_ms:
+            return name, since_ms[name]
+    return max(since_ms.items(), key=lambda pair: pair[1] or 0)
 
 
 def _since(result: Result, time_ms: float | None) -> int | None:

@@ -22,9 +22,8 @@ def line(row: Row, limits: Limits) -> str:
         times = ", ".join(f"{name} {_s(since_ms[name])}" for name in row.wanted[:3])
         return f"{row.course.label:11} {times}  {ending}"
     active = _of(row, row.result.stands_ms, limits.decision_ms(stage))
-    slowest = [f"{name} {_effect(row, limits, name)}" for name in row.wanted[:3]]
-    effects_seen = ", ".join(slowest) or "nothing to see"
-    return f"{row.course.label:11} active {active} s; {effects_seen}  {ending}"
+    times = ", ".join(f"{name} {_effect(row, limits, name)}" for name in row.wanted[:3])
+    return f"{row.course.label:11} active {active} s; {times or 'nothing to see'}  {ending}"
 
 
 def page(rows: list[Row], limits: Limits, not_done: dict[str, str] | None = None) -> str:
@@ -40,18 +39,18 @@ def page(rows: list[Row], limits: Limits, not_done: dict[str, str] | None = None
         met=sum(row.is_met for row in plain),
         rows=[_cells(row, limits) for row in plain],
         wired=wired,
-        not_met=_each(rows, lambda row: row.complaints),
-        under_current=_each(plain, lambda row: verdict.asked_for(row.result)),
-        beside=_each(rows, lambda row: [", ".join(BESIDE.get(row.course.label, ()))]),
-        repeated=_each(rows, lambda row: row.repeated),
+        not_met=_bullets(rows, lambda row: row.complaints),
+        under_current=_bullets(plain, lambda row: verdict.asked_for(row.result)),
+        beside=_bullets(rows, lambda row: [", ".join(BESIDE.get(row.course.label, ()))]),
+        repeated=_bullets(rows, lambda row: row.repeated),
         not_done=[f"- {label}: {why}" for label, why in (not_done or {}).items()],
     )
 
 
-def _each(rows: list[Row], words_of: Callable[[Row], Iterable[str]]) -> list[str]:
+def _bullets(rows: list[Row], texts_of: Callable[[Row], Iterable[str]]) -> list[str]:
     """A line for each row that has a text."""
-    texts = [(row.course.label, "; ".join(words_of(row))) for row in rows]
-    return [f"- {label}: {own}" for label, own in texts if own]
+    texts = [(row.course.label, "; ".join(texts_of(row))) for row in rows]
+    return [f"- {label}: {text}" for label, text in texts if text]
 
 
 def document(
@@ -121,15 +120,15 @@ def _cells(row: Row, limits: Limits) -> tuple[str, ...]:
 def _others(row: Row, limits: Limits) -> str:
     """The time of the slowest of the other effects, and the names of all of them."""
     result, at_first = row.result, row.result.at_first
-    own = (effects.ENABLE, effects.POWER, effects.OPENED)
-    names = [name for name in row.wanted if name not in own]
-    since = [(result.since_ms.get(name), name) for name in names if name not in at_first]
+    with_column = (effects.ENABLE, effects.POWER, effects.OPENED)
+    names = [name for name in row.wanted if name not in with_column]
+    since_ms = {name: result.since_ms.get(name) for name in names if name not in at_first}
     listed = [name + (" (before)" if name in at_first else "") for name in names]
     text = ", ".join(listed + [name for name in result.after if name not in names])
-    known = [(time_ms, name) for time_ms, name in since if time_ms is not None]
-    if not known or len(known) < len(since):
+    if not since_ms or None in since_ms.values():
         return text or "-"
-    return f"{text}: {_effect(row, limits, max(known, key=lambda pair: pair[0])[1])}"
+    slowest = max(since_ms, key=lambda name: since_ms[name] or 0.0)
+    return f"{text}: {_effect(row, limits, slowest)}"
 
 
 def _effect(row: Row, limits: Limits, name: str) -> str:

@@ -44,8 +44,7 @@ class SecondChannel(PtyWire):
     def step(self, now_us: int) -> None:
         """Do all steps that are due, and send."""
         self.device.advance(now_us)
-        data = self.device.take()
-        if data:
+        if data := self.device.take():
             self._write(data, now_us)
 
 
@@ -54,11 +53,12 @@ class SteppedRig:
 
     tick_us = 0
 
-    def __init__(self, of: Any) -> None:
-        """of: its PlantProcess."""
-        self._process = of
-        self.config, self.cabinet, self.plant = of.config, of.cabinet, of.cabinet.plant
-        self.observer, self.trips, self.controller = of.observer, of.trips, of.controller
+    def __init__(self, process: Any) -> None:
+        """process: its PlantProcess."""
+        self._process = process
+        self.config, self.cabinet = process.config, process.cabinet
+        self.plant, self.observer = process.cabinet.plant, process.observer
+        self.trips, self.controller = process.trips, process.controller
 
     @property
     def now_us(self) -> int:
@@ -94,17 +94,15 @@ class SteppedRig:
 
 
 class CoursePlantProcess(plant_process.PlantProcess):
-    """A plant process that plays one course and no scenario. `found`: the Result of the course,
-    None before its end.
-    """
+    """A plant process that plays one course and no scenario."""
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
         super().__init__(order, connection)
         self.cabinet.plant.load = start.load_W
-        self.found: Result | None = None
+        self._result: Result | None = None  # None before the end of the course
         self.machine: dict[str, float] | None = None
         self._second: SecondChannel | None = None
-        self._step_us_max = self._own_steps = 0
+        self._step_us_max = self._excused_steps = 0
         self._limits = Limits(self.config, STEP_ms)
         self._course = REAL[order["course"]]
         self._rig = SteppedRig(self)
@@ -115,8 +113,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
             self._heard.register(self._second.fileno(), select.EPOLLIN | select.EPOLLET)
             devices = self.world.devices | {CHANNEL_B: self._second.device}
             self.world = self.world._replace(devices=devices)
-        for act in self._course.at_start:
-            start.apply(self._rig, act)
+        start.apply(self._rig, *self._course.at_start)
 
     def _step(self, now_us: int) -> None:
         if self._second is not None:
@@ -125,8 +122,8 @@ class CoursePlantProcess(plant_process.PlantProcess):
 
     def note_step(self, elapsed_us: int) -> None:
         """Note the length of a step; a stall of the machine makes it long."""
-        if self._own_steps:
-            self._own_steps -= 1
+        if self._excused_steps:
+            self._excused_steps -= 1
         else:
             self._step_us_max = max(self._step_us_max, elapsed_us)
 
@@ -148,7 +145,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
         if (course.starts or course.does("controller_start")) and course.seen is None:
             course = course._replace(seen=lambda plant: self._has_ticked(before))
         self._step_us_max, loop = 0, self._loop_statistics()
-        self.found = play.measured(rig, course, self._limits)
+        self._result = play.measured(rig, course, self._limits)
         # A course with a stall misses ticks because of its own cause.
         after = None if course.does("controller_stall") else self._loop_statistics()
         self.machine = machine(self._step_us_max, loop, after)
@@ -169,7 +166,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
         super()._follow(now_us)
         # Mapping a journal takes long. That time is not a stall of the machine.
         if self.seen_ino != before:
-            self._own_steps = 2
+            self._excused_steps = 2
 
     def _loop_statistics(self) -> bytes | None:
         return loop_statistics.content(os.path.join(self.order["run_dir"], "loop.stats"))
@@ -185,7 +182,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
     def _content(self) -> dict[str, Any]:
         return {
             **super()._content(),
-            "course": self.found and self.found._asdict(),
+            "course": self._result and self._result._asdict(),
             "machine": self.machine,
             "wanted": play.wanted(self._course, self.cabinet.devices),
         }

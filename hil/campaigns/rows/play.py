@@ -27,9 +27,8 @@ LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED
 
 def ordered(labels: Sequence[str]) -> list[str]:
     """The labels, with the long courses first."""
-    return [label for label in LONG if label in labels] + [
-        label for label in labels if label not in LONG
-    ]
+    places = {label: place for place, label in enumerate(LONG)}
+    return sorted(labels, key=lambda label: places.get(label, len(LONG)))
 
 
 def work(
@@ -61,8 +60,7 @@ def work(
 
 def measured(rig: Any, course: Course, limits: Limits) -> Result:
     """Run the course on a started rig, and return its Result."""
-    for act in course.before:
-        apply(rig, act)
+    apply(rig, *course.before)
     ask(rig, course.power_kW, course.settle_s)
     wait(rig, course.settle_s)
     watch = Watch(rig, course, wanted(course, rig.cabinet.devices))
@@ -70,9 +68,7 @@ def measured(rig: Any, course: Course, limits: Limits) -> Result:
     stopped_us = rig.now_us + round((course.ends_s + STAYS_S) * 1e6) if course.is_stopped else None
     outside = [act for act in course.cause if not act.is_inside]
     ask(rig, course.power_kW, LAG_S_MAX + slowest_us / 1e6, outside)
-    for act in course.cause:
-        if act.is_inside:
-            apply(rig, act)
+    apply(rig, *[act for act in course.cause if act.is_inside])
     while rig.now_us < (stopped_us or watch.shown_us() + slowest_us) and not watch.complete():
         rig.step()
         watch.see()
@@ -92,12 +88,13 @@ def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
     """
     if course.is_stopped:
         return LAPSED if course.stage == "44c" else WIRED
-    dead: set[str] = set()
+    dead_coils: set[str] = set()
     for act in course.cause:
         if act.arguments.get("fault") == "silent":
-            dead.update(getattr(devices.get(act.arguments["device"]), "coil_names", ()))
-    energised = {name for name, coil in effects.COILS.items() if coil.level and coil.coil in dead}
-    return [name for name in effects.demanded(course.stage) if name not in energised]
+            dead_coils.update(getattr(devices.get(act.arguments["device"]), "coil_names", ()))
+    # A dead module drops its coils, so it never shows an effect that energises one.
+    lost = {name for name, coil in effects.COILS.items() if coil.level and coil.coil in dead_coils}
+    return [name for name in effects.demanded(course.stage) if name not in lost]
 
 
 def _probed(rig: Any, course: Course) -> dict[str, bool]:
@@ -112,11 +109,10 @@ def _probed(rig: Any, course: Course) -> dict[str, bool]:
     if limited and not course.starts:
         ask(rig, -course.power_kW, TURNED_S)
         wait(rig, TURNED_S)
-        now = effects.shown(rig.plant, course.stage)
-        holds = {name: now[name] for name in limited}
+        is_shown = effects.shown(rig.plant, course.stage)
+        holds = {name: is_shown[name] for name in limited}
     if "N" in course.asks:
-        for act in course.repair:
-            apply(rig, act)
+        apply(rig, *course.repair)
         rig.controller.run_request(0)
         wait(rig, ENDED_S)
         rig.controller.run_request(1)

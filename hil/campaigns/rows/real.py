@@ -70,8 +70,8 @@ REAL = {
 BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
-def site(directory: str) -> dict[str, str]:
-    """Copy the example site into this directory, with channel B. Returns options of the run."""
+def site(directory: str) -> str:
+    """Copy the example site into this directory, with channel B. Returns its cabinet file."""
     folder = pathlib.Path(directory, "sites")
     shutil.copytree(SITES, folder)
     path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"
@@ -79,7 +79,7 @@ def site(directory: str) -> dict[str, str]:
     # The plant process needs only the presence of channel B, not its port.
     text = cabinet.read_text(encoding="ascii") + f'[{CHANNEL_B}]\nport = "/dev/null"\n'
     cabinet.write_text(text, encoding="ascii")
-    return {"site": str(cabinet)}
+    return str(cabinet)
 
 
 class CourseRig(Rig):
@@ -97,7 +97,7 @@ class CourseRig(Rig):
             cabinet_more=CABINET_MORE.get(course.armed, ""),
         )
         if start.SECOND_CHANNEL in course.armed:
-            order |= site(directory)
+            order["site"] = site(directory)
             config = load(order["site"])  # this image is approved
         super().__init__(order, None, config)
         self.may_be_killed = course.does("controller_kill")
@@ -151,8 +151,8 @@ class Campaign:
             stalled = stall(row.machine)
             if row.is_met or not stalled or len(repeated) == REPEATS_MAX or self._interrupted:
                 return row._replace(repeated=tuple(repeated))
-            seen = "; ".join(row.complaints)
-            repeated.append(f"repeated because the machine stalled: {stalled}; seen: {seen}")
+            complaints = "; ".join(row.complaints)
+            repeated.append(f"repeated because the machine stalled: {stalled}; seen: {complaints}")
             print(f"{label:11} {repeated[-1]}", flush=True)
 
     def on_threads(self, labels: Sequence[str], work: Work, workers: int) -> Results:
@@ -214,4 +214,5 @@ def stall(machine: Mapping[str, float]) -> str:
     """The delays by the machine as text; empty without such delays."""
     step_ms, bad_ticks = machine.get("step_ms_max", 0), machine.get("bad_ticks", 0)
     stalls = [f"the plant process for {step_ms:g} ms"] if step_ms > STALL_ms else []
-    return ", ".join(stalls + ([f"the loop in {bad_ticks} ticks"] if bad_ticks else []))
+    stalls += [f"the loop in {bad_ticks} ticks"] if bad_ticks else []
+    return ", ".join(stalls)

@@ -44,15 +44,14 @@ class _ThirdTime:
     def __init__(self, condition: Condition, after_ms: int = 0) -> None:
         self._condition, self._after_us = condition, after_ms * 1000
         self._times_us: list[int] = []
-        self._was = False
+        self._was_true = False
 
     def __call__(self, plant: CabinetPlant) -> bool:
-        is_so = self._condition(plant)
-        if is_so and not self._was:
+        is_true = self._condition(plant)
+        if is_true and not self._was_true:
             self._times_us.append(plant.now_us)
-        self._was = is_so
-        third_us = self._times_us[2:3]
-        return bool(third_us) and plant.now_us - third_us[0] >= self._after_us
+        self._was_true = is_true
+        return len(self._times_us) > 2 and plant.now_us - self._times_us[2] >= self._after_us
 
 
 class _Moved:

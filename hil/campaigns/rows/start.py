@@ -33,13 +33,10 @@ CHANNEL_B = Bus("channel_b", "channel", port="/dev/null", baud_Bd=115_200)
 def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:
     """The configuration with `more` armed, `less` disarmed, and channel B if row 51 is armed."""
     image = config.safety_image[:]
-    scopes = ((CABINET, 1), (UNIT, config.units), (RACK, config.racks))
-    stages = [
-        stage[m.S_ID]
-        for scope, count in scopes
-        for stage in [stage for stage in m.STAGES if stage[m.S_SCOPE] == scope] * count
-    ]
-    for index, stage_id in enumerate(stages, config.image_map().armed):
+    stage_ids = []
+    for scope, count in ((CABINET, 1), (UNIT, config.units), (RACK, config.racks)):
+        stage_ids += [stage[m.S_ID] for stage in m.STAGES if stage[m.S_SCOPE] == scope] * count
+    for index, stage_id in enumerate(stage_ids, config.image_map().armed):
         if stage_id in more or stage_id in less:
             image[index] = int(stage_id not in less)
     topology = config.topology
@@ -58,10 +55,9 @@ def started(
     config: Config, course: Course, less: tuple[str, ...] = (), seed: int = 1
 ) -> VirtualRig:
     """A VirtualRig whose cabinet runs at the course's power. less: stages to disarm."""
-    armed_here = armed(config, course.armed, less + course.alone)
-    rig = VirtualRig(armed_here, load_W, seed, (), {"soc": course.soc_pct / 100})
-    for act in course.at_start:
-        apply(rig, act)
+    config = armed(config, course.armed, less + course.alone)
+    rig = VirtualRig(config, load_W, seed, (), {"soc": course.soc_pct / 100})
+    apply(rig, *course.at_start)
     if not course.starts:
         bring_up(rig, course)
     return rig
@@ -119,9 +115,10 @@ def _arguments(act: Do) -> dict[str, Any]:
     return reading.read("rows", (act.do,), act.arguments, faults.ACTIONS[act.do][0])
 
 
-def apply(rig: Any, act: Do) -> None:
-    """Apply the action now."""
-    if act.do in INSIDE:
-        INSIDE[act.do](rig)
-    else:
-        faults.ACTIONS[act.do][1](rig.world(), _arguments(act))
+def apply(rig: Any, *acts: Do) -> None:
+    """Apply the actions now."""
+    for act in acts:
+        if act.do in INSIDE:
+            INSIDE[act.do](rig)
+        else:
+            faults.ACTIONS[act.do][1](rig.world(), _arguments(act))

@@ -101,13 +101,13 @@ def missing(course: Course, result: Result, limits: Limits, wanted: Sequence[str
 
 def _elsewhere(course: Course, result: Result) -> list[str]:
     """[line] if the stage trips at the wrong place; a cause in a rack or unit must trip there."""
-    whose, racks = design.scope(course.stage), _racks(course)
-    own = [name.partition(" ") for name, _ in result.stood]
-    places = [place or "cabinet" for stage, _, place in own if stage == course.stage]
-    wrong = [place for place in places if place.split()[0] != whose]
+    scope, racks = design.scope(course.stage), _racks(course)
+    tripped = [name.partition(" ") for name, _ in result.stood]
+    places = [place or "cabinet" for stage, _, place in tripped if stage == course.stage]
+    wrong = [place for place in places if place.split()[0] != scope]
     if wrong:
-        return [f"stage {course.stage} trips for the {wrong[0]}, not a {whose}"]
-    if whose == "rack" and racks and places and not racks & set(places):
+        return [f"stage {course.stage} trips for the {wrong[0]}, not a {scope}"]
+    if scope == "rack" and racks and places and not racks & set(places):
         return [f"stage {course.stage} trips for {places[0]}, not for {min(racks)}"]
     return []
 
@@ -170,7 +170,7 @@ def _g(time_ms: float) -> str:
 def asked_for(result: Result) -> list[str]:
     """The observer's lines about openings under current that an active row demanded.
 
-    Once their time is over, such rows open the contactors at any current. Only row 12 never does.
+    After their time such rows open the contactors at any current. Only row 12 never does.
     """
     stages = {name.partition(" ")[0] for name, _ in result.stood}
     if not any(design.effects(stage) & {"I", "Z"} for stage in stages):

@@ -53,7 +53,7 @@ class Watch:
         self._done_us: int | None = None
         self._allowed: set[str] = set()
         self._trips, self._events = len(rig.trips.trips), len(rig.observer.timeline)
-        self._tripped, self._violations = 0, len(rig.observer.violations)
+        self._noted, self._violations = self._trips, len(rig.observer.violations)
 
     def _own_acts(self) -> tuple[int, int]:
         """(expiries of the I/O modules, reversions of the converters)."""
@@ -71,11 +71,9 @@ class Watch:
                 self._seen_us = None
             elif self._seen_us is None:
                 self._seen_us = rig.now_us
-        trips = rig.trips.trips[self._trips :]
-        if len(trips) != self._tripped:
-            self._tripped = len(trips)
-            for trip in trips:
-                self._note(trip["stage"], round(trip["t_s"] * 1e6))
+        for trip in rig.trips.trips[self._noted :]:
+            self._note(trip["stage"], round(trip["t_s"] * 1e6))
+        self._noted = len(rig.trips.trips)
         self._allow()
         self.witness.see(rig.now_us, self._allowed)
 
@@ -88,11 +86,11 @@ class Watch:
     def _allow(self) -> None:
         """Allow effects that need no stage of this course.
 
-        Allowed are effects of rows that were already active, of a dead or silenced module or
-        channel B, and the lamp for "no energy". Zero power is allowed if it follows from these,
+        These are effects of rows that were already active, of a dead or silenced module or channel
+        B, and the lamp for "no energy". Zero power is allowed if it follows from these effects,
         from a silenced converter or from the racks' limits.
         """
-        if not self._tripped and not self._allowed:
+        if self._noted == self._trips and not self._allowed:
             for name in self._rig.trips.active():
                 self._allowed.update(effects.demanded(name.partition(".")[0]))
         since_us, plant, power_kW = self.witness.since_us, self._rig.plant, self._course.power_kW
@@ -134,7 +132,7 @@ class Watch:
             self._course.label,
             lag_ms=self._ms(self._seen_us),
             stands_ms=self._ms(self._stands_us),
-            permit_ms=self._ms(next(iter(permits_us), None)),
+            permit_ms=self._ms(min(permits_us, default=None)),
             since_ms={name: self._ms(self.witness.since_us[name]) for name in self._wanted},
             at_first=sorted(self.witness.at_first),
             unwanted={name: self._ms(time_us) for name, time_us in self.witness.unwanted.items()},
