@@ -36,19 +36,18 @@ class VendorPack(trials.Trial):
             )
         return [self.arguments.test] if self.arguments.test else [*plays.PLAYS]
 
-    def play(self, case: str) -> trials.Found:
+    def play(self, case: str) -> trials.Figures:
         """See Trial."""
         findings = plays.played(case, self.arguments.cabinet, self.arguments.seed)
         return {"test": case, **verdicts.plain(findings)}
 
-    def line(self, outcome: trials.Found) -> str:
+    def line(self, outcome: trials.Figures) -> str:
         """See Trial."""
-        word = "met" if outcome["is_met"] else "not all met"
-        lines = [f"{outcome['test']:10} {word}: {outcome['line']}"]
+        lines = [f"{outcome['test']:10} {page.MET[outcome['is_met']]}: {outcome['line']}"]
         lines += [f"{'':10} {asked}: {answer}" for asked, answer, _ in outcome["answers"]]
         return "\n".join(lines)
 
-    def judge(self, outcomes: list[trials.Found]) -> trials.Judged:
+    def judge(self, outcomes: list[trials.Figures]) -> trials.Judged:
         """See Trial."""
         about = f"seed {self.arguments.seed}, byte mode, {self.config.tick_ms} ms; T11 chain only"
         tests, numbers = dict(zip(self.cases, outcomes)), gains.of_config(self.config)
@@ -64,7 +63,7 @@ class VendorPack(trials.Trial):
         }
         wrong = [outcome["test"] for outcome in outcomes if not outcome["is_met"]]
         verdict = report.counted(len(outcomes), wrong, "played tests met in all they ask")
-        unanswered = [f"{name:10} {word}" for name, word in page.OTHERS]
+        unanswered = [f"{name:10} {text}" for name, text in page.OTHERS]
         return trials.Judged(document, unanswered, verdict, not wrong)
 
 

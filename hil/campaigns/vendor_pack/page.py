@@ -7,6 +7,7 @@ from typing import Any
 from controller.documents import document, drawing
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
 from controller.documents.html_page import SCREEN, page
+from hil.campaigns.trials import Figures
 from hil.campaigns.vendor_pack.gains import Gain
 
 COLOURS = "#0072b2", "#d55e00"
@@ -27,10 +28,9 @@ SOURCE = (
     "read; a third party's reading of v0.4 for the others. (?) marks what was not read in the "
     "document. Nothing here is a certificate: the cabinet is simulated."
 )
-Found = dict[str, Any]  # what verdicts.plain gives for a test, or for each of them
 
 
-def html_page(tests: dict[str, Found], about: str, numbers: Sequence[Gain]) -> str:
+def html_page(tests: dict[str, Figures], about: str, numbers: Sequence[Gain]) -> str:
     """The page. tests: {test: findings}; about: text about the run; numbers: those of T12."""
     blocks: list[Block] = [Heading(1, "Pack for the GPU vendor's battery guide"), Text(SOURCE)]
     blocks += [Text(about), Table(("test", "verdict", ""), _summary(tests))]
@@ -46,7 +46,7 @@ def html_page(tests: dict[str, Found], about: str, numbers: Sequence[Gain]) -> s
     return page(blocks, SCREEN)
 
 
-def _summary(tests: dict[str, Found]) -> list[tuple[document.Cell, ...]]:
+def _summary(tests: dict[str, Figures]) -> list[tuple[document.Cell, ...]]:
     marks = {is_met: document.judged(is_met, text) for is_met, text in MET.items()}
     rows: dict[str, tuple[document.Cell, ...]] = {
         name: (name, marks[findings["is_met"]], findings["line"])
@@ -56,7 +56,7 @@ def _summary(tests: dict[str, Found]) -> list[tuple[document.Cell, ...]]:
     return [rows[name] for name in sorted(rows, key=lambda name: int(name[1:]))]
 
 
-def picture(findings: Found) -> str:
+def picture(findings: Figures) -> str:
     """The chosen columns over time, as an SVG."""
     rows, columns = findings["rows"], list(findings["columns"])
     thin = rows[:: max(1, -(-len(rows) // POINTS_MAX))]
@@ -67,7 +67,7 @@ def picture(findings: Found) -> str:
     return drawing.curves(lines)
 
 
-def csv_files(path: str, tests: dict[str, Found], numbers: list[Gain]) -> list[tuple[str, str]]:
+def csv_files(path: str, tests: dict[str, Figures], numbers: list[Gain]) -> list[tuple[str, str]]:
     """[(path, content)] of the CSV files of all tests, beside the page."""
     stem = Path(path).with_suffix("")
     tables = {

@@ -16,7 +16,7 @@ from controller.core.base import hint_codes
 from controller.core.base.hint_codes import GRID_CAP, IMPORT_W_MAX, POWER_W, REQUEST
 from hil.campaigns.outage.course import island_rig
 from hil.campaigns.vendor_pack import verdicts
-from hil.campaigns.vendor_pack.verdicts import Found
+from hil.campaigns.vendor_pack.verdicts import Findings
 from hil.engine import coverage
 from hil.engine.pod import with_control
 from hil.engine.simulate import VirtualRig
@@ -41,7 +41,7 @@ Rows = list[Row]
 GRID = s.GRID_POWER_W
 
 
-def played(name: str, cabinet: str, seed: int) -> Found:
+def played(name: str, cabinet: str, seed: int) -> Findings:
     """The findings of one test."""
     return PLAYS[name](coverage.loaded(cabinet), seed)
 
@@ -77,7 +77,7 @@ def _follow(rig: VirtualRig, end_s: float, row: Callable[[], Row]) -> Rows:
     return rows
 
 
-def _t1(config: Config, seed: int) -> Found:
+def _t1(config: Config, seed: int) -> Findings:
     """Discharge at each share, then charge in a second run. Each run has a load that allows it."""
     rated_W = _rated_W(config)
     high_W = 1.12 * rated_W
@@ -113,7 +113,7 @@ def _shares(
     return rows, ends_s
 
 
-def _t4(config: Config, seed: int) -> Found:
+def _t4(config: Config, seed: int) -> Findings:
     """Play the built-in training job around its largest change within the cabinet's path delay,
     because the grid sees an unannounced edge for that long. A cabinet without capacitors plays it
     again with capacitors, because a site that misses the limit can add them.
@@ -176,7 +176,7 @@ def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple
     return _follow(rig, START_S + T4_S, row), rig.recorder.rows()
 
 
-def _t6(config: Config, seed: int) -> Found:
+def _t6(config: Config, seed: int) -> Findings:
     """Play a fast answer (a limit of the import), and a slow one (a request on its ramp)."""
     load_W = 0.8 * config.cabinet["grid_import_W_max"]
     steps_W = RESPONSE * _rated_W(config)
@@ -194,7 +194,7 @@ def _t6(config: Config, seed: int) -> Found:
     return verdicts.t6(rows, load_W, steps_W)
 
 
-def _t10(config: Config, seed: int) -> Found:
+def _t10(config: Config, seed: int) -> Findings:
     """Steps of the load in an island, each from the base power and back to it."""
     rated_W, begin_s = _rated_W(config), START_S + 2.0
     base_kW = BASE * rated_W / 1000
@@ -218,7 +218,7 @@ def _t10(config: Config, seed: int) -> Found:
     return verdicts.t10(rows, [at_s for at_s, _ in steps[1:]], stages, is_running)
 
 
-def _t11(config: Config, seed: int) -> Found:
+def _t11(config: Config, seed: int) -> Findings:
     """A day of the built-in training job."""
     seconds = T11_H * 3600
     job = synthetic_load(seed, float(seconds), selection.peak_W(config), "training")

@@ -21,7 +21,7 @@ DRIFT_PERCENT, SOC_LOW, SOC_HIGH = 5.0, 0.2, 0.8
 Rows = Sequence[tuple[float, ...]]
 
 
-class Found(NamedTuple):
+class Findings(NamedTuple):
     """Findings of a test. answers: [(what is asked, what was found, True if met)]. columns: names
     of the values of a row, with the time first; drawn: the columns of the picture, with their
     factor.
@@ -35,14 +35,14 @@ class Found(NamedTuple):
     drawn: tuple[tuple[str, float, str], ...]  # (column, factor, label with unit)
 
 
-def _found(line: str, answers: list[tuple[str, str, bool]], *shown: Any) -> Found:
+def _judged(line: str, answers: list[tuple[str, str, bool]], *shown: Any) -> Findings:
     """Findings that are met if every answer is met. shown: columns, rows, drawn."""
-    return Found(all(is_met for _, _, is_met in answers), line, answers, *shown)
+    return Findings(all(is_met for _, _, is_met in answers), line, answers, *shown)
 
 
-def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Found:
+def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Findings:
     """Judges the power at each share, at the terminals and as reported, and then the logs."""
-    control, reported, metered = _errors(rows, ends_s)
+    control, reported, metered = _greatest_errors(rows, ends_s)
     flat = _longest_flat([row[5] for row in rows])
     gaps = sum(b[0] - a[0] > 1.5 * tick_ms / 1000 for a, b in zip(rows, rows[1:]))
     tick = f"one tick of {tick_ms} ms"
@@ -51,13 +51,13 @@ def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Found:
     answers = [
         (
             f"active power as the converter reports it, {limit}",
-            f"{max(reported):.2f} %",
-            max(reported) <= T1_PERCENT,
+            f"{reported:.2f} %",
+            reported <= T1_PERCENT,
         ),
         (
             f"active power as the grid meter reports it, {limit}",
-            f"{max(metered):.2f} %",
-            max(metered) <= T1_PERCENT,
+            f"{metered:.2f} %",
+            metered <= T1_PERCENT,
         ),
         (f"reactive power {limit}", "no: the controller commands and records none", False),
         ("time stamps within 5 ms", f"no: {tick}", False),
@@ -74,26 +74,23 @@ def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Found:
         ),
     ]
     line = (
-        f"reported power within {max(reported):.2f} % of the reading, power as asked within "
-        f"{max(control):.2f} % of it, of simulated devices without an error; stamps: no: {tick}"
+        f"reported power within {reported:.2f} % of the reading, power as asked within "
+        f"{control:.2f} % of it, of simulated devices without an error; stamps: no: {tick}"
     )
     columns = "t_s", "asked_W", "battery_W", "reported_W", "grid_W", "grid_meter_W"
     drawn = ("asked_W", 1e-3, "asked, kW"), ("battery_W", 1e-3, "battery, kW")
-    return _found(line, answers, columns, rows, drawn)
+    return _judged(line, answers, columns, rows, drawn)
 
 
-def _errors(rows: Rows, ends_s: Sequence[float]) -> tuple[list[float], ...]:
-    """The errors of the battery, of the converter's report and of the grid meter, in percent, at
-    each power.
-    """
-    control, reported, metered = [], [], []
+def _greatest_errors(rows: Rows, ends_s: Sequence[float]) -> list[float]:
+    """Greatest errors, %, of the battery, of the converter's report and of the grid meter."""
+    errors = []
     for end_s in ends_s:
-        part = [row for row in rows if end_s - SETTLED_S < row[0] <= end_s]
-        wanted, battery, report, grid, meter = np.mean([row[1:] for row in part], axis=0).tolist()
-        control.append(100 * abs(battery - wanted) / abs(wanted))
-        reported.append(100 * abs(report - battery) / abs(battery))
-        metered.append(100 * abs(meter - grid) / abs(grid))
-    return control, reported, metered
+        part = [row[1:] for row in rows if end_s - SETTLED_S < row[0] <= end_s]
+        wanted_W, battery_W, report_W, grid_W, meter_W = np.mean(part, axis=0).tolist()
+        pairs = (battery_W, wanted_W), (report_W, battery_W), (meter_W, grid_W)
+        errors.append([100 * abs(real_W - ideal_W) / abs(ideal_W) for real_W, ideal_W in pairs])
+    return [max(column) for column in zip(*errors)]
 
 
 def _longest_flat(values: Sequence[float]) -> int:
@@ -104,7 +101,7 @@ def _longest_flat(values: Sequence[float]) -> int:
     return longest
 
 
-def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found:
+def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Findings:
     """Judges the grid's ramp by the rule `nvidia_t4` of the audit, and tracking by 1 s means of the
     battery's power and its set-point.
     """
@@ -115,12 +112,11 @@ def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found
         if verdict.value is not None
     }
     grid, load = shares[judge.SERIES[judge.GRID]], shares[judge.SERIES[judge.LOAD]]
-    seconds = round(1 / (rows[1][0] - rows[0][0]))
-    means = [
-        np.convolve([row[column] for row in rows], np.ones(seconds) / seconds, "valid")
-        for column in (3, 4)
-    ]
-    error = float(100 * np.abs(means[0] - means[1]).max() / rated_W)
+    ticks = round(1 / (rows[1][0] - rows[0][0]))
+    # The mean of the differences is the difference of the means.
+    off_W = [row[3] - row[4] for row in rows]
+    means_W = np.convolve(off_W, np.ones(ticks) / ticks, "valid")
+    error = float(100 * np.abs(means_W).max() / rated_W)
     asked = f"grid at most {T4_PERCENT_PER_S:g} % of the load's peak per second (?)"
     answers = [
         (asked, f"{grid:.1f} % (load alone {load:.1f} %)", grid <= T4_PERCENT_PER_S),
@@ -133,10 +129,10 @@ def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found
     line = f"steepest second of the grid {grid:.1f} %/s, load alone {load:.1f} %/s"
     columns = "t_s", "load_W", "grid_W", "battery_W", "setpoint_W"
     drawn = ("load_W", 1e-3, "load, kW"), ("grid_W", 1e-3, "grid, kW")
-    return _found(line, answers, columns, rows, drawn)
+    return _judged(line, answers, columns, rows, drawn)
 
 
-def t6(rows: Rows, load_W: float, less_W: float) -> Found:
+def t6(rows: Rows, load_W: float, less_W: float) -> Findings:
     """Judges the time until the grid has fallen by less_W, after a limit and after a request."""
     answers = []
     texts = []
@@ -156,10 +152,10 @@ def t6(rows: Rows, load_W: float, less_W: float) -> Found:
         ("grid_by_limit_W", 1e-3, "grid, by limit, kW"),
         ("grid_by_request_W", 1e-3, "grid, by request, kW"),
     )
-    return _found(line, answers, columns, rows, drawn)
+    return _judged(line, answers, columns, rows, drawn)
 
 
-def t10(rows: Rows, moments_s: Sequence[float], stages: list[str], is_running: bool) -> Found:
+def t10(rows: Rows, moments_s: Sequence[float], stages: list[str], is_running: bool) -> Findings:
     """Judges whether the island carried each step."""
     dark = [row for row in rows if not row[4] and row[0] >= moments_s[0]]
     short_W = max(row[1] - row[2] for row in rows if row[0] >= moments_s[0])
@@ -175,10 +171,10 @@ def t10(rows: Rows, moments_s: Sequence[float], stages: list[str], is_running: b
     line = f"three steps {carried}, power alone: the rig has no dynamics of the voltage"
     columns = "t_s", "load_wanted_W", "load_W", "battery_W", "is_live"
     drawn = ("load_W", 1e-3, "load, kW"), ("battery_W", 1e-3, "battery, kW")
-    return Found(is_carried and not stages, line, answers, columns, rows, drawn)
+    return Findings(is_carried and not stages, line, answers, columns, rows, drawn)
 
 
-def t11(rows: Rows, mode: str) -> Found:
+def t11(rows: Rows, mode: str) -> Findings:
     """Judges how the charge changed in a day."""
     charges = [row[1] for row in rows]
     drift = 100 * (charges[-1] - charges[0])
@@ -197,10 +193,10 @@ def t11(rows: Rows, mode: str) -> Found:
     ]
     line = f"charge {drift:+.1f} % in 24 h, {100 * low:.1f} .. {100 * high:.1f} % ({mode})"
     columns, drawn = ("t_s", "charge", "load_W", "grid_W"), (("charge", 100.0, "charge, %"),)
-    return _found(line, answers, columns, rows, drawn)
+    return _judged(line, answers, columns, rows, drawn)
 
 
-def plain(findings: Found) -> dict[str, Any]:
+def plain(findings: Findings) -> dict[str, Any]:
     """The findings as plain data, which the runner keeps."""
     rows = [[round(float(value), 6) for value in row] for row in findings.rows]
     return findings._asdict() | {"rows": rows}
