@@ -49,17 +49,9 @@ def main(arguments: Namespace) -> int:
     """Run the campaign. Returns 0 if nothing disturbed the loop, else 1. RigError or OSError."""
     print(f"seed       {arguments.seed}", flush=True)
     why_not = namespace.private_mounts()
-    chosen = {
-        name: disturbance
-        for name, disturbance in DISTURBANCES.items()
-        if name in (arguments.only or DISTURBANCES)
-    }
-    skipped = {
-        name: why_not
-        for name, disturbance in chosen.items()
-        if disturbance.needs_mounts and why_not
-    }
-    doing = {name: disturbance for name, disturbance in chosen.items() if name not in skipped}
+    chosen = [name for name in DISTURBANCES if name in (arguments.only or DISTURBANCES)]
+    skipped = {name: why_not for name in chosen if why_not and DISTURBANCES[name].needs_mounts}
+    doing = {name: DISTURBANCES[name] for name in chosen if name not in skipped}
     try:
         with tempfile.TemporaryDirectory(prefix="firebreak-chaos-") as directory:
             disturbances, endings, interrupted = _run(directory, doing, arguments, why_not is None)
@@ -134,10 +126,10 @@ def _play(
             pages = sum(line.startswith("pages:") for line in companions.reader.log_lines())
         # While the disk is full the history has gaps, and the recorder writes only every 10 s. It
         # may find no pause between two full disks that is long enough.
-        full = len({"state_full", "state_inodes"} & {*doing})
-        gap_ms_max = 2000 + full * (10_000 + 1000 * arguments.during_s)
-        read = (pages > 0, f"all pages read {pages} times")
-        return course, [read, *_record(stage, gap_ms_max)]
+        full_disks = len({"state_full", "state_inodes"} & {*doing})
+        gap_ms_max = 2000 + full_disks * (10_000 + 1000 * arguments.during_s)
+        reading = (pages > 0, f"all pages read {pages} times")
+        return course, [reading, *_record(stage, gap_ms_max)]
     finally:
         rig.stop()
 
@@ -167,19 +159,17 @@ def _record(stage: Stage, gap_ms_max: float) -> list[Sentence]:
 
 def lines(doc: dict[str, Any]) -> list[str]:
     """The report as lines: a table, the notes, the verdict."""
-    out, rows = [*words.mirrored_lines(doc), *HEAD], doc["disturbances"]
+    report_lines, rows = [*words.mirrored_lines(doc), *HEAD], doc["disturbances"]
     for row in rows:
-        out += [
-            _row(row),
-            *[f"  {_ok(verdict):6} {verdict['text']}" for verdict in row["verdicts"]],
-        ]
-    out += [f"{name:16} skipped: {why}" for name, why in doc["skipped"].items()]
-    out += [f"{_ok(verdict):8} at the end: {verdict['text']}" for verdict in doc["at_the_end"]]
+        report_lines.append(_row(row))
+        report_lines += [f"  {_ok(verdict):6} {verdict['text']}" for verdict in row["verdicts"]]
+    report_lines += [f"{name:16} skipped: {why}" for name, why in doc["skipped"].items()]
+    report_lines += [
+        f"{_ok(verdict):8} at the end: {verdict['text']}" for verdict in doc["at_the_end"]
+    ]
+    result = "undisturbed" if doc["ok"] else "NOT OK"
     unnoticed = f"{sum(row['ok'] for row in rows)} of {len(rows)} disturbances without effect"
-    result = (
-        f"{'undisturbed' if doc['ok'] else 'NOT OK'}: {unnoticed}, {len(doc['skipped'])} skipped"
-    )
-    return [*out, report.verdict(result)]
+    return [*report_lines, report.verdict(f"{result}: {unnoticed}, {len(doc['skipped'])} skipped")]
 
 
 def _ok(verdict: Mapping[str, Any]) -> str:

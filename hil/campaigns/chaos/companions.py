@@ -70,9 +70,8 @@ class Companions:
     def __init__(self, run_directory: str, state_directory: str, log_directory: str) -> None:
         where, state = ["--run-dir", run_directory], ["--state-dir", state_directory]
         cores = sorted(os.sched_getaffinity(0))
-        offset_path, stall_path = (
-            os.path.join(log_directory, name) for name in ("offset", "stall")
-        )
+        offset_path = os.path.join(log_directory, "offset")
+        stall_path = os.path.join(log_directory, "stall")
         self.clock_offset_us = np.memmap(offset_path, "<i8", "w+", shape=1)
         self._stall_us = np.memmap(stall_path, "<u8", "w+", shape=(cores[-1] + 1, 2))
         self.terminal = terminal = Terminal()
@@ -83,16 +82,8 @@ class Companions:
         self.upstream = os.path.join(run_directory, "upstream.sock")
         clock = f"{__package__}.shifted_clock"
         self.recorder = made("recorder", clock, offset_path, "record", "run", *where, *state)
-        self.gateway = made(
-            "gateway",
-            "controller",
-            "doors",
-            "local",
-            *where,
-            "--listen",
-            self.upstream,
-            works=lambda: gateway_works(self.upstream),
-        )
+        doors = "controller", "doors", "local", *where, "--listen", self.upstream
+        self.gateway = made("gateway", *doors, works=lambda: gateway_works(self.upstream))
         self.reader = made(
             "page reader", f"{__package__}.page_reader", run_directory, state_directory
         )

@@ -15,7 +15,7 @@ from hil.observer.beats import largest_gap_us
 
 PHASES = ("before", "during", "after")
 END = "end"
-Found = dict[str, Any]  # figures of a disturbance, as plain data
+Figures = dict[str, Any]  # figures of a disturbance, as plain data
 
 
 class Course(course.Course):
@@ -29,7 +29,7 @@ class Course(course.Course):
         super().__init__(stage.rig)
         self._stage, self._chosen = stage, chosen
         self._calm_s, self._during_s = calm_s, during_s
-        self.taken: list[Found] = []
+        self.taken: list[Figures] = []
         self.doing = "before any disturbance"
         stage.wait = self.wait
 
@@ -45,7 +45,7 @@ class Course(course.Course):
 
     def _disturb(self, name: str, disturbance: Disturbance) -> None:
         stage = self._stage
-        counters: Found = {}
+        counters: Figures = {}
 
         def begin(phase: str) -> None:
             stage.mark(mark(name, phase))
@@ -90,9 +90,9 @@ class Course(course.Course):
                 log = companion.log_lines() or ["without a message"]
                 self._stage.note(False, f"the {companion.name} does not run: {log[-1]}")
             elif companion.works is not None:
-                self._stage.note(*self._found(companion.works))
+                self._stage.note(*self._answer(companion.works))
 
-    def _found(self, works: Works) -> tuple[bool, str]:
+    def _answer(self, works: Works) -> tuple[bool, str]:
         # the process may need this long to start again on a busy machine
         self._stage.wait_for(lambda: works()[0], 20.0)
         return works()
@@ -103,20 +103,16 @@ def mark(name: str, phase: str) -> str:
     return f"{name}/{phase}"
 
 
-def judged(taken: Found, content: Found, disturbance: Disturbance) -> Found:
+def judged(taken: Figures, content: Figures, disturbance: Disturbance) -> Figures:
     """Figures and verdicts. content: the recording of the plant process, with unpacked beats."""
     taken = dict(taken)
     name, counters, notes = taken["name"], taken.pop("counters"), taken.pop("notes")
     times_us = {label: time_us for time_us, label, _ in content["timeline"]}
-    ends = dict(zip(PHASES, (*PHASES[1:], END)))
-    spans_us = {
-        begin: (times_us[mark(name, begin)], times_us[mark(name, end)])
-        for begin, end in ends.items()
-    }
-    loop = {
-        begin: loop_statistics.figures(counters[end]["loop"], counters[begin]["loop"])
-        for begin, end in ends.items()
-    }
+    spans_us, loop = {}, {}
+    for phase, following in zip(PHASES, (*PHASES[1:], END)):
+        spans_us[phase] = times_us[mark(name, phase)], times_us[mark(name, following)]
+        begin, end = counters[phase]["loop"], counters[following]["loop"]
+        loop[phase] = loop_statistics.figures(end, begin)
     growth_kB = counters[END]["memory_kB"] - counters["before"]["memory_kB"]
     figures = {**taken, **_wires(content, spans_us), "loop": loop, "growth_kB": growth_kB}
     sentences = verdict.judged(figures, disturbance) + notes
@@ -128,7 +124,7 @@ def judged(taken: Found, content: Found, disturbance: Disturbance) -> Found:
     }
 
 
-def _wires(content: Found, spans_us: dict[str, tuple[int, int]]) -> Found:
+def _wires(content: Figures, spans_us: dict[str, tuple[int, int]]) -> Figures:
     """{trips, violations, gaps_ms} within these spans, {phase: (us, us)}."""
     begin_s, end_s = spans_us["during"][0] / 1e6, spans_us["after"][1] / 1e6
     return {

@@ -21,7 +21,7 @@ from hil.scenarios.faults import NOISE
 
 Context = contextlib.AbstractContextManager[None]
 Act = Callable[[Stage], Context]
-Seen = Callable[[Counter[str]], tuple[bool, str]]
+Judge = Callable[[Counter[str]], tuple[bool, str]]
 
 
 class Disturbance(NamedTuple):
@@ -48,16 +48,16 @@ def _between(begin: Callable[[], object], end: Callable[[], object]) -> Iterator
 
 
 @contextlib.contextmanager
-def _beside(stage: Stage, turns: Turns, seen: Seen) -> Iterator[None]:
-    """turns: those of a course.Background; seen(counts) gives (ok, sentence) at the end."""
+def _beside(stage: Stage, turns: Turns, judge: Judge) -> Iterator[None]:
+    """turns: those of a course.Background; judge(counts) gives (ok, sentence) at the end."""
     with Background(turns) as background:
         yield
-    ok, sentence = seen(background.counts)
+    ok, sentence = judge(background.counts)
     because = f", ended by {background.error}" if background.error else ""
     stage.note(ok and background.error is None, sentence + because)
 
 
-def _sent(text: str) -> Seen:
+def _sent(text: str) -> Judge:
     return lambda counts: (counts["sent"] > 0, f"{counts['sent']} {text}")
 
 

@@ -38,8 +38,8 @@ def can(channel: str, seed: int, frames: Callable[[Random], Frames]) -> Turns:
     """A CAN node that sends without end. channel: host:port/name of the rig's CAN server."""
     drawn_frames = frames(Random(seed))
     with connect(channel) as connection:
-        wait = struct.pack("ll", SEND_S, 0)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+        limit = struct.pack("ll", SEND_S, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         while True:
             connection.sendall(b"".join(_line(*next(drawn_frames)) for _ in range(CAN_FRAMES)))
             drain(connection, 1 << 16)
@@ -47,39 +47,39 @@ def can(channel: str, seed: int, frames: Callable[[Random], Frames]) -> Turns:
 
 
 def _line(can_id: int, data: bytes) -> bytes:
-    word = b"%0*X" % (8 if can_id > STANDARD_ID_MAX else 3, can_id)
-    return b"< send %s %d %s >" % (word, len(data), data.hex(" ").encode())
+    digits = 8 if can_id > STANDARD_ID_MAX else 3
+    return b"< send %0*X %d %s >" % (digits, can_id, len(data), data.hex(" ").encode())
 
 
-def unknown_frames(draw: Random) -> Frames:
+def unknown_frames(rng: Random) -> Frames:
     """Frames of unused standard ids, which are above the ids of every BMS."""
     while True:
-        yield draw.randrange(0x400, 0x800), draw.randbytes(8)
+        yield rng.randrange(0x400, 0x800), rng.randbytes(8)
 
 
-def _id_of_a_rack(draw: Random) -> int:
-    return 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
+def _id_of_a_rack(rng: Random) -> int:
+    return 0x100 + NODE_STRIDE * rng.randint(1, 3) + rng.randrange(9)
 
 
-def spoiled_frames(draw: Random) -> Frames:
+def spoiled_frames(rng: Random) -> Frames:
     """Frames of the racks' ids with a wrong CRC."""
     while True:
-        can_id = _id_of_a_rack(draw)
-        body = draw.randbytes(7)
+        can_id = _id_of_a_rack(rng)
+        body = rng.randbytes(7)
         # the right CRC with all bits inverted
         yield can_id, body + bytes((crc8(body, crc_of_id(can_id)) ^ 0xFF,))
 
 
-def malformed_frames(draw: Random) -> Frames:
+def malformed_frames(rng: Random) -> Frames:
     """Frames of the racks' ids with a wrong length, and of 29-bit ids that end in the racks'
     ids.
     """
     while True:
-        can_id = _id_of_a_rack(draw)
-        yield draw.choice(
+        can_id = _id_of_a_rack(rng)
+        yield rng.choice(
             (
-                (can_id, draw.randbytes(draw.randrange(8))),
-                (can_id | draw.randrange(1, 1 << 18) << 11, draw.randbytes(8)),
+                (can_id, rng.randbytes(rng.randrange(8))),
+                (can_id | rng.randrange(1, 1 << 18) << 11, rng.randbytes(8)),
             )
         )
 
@@ -95,24 +95,24 @@ def _send(sender: socket.socket, path: str, data: bytes) -> None:
 
 def senseless_commands(run_directory: str, seed: int) -> Turns:
     """Commands without effect: resets of wrong causes, unknown commands, random bytes."""
-    draw, path = Random(seed), os.path.join(run_directory, "command.sock")
+    rng, path = Random(seed), os.path.join(run_directory, "command.sock")
     with datagram_socket(SEND_S) as sender:
         while True:
-            _send(sender, path, senseless_command(draw))
+            _send(sender, path, senseless_command(rng))
             while drain(sender, 16):
                 pass
             yield {"sent": 1}, 0
 
 
-def senseless_command(draw: Random) -> bytes:
+def senseless_command(rng: Random) -> bytes:
     """A datagram that the controller must not obey: its number, then a command."""
-    command = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
-    seen = [draw.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
-    return draw.randbytes(operator_commands.NONCE.size) + draw.choice(
+    command = rng.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
+    causes = [rng.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
+    return rng.randbytes(operator_commands.NONCE.size) + rng.choice(
         (
-            operator_commands.REQUEST.pack(operator_commands.MAGIC, command, *seen),
+            operator_commands.REQUEST.pack(operator_commands.MAGIC, command, *causes),
             operator_commands.REQUEST.pack(b"FBC0", operator_commands.STOP, -1, 0, -1, 0),
-            draw.randbytes(draw.randrange(200)),
+            rng.randbytes(rng.randrange(200)),
         )
     )
 
@@ -160,13 +160,13 @@ def bad_hints(run_directory: str, keys: Mapping[str, bytes], seed: int) -> Turns
 
 def gateway(path: str, seed: int) -> Turns:
     """More connections than the gateway accepts. Each sends random bytes and reads nothing."""
-    draw, connections = Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
+    rng, connections = Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
     try:
         while True:
             counts: Counter[str] = Counter()
             for place, connection in enumerate(connections):
                 try:
-                    counts["sent"] += connection.send(senseless_bytes(draw))
+                    counts["sent"] += connection.send(senseless_bytes(rng))
                 except BlockingIOError:
                     continue
                 except OSError:  # the gateway has closed the connection or is too slow
@@ -186,25 +186,25 @@ def _connected(path: str) -> socket.socket:
     return connection
 
 
-def senseless_bytes(draw: Random) -> bytes:
+def senseless_bytes(rng: Random) -> bytes:
     """Bytes without a valid hint: fragments, random bytes, unsigned hints."""
     hint = {
         "source": SOURCE,
         "quantity": "charge_W_max",
         "value_W": 1000,
         "valid_ms": 5000,
-        "nonce": draw.randbytes(w.NONCE_BYTES).hex(),
-        "mac": draw.randbytes(w.MAC_BYTES).hex(),
-        "sequence": draw.randrange(1 << 32),
-        "sent_ms": draw.randrange(1 << 32),
+        "nonce": rng.randbytes(w.NONCE_BYTES).hex(),
+        "mac": rng.randbytes(w.MAC_BYTES).hex(),
+        "sequence": rng.randrange(1 << 32),
+        "sent_ms": rng.randrange(1 << 32),
     }
-    return draw.choice(
+    return rng.choice(
         (
             json.dumps({"hello": SOURCE}).encode() + b"\n",
             json.dumps(hint).encode() + b"\n",
-            json.dumps(hint).encode()[: draw.randrange(1, 40)],
+            json.dumps(hint).encode()[: rng.randrange(1, 40)],
             b"[" * 5000 + b"\n",
-            draw.randbytes(draw.randrange(1, 4000)),
+            rng.randbytes(rng.randrange(1, 4000)),
         )
     )
 

@@ -35,21 +35,18 @@ def memory_MiB(free_bytes: int) -> int:
 @contextlib.contextmanager
 def readers(stage: Stage) -> Iterator[None]:
     """Run processes that map the journal and open the database again and again."""
-    where = stage.directory, stage.state_directory
+    command = "hil.campaigns.chaos.page_reader", stage.directory, stage.state_directory, 0
     readers: list[Any] = [
-        process.module(
-            "hil.campaigns.chaos.page_reader", *where, 0, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(READERS)
+        process.module(*command, stdout=subprocess.PIPE, text=True) for _ in range(READERS)
     ]
-    rounds = [reader.stdout.readline() for reader in readers]
+    first_lines = [reader.stdout.readline() for reader in readers]
     try:
         yield
     finally:
         for reader in readers:
             reader.kill()
         output = [reader.communicate()[0] for reader in readers]
-    lines = "".join([*rounds, *output]).splitlines()
+    lines = "".join([*first_lines, *output]).splitlines()
     stage.note(
         not any(line.startswith("no page") for line in lines),
         f"{READERS} readers read all pages {len(lines)} times",

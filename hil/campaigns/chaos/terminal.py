@@ -54,7 +54,7 @@ class Terminal(Background):
 
 def typing(terminal: Terminal, seed: int) -> Turns:
     """Turns of a course.Background: random keys, as fast as the line takes them."""
-    draw = random.Random(seed)
+    rng = random.Random(seed)
     while True:
-        taken = terminal.type(bytes(draw.choices(KEYS, k=64)))
+        taken = terminal.type(bytes(rng.choices(KEYS, k=64)))
         yield {"sent": taken}, 0 if taken else LOOK_S

@@ -47,14 +47,14 @@ def _trips(figures: Figures, right: tuple[str, ...]) -> Sentence:
 def _ticks(figures: Figures) -> Sentence:
     """Ticks may be missed only by stalls of the machine, or as often as in the calm before."""
     before, during, after = (figures["loop"][phase] for phase in ("before", "during", "after"))
-    lost = during["missed"] + after["missed"]
-    in_calm = before["missed"] / max(1, before["ticks"])
-    of_calm = in_calm * (during["ticks"] + after["ticks"])
-    calm = f", {before['missed']} in the calm before" if in_calm else ""
+    missed = during["missed"] + after["missed"]
+    calm_share = before["missed"] / max(1, before["ticks"])
+    calm_missed = calm_share * (during["ticks"] + after["ticks"])
+    calm = f", {before['missed']} in the calm before" if before["missed"] else ""
     return (
         # A stall of 5 ms may cost a tick, by the design.
-        lost <= figures["stalled_us"] // 5000 + of_calm,
-        f"{lost} ticks missed{calm}{_stalled(figures, lost)}",
+        missed <= figures["stalled_us"] // 5000 + calm_missed,
+        f"{missed} ticks missed{calm}{_stalled(figures, missed)}",
     )
 
 
@@ -62,13 +62,13 @@ def _lateness(figures: Figures) -> Sentence:
     """The 99th percentile of the lateness has a limit. The limit is the largest of three: a quarter
     of a tick, 4 times the percentile in the calm, and the length of a stall.
     """
-    before, during = (
-        figures["loop"][phase]["lateness_us"]["p99"] for phase in ("before", "during")
-    )
-    limit_us = max(5000, 4 * before)
+    before_us = figures["loop"]["before"]["lateness_us"]["p99"]
+    during_us = figures["loop"]["during"]["lateness_us"]["p99"]
+    limit_us = max(5000, 4 * before_us)
+    stalled = _stalled(figures, during_us > limit_us)
     return (
-        during <= max(limit_us, figures["stall_us"]),
-        f"lateness p99 {during} us, {before} us before{_stalled(figures, during > limit_us)}",
+        during_us <= max(limit_us, figures["stall_us"]),
+        f"lateness p99 {during_us} us, {before_us} us before{stalled}",
     )
 
 
