@@ -145,8 +145,8 @@ class Emulator:
             if "end" in printed:
                 return printed
             if time.monotonic() > until_s or self._process.poll() is not None:
-                message = "the microcontroller did not come to an end"
-                raise EmulatorError(f"{message}: {printed[-300:]!r}")
+                last = repr(printed[-300:])
+                raise EmulatorError(f"the microcontroller did not come to an end: {last}")
             time.sleep(0.02)
 
     def close(self) -> None:

@@ -48,9 +48,8 @@ class FirmwareError(RigError):
 
 def build(folder: str) -> Path:
     """Build the firmware if needed. Returns its path; prints slow steps. folder: the cache."""
-    packages = needed(PROGRAMS)
-    if packages:
-        raise FirmwareError(packages)
+    if missing := needed(PROGRAMS):
+        raise FirmwareError(missing)
     cache = Path(folder).expanduser().resolve()
     cache.mkdir(parents=True, exist_ok=True)
     stage = _laid_out(cache)
@@ -120,8 +119,8 @@ def _fetch(cache: Path) -> Path:
     line = f"deb-src [signed-by={KEYRING}] {_site()} {RELEASE} main\n"
     (apt / "etc" / "sources.list").write_text(line, encoding="utf-8")
     environment = {**os.environ, "APT_CONFIG": str(apt / "apt.conf")}
-    _run(["apt-get", "-qq", "update"], apt, environment)
-    fetch = ["apt-get", "-qq", "--download-only", "source", "micropython"]
+    _run("apt-get -qq update".split(), apt, environment)
+    fetch = "apt-get -qq --download-only source micropython".split()
     _run(fetch, apt / "source", environment)
     packages = sorted((apt / "source").glob("micropython_*.dsc"))
     if not packages:

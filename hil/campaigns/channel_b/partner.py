@@ -47,8 +47,7 @@ class Partner:
         self._turned_s = now_s
         if now_s >= self._due_s:
             self._due_s = max(self._due_s + self.tick_s, now_s - self.tick_s)
-            data = self._frame()
-            if data:
+            if data := self._frame():
                 os.write(self.board.link, data)
                 self.sent_s = time.monotonic()
 

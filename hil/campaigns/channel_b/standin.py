@@ -55,7 +55,8 @@ class Board(loop.Board):
         """The contact bits; the mirror contact follows the output."""
         while self._memory.read(mem.HANG):
             pass
-        return self._memory.read(mem.CONTACTS) | (RELAY_BIT if self._memory.read(mem.OUTPUT) else 0)
+        mirror = RELAY_BIT if self._memory.read(mem.OUTPUT) else 0
+        return self._memory.read(mem.CONTACTS) | mirror
 
     def relay(self, on: int) -> None:
         """Set the permit output."""

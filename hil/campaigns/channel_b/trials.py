@@ -17,7 +17,7 @@ HELD_UP_S_MAX = 0.015
 # If the observer was held up for longer, channel A may have seemed silent to channel B.
 SEEMS_SILENT_S = 0.1
 TRIES = 10
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def boot(partner: Partner, began_s: float) -> tuple[float, float]:
@@ -30,7 +30,7 @@ def boot(partner: Partner, began_s: float) -> tuple[float, float]:
     return first_s - began_s, first_s - began_s + permit_s
 
 
-def several(partner: Partner, trial: Callable[[Partner, int], Found], count: int) -> list[Found]:
+def several(partner: Partner, trial: Callable[[Partner, int], Result], count: int) -> list[Result]:
     """Results of `count` trials. If the machine held up this observer, a trial is made again."""
     results = []
     for number in range(TRIES * count):
