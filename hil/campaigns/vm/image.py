@@ -83,9 +83,8 @@ def base(lab: Lab) -> str:
 
 def _install(source: Path, tree: Path) -> list[str]:
     """Run `flash.sh install --doors` as a person would type it. Returns its lines."""
-    code, out, err = _finished(
-        [source / "flash.sh", "install", "--doors", "--root", tree], "flash.sh install"
-    )
+    command = [source / "flash.sh", "install", "--doors", "--root", tree]
+    code, out, err = _finished(command, "flash.sh install")
     lines = (out + err).splitlines()
     if code:
         raise CheckError(lines[-1])

@@ -32,16 +32,16 @@ def state() -> dict[str, Any]:
 
 def approve(path: str | os.PathLike[str], state_directory: str) -> None:
     """Approve the image. path: of cabinet.toml."""
-    kept = two_copies.Store(state_directory)
+    store = two_copies.Store(state_directory)
     config = configuration.load(path)
     image = approval.packed(approval.of(config))
-    record = kept.load().record
+    record = store.load().record
     assert record is not None  # `firebreak box prepare` has made it
-    kept.save(replace(record, approved=image, approved_by="lab"))
+    store.save(replace(record, approved=image, approved_by="lab"))
     for unit, unit_code in enumerate(sign_hold.codes_of(config), 1):
         remark = sign_tests.remark_of(unit_code, "a simulated cabinet")
-        about = sign_tests.row_of(unit), "lab", remark
-        proof_tests.Ledger(state_directory).accept((clock.utc_us(), "lab"), *about)
+        ledger = proof_tests.Ledger(state_directory)
+        ledger.accept((clock.utc_us(), "lab"), sign_tests.row_of(unit), "lab", remark)
 
 
 def main(word: str) -> None:

@@ -72,8 +72,7 @@ class Lab:
         """Call condition() again and again until it gives a true value. Returns that value."""
         until_s = forks.wall_s() + timeout_s
         while forks.wall_s() < until_s:
-            value = condition()
-            if value:
+            if value := condition():
                 return value
             select.select((), (), (), POLL_S)
         raise CheckError(f"not {goal} after {timeout_s:.0f} s")
@@ -89,14 +88,11 @@ class Lab:
     def state(self) -> dict[str, Any] | None:
         """{state, standing, loop} from the controller's journal, or None if it has none yet."""
         code, text = self.machine.run("bench state")
-        if code:
-            return None
-        return json.loads(text.splitlines()[-1])
+        return None if code else json.loads(text.splitlines()[-1])
 
     def seen(self) -> dict[str, Any]:
         """The result of `state`. Raises CheckError if there is no journal."""
-        state = self.state()
-        if state is None:
+        if (state := self.state()) is None:
             raise CheckError("the controller has no journal yet")
         return state
 
@@ -120,12 +116,15 @@ class Lab:
         """Start the cabinet, with a new store if a stall has left a latch. Returns the output."""
         output = ""
 
-        def accepted() -> str:
+        def accepted() -> str | None:
             nonlocal output
             code, output = self.machine.run(START)
-            if code:
-                self._renew()
-            return output * (code == 0)
+            if not code:
+                return output
+            standing = self.standing()
+            if standing and standing <= STALL_STAGES:
+                self.ask(RENEW)
+            return None
 
         try:
             return self.until("accepted: a start", accepted, RESTART_S)
@@ -133,24 +132,18 @@ class Lab:
             standing = ", ".join(sorted(self.standing())) or "nothing"
             raise CheckError(f"{error}: {' '.join(output.split())}; active: {standing}") from None
 
-    def _renew(self) -> None:
-        standing = self.standing()
-        if standing and standing <= STALL_STAGES:
-            self.ask(RENEW)
-
     def until_powered(self) -> str:
         """Wait until the contactors are closed and power flows. Returns a line with the time.
 
         During a stall of 0.5 s the I/O modules are silent, so the cabinet trips, as required. Then
-        the box gets a new store, because it has no key and only three remote resets per hour. The
-        line counts these stalls.
+        the box gets a new store, because it has no key and only three remote resets per hour.
         """
         began_s, rig = forks.wall_s(), self.rig
         for stalls in range(STALLS_MAX + 1):
             if rig.wait(powered, POWER_S) is not None and rig.stays(powered, STEADY_S):
                 took_s = forks.wall_s() - began_s - STEADY_S
-                counted = f" ({stalls} stalls of the emulator)" if stalls else ""
-                return f"power after {took_s:.1f} s{counted}"
+                note = f" ({stalls} stalls of the emulator)" if stalls else ""
+                return f"power after {took_s:.1f} s{note}"
             standing = self.standing()
             if standing - STALL_STAGES:
                 raise CheckError(f"active: {', '.join(sorted(standing))}")

@@ -140,10 +140,10 @@ class Machine:
             if match:
                 self._heard = self._heard[match.end() :]
                 return match
-            waits = bool(select.select([self._console], (), (), 0.5)[0])
-            if waits:  # first, so that the last words of a box that has ended are heard
+            is_ready = bool(select.select([self._console], (), (), 0.5)[0])
+            if is_ready:  # first, so that the last words of a box that has ended are heard
                 self._heard += self._read()
-            if not waits or time.monotonic() > until_s:
+            if not is_ready or time.monotonic() > until_s:
                 self._check(until_s, f"{message} after {timeout_s:.0f} s")
 
     def _read(self) -> bytes:
@@ -151,9 +151,7 @@ class Machine:
             data = self._console.recv(READ_BYTES)
         except ConnectionResetError:
             data = b""
-        if not data:
-            self._check_end()
-        return data
+        return data or self._check_end()
 
     def _check_end(self) -> NoReturn:
         """The console is closed, so QEMU has ended or will soon. Raises MachineError with the

@@ -27,13 +27,12 @@ def opened(lab: Lab) -> str:
         lab.ask(f"ip address add {address}/32 dev lo")
     listen = LISTEN.format(allowed=ALLOWED, other=OTHER, port=PORT)
     lab.ask(f'systemd-run --quiet --unit bench-lan python3 -c "{listen}"')
-    none: list[str] = []
-    tries = ((ALLOWED, settings, True), (OTHER, settings, False), (ALLOWED, none, False))
+    tries = ((ALLOWED, settings, True), (OTHER, settings, False), (ALLOWED, [], False))
     lab.until("listening", lambda: _connects(lab, ALLOWED, None), 60.0)
-    for address, more, expected in tries:
-        if _connects(lab, address, [*UNIT, *more]) != expected:
-            way = "refused" if expected else "reached"
-            raise CheckError(f"{address} is {way} with {', '.join(more) or 'the unit alone'}")
+    for address, more, is_expected in tries:
+        if _connects(lab, address, [*UNIT, *more]) != is_expected:
+            result = "refused" if is_expected else "reached"
+            raise CheckError(f"{address} is {result} with {', '.join(more) or 'the unit alone'}")
     lab.ask("systemctl stop bench-lan")
     return f"{ALLOWED} is reached with {', '.join(settings)}; {OTHER} is not"
 

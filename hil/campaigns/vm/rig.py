@@ -49,8 +49,8 @@ class VmRig(Rig):
         lines = self.bridge.stdout
         tty = lines.readline().strip() if select.select([lines], (), (), HANG_GUARD_S)[0] else ""
         if not tty:
-            failure = f"has not begun within {HANG_GUARD_S:.0f} s, or has ended"
-            raise RigError(f"the CAN bridge {failure}")
+            text = f"the CAN bridge has not begun within {HANG_GUARD_S:.0f} s, or has ended"
+            raise RigError(text)
         return tty
 
     def views(self, timeout_s: float) -> Iterator[View]:
@@ -81,8 +81,8 @@ class VmRig(Rig):
         until_s = forks.wall_s() + HANG_GUARD_S
         while self._receive()["what"] != "done":
             if forks.wall_s() >= until_s:
-                failure = f"recording has not ended within {HANG_GUARD_S:.0f} s"
-                raise RigError(f"the simulated cabinet's {failure}")
+                limit = f"within {HANG_GUARD_S:.0f} s"
+                raise RigError(f"the simulated cabinet's recording has not ended {limit}")
         return order.recorded(self.directory)["violations"]
 
     def stop(self) -> None:

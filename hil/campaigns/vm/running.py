@@ -16,7 +16,7 @@ INSTALL = f"/{image.SOURCE_IN_BOX}/flash.sh install"
 RESET = "runuser -u firebreak -- firebreak reset"
 # the controller's answer ends with a remote reset, because no key is turned
 RESET_CODE = re.compile(r": firebreak reset ([0-9A-F]{8})\s*$")
-CAN_WORDS = ("UP", "qlen 100", "restart-ms 100", "bitrate 500000")
+CAN_SETTINGS = ("UP", "qlen 100", "restart-ms 100", "bitrate 500000")
 
 
 def boots(lab: Lab) -> str:
@@ -38,13 +38,11 @@ def starts(lab: Lab) -> str:
 
 
 def can_interface(lab: Lab) -> str:
-    """Check the settings of the CAN interface that others found necessary (linux-can/can-utils
-    #262, #400).
-    """
+    """Check the CAN interface's settings (why: linux-can/can-utils #262, #400)."""
 
     def missing() -> list[str]:
         _, text = lab.machine.run("ip -d link show can0")
-        return [word for word in CAN_WORDS if not re.search(rf"\b{word}\b", text)]
+        return [setting for setting in CAN_SETTINGS if not re.search(rf"\b{setting}\b", text)]
 
     try:
         lab.until("up", lambda: not missing(), START_S)
@@ -70,19 +68,15 @@ def rights(lab: Lab) -> str:
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
     user = lab.ask(f"stat -c %U /proc/{pid}")
     policy = lab.ask(f"chrt -p {pid}")
-    wrong = [
-        text
-        for text, ok in (
-            (f"user {user}", user == "firebreak"),
-            (f"capabilities {status['CapEff']}", int(status["CapEff"], 16) == 0),
-            (f"not locked: VmLck {status['VmLck']}", int(status["VmLck"].split()[0]) > 10_000),
-            (policy, "SCHED_FIFO" in policy and policy.endswith(f"priority: {FIFO_PRIORITY}")),
-            ("new privileges", status["NoNewPrivs"] == "1"),
-        )
-        if not ok
-    ]
-    if wrong:
-        raise CheckError(", ".join(wrong))
+    is_right = {
+        f"user {user}": user == "firebreak",
+        f"capabilities {status['CapEff']}": int(status["CapEff"], 16) == 0,
+        f"not locked: VmLck {status['VmLck']}": int(status["VmLck"].split()[0]) > 10_000,
+        policy: "SCHED_FIFO" in policy and policy.endswith(f"priority: {FIFO_PRIORITY}"),
+        "new privileges": status["NoNewPrivs"] == "1",
+    }
+    if not all(is_right.values()):
+        raise CheckError(", ".join(text for text, ok in is_right.items() if not ok))
     return (
         f"user {user}, FIFO {FIFO_PRIORITY}, {status['VmLck']} locked, "
         f"{int(memory) >> 20} of {int(limit) >> 20} MB"
@@ -132,24 +126,27 @@ def latched(lab: Lab) -> str:
 
 def resets(lab: Lab) -> str:
     """Check that the cabinet runs again after one remote reset."""
-    answer = lab.until("reset", lambda: _reset(lab), RESTART_S)
-    return f"{answer}; {lab.until_powered()}"
+    return f"{_until_reset(lab)}; {lab.until_powered()}"
 
 
 def resets_and_starts(lab: Lab) -> str:
     """Check that after a power cut the cabinet also waits for a person's start."""
-    answer = lab.until("reset", lambda: _reset(lab), RESTART_S)
+    answer = _until_reset(lab)
     if not lab.rig.stays(open_, STAYS_S):
         raise CheckError("a contactor closed without a start")
     return f"{answer}; {lab.start()}; {lab.until_powered()}"
 
 
-def _reset(lab: Lab) -> str | None:
-    """Read the latches, then reset just these; the controller refuses a reset of any others."""
-    _, seen = lab.machine.run(RESET)
-    typed = RESET_CODE.search(seen)
-    code, text = lab.machine.run(f"{RESET} {typed[1]}") if typed else (1, "")
-    return text if code == 0 else None
+def _until_reset(lab: Lab) -> str:
+    """Reset the latches that the controller shows. Returns its answer."""
+
+    def answer() -> str | None:
+        _, shown = lab.machine.run(RESET)
+        match = RESET_CODE.search(shown)
+        code, text = lab.machine.run(f"{RESET} {match[1]}") if match else (1, "")
+        return text if code == 0 else None
+
+    return lab.until("reset", answer, RESTART_S)
 
 
 def power_cut(lab: Lab) -> str:
@@ -179,28 +176,26 @@ def stops_clean(lab: Lab) -> str:
 def installs_live(lab: Lab) -> str:
     """Check that a second installation changes nothing and leaves the controller running."""
     (pid,) = lab.shown("MainPID")
-    text = lab.ask(INSTALL)
+    text = lab.ask(INSTALL).replace("\n", " | ")
     if "unchanged" not in text or lab.shown("MainPID") != [pid]:
-        raise CheckError(" | ".join(text.splitlines()))
-    return " | ".join(text.splitlines())
+        raise CheckError(text)
+    return text
 
 
 def heals(lab: Lab) -> str:
     """Check that a release on trial that crashes at its start goes back by itself.
 
-    The installation begins the trial again if the checks before, with four starts within a few
-    minutes, have ended it.
+    The starts of the checks before may have ended the trial. The installation begins it again.
     """
     lab.ask(INSTALL)
     _, trial = lab.machine.run("firebreak box trial")
     if "is on trial" not in trial:
         raise CheckError(trial)
-    now = lab.ask(f"readlink {CURRENT}")
-    program = f"{CURRENT}/bin/firebreak"
-    path = lab.ask(f"readlink -f {program}")
+    now = _current(lab)
+    path = lab.ask(f"readlink -f {CURRENT}/bin/firebreak")
     lab.ask(f"mv {path} {path}.whole && ln -s /bin/false {path}")
     lab.ask(f"systemctl restart --no-block {UNIT}")
-    lab.until("gone back", lambda: lab.ask(f"readlink {CURRENT}") != now, HEAL_S)
+    lab.until("gone back", lambda: _current(lab) != now, HEAL_S)
     lab.ask(f"mv {path}.whole {path}")
     lab.until_active()
     return f"{lab.ask('cat /opt/firebreak/trial.last')}; {lab.until_powered()}"
@@ -210,7 +205,7 @@ def rolls_back(lab: Lab) -> str:
     """Check that the earlier release runs with the present configuration and state, and then the
     present release again.
     """
-    now = lab.ask(f"readlink {CURRENT}")
+    now = _current(lab)
     before = _rolled_back(lab, now)
     again = _rolled_back(lab, before)
     if again != now:
@@ -218,10 +213,14 @@ def rolls_back(lab: Lab) -> str:
     return f"{before} ran with power, then {now}"
 
 
+def _current(lab: Lab) -> str:
+    return lab.ask(f"readlink {CURRENT}")
+
+
 def _rolled_back(lab: Lab, now: str) -> str:
     """The release after `firebreak box rollback` and a restart. now: the release until then."""
     lab.ask("firebreak box rollback")
-    release = lab.ask(f"readlink {CURRENT}")
+    release = _current(lab)
     lab.ask(f"systemctl restart {UNIT} {RECORDER}")
     lab.until_active()
     (pid,) = lab.shown("MainPID")

@@ -21,14 +21,10 @@ _FRAME = re.compile(rb"< frame ([0-9A-Fa-f]+) [0-9.]+ ([0-9A-Fa-f]*) ")
 _LINE = re.compile(rb"(?:t([0-9A-Fa-f]{3})|T([0-9A-Fa-f]{8}))([0-8])((?:[0-9A-Fa-f]{2}){0,8})")
 
 
-def line_of(word: bytes, data_hex: bytes) -> bytes:
-    """The SLCAN line of a frame. word: its id in 3 or 8 hex digits."""
-    return b"%c%s%d%s\r" % (
-        b"T" if len(word) > 3 else b"t",
-        word.upper(),
-        len(data_hex) // 2,
-        data_hex.upper(),
-    )
+def line_of(id_hex: bytes, data_hex: bytes) -> bytes:
+    """The SLCAN line of a frame. id_hex: 3 or 8 hex digits."""
+    kind = b"T" if len(id_hex) > 3 else b"t"
+    return b"%c%s%d%s\r" % (kind, id_hex.upper(), len(data_hex) // 2, data_hex.upper())
 
 
 def send_command(line: bytes) -> bytes | None:
@@ -55,29 +51,29 @@ class Bridge:
 
     def __init__(self, server: socket.socket, master: int) -> None:
         self.server, self.master = server, master
-        self._heard, self._said = b"", b""
+        self._from_server, self._from_box = b"", b""  # bytes of unfinished lines
 
     def to_box(self) -> bool:
         """Pass on what the server sent. Returns False once the server has gone."""
         data = self.server.recv(READ_BYTES)
-        *pieces, self._heard = (self._heard + data).split(b">")
+        *messages, self._from_server = (self._from_server + data).split(b">")
         with contextlib.suppress(BlockingIOError):  # the box boots, or has no power
-            for match in filter(None, map(_FRAME.search, pieces)):
+            for match in filter(None, map(_FRAME.search, messages)):
                 os.write(self.master, line_of(*match.groups()))
         return bool(data)
 
     def from_box(self) -> None:
         """Pass on what the box sent."""
-        *lines, self._said = (self._said + os.read(self.master, READ_BYTES)).split(b"\r")
-        self._said = self._said[-LINE_BYTES_MAX:]
+        *lines, rest = (self._from_box + os.read(self.master, READ_BYTES)).split(b"\r")
+        self._from_box = rest[-LINE_BYTES_MAX:]
         self.server.sendall(b"".join(filter(None, map(send_command, lines))))
 
     def carry(self, end: TextIO) -> None:
         """Pass on both ways, until `end` can be read or the server has gone."""
-        ways: list[Any] = [self.server, self.master, end]
+        sources: list[Any] = [self.server, self.master, end]
         with contextlib.suppress(ConnectionError):  # the plant process ends with bytes unread
             while True:
-                ready = select.select(ways, (), ())[0]
+                ready = select.select(sources, (), ())[0]
                 if end in ready or self.server in ready and not self.to_box():
                     return
                 if self.master in ready:

@@ -18,7 +18,7 @@ from hil.campaigns.vm.lab import Lab
 from hil.engine.processes import ROOT
 from hil.runner.report import CheckError, table
 
-Found = dict[str, list[str]]  # {key: its values} of a unit
+Settings = dict[str, list[str]]  # {key: values} of a unit
 Columns = dict[str, list[str]]  # {column of COLUMNS: words}
 UNITS = ROOT / "controller" / "systemd"
 USERS = UNITS / "firebreak.sysusers.conf"
@@ -67,11 +67,11 @@ def units() -> dict[str, Columns]:
     return {path.name: row(settings(path.read_text())) for path in sorted(UNITS.glob("*.service"))}
 
 
-def settings(text: str) -> Found:
+def settings(text: str) -> Settings:
     """{key: [values]} of a unit. A repeated key adds values, an empty value removes the
     earlier ones.
     """
-    unit: Found = {}
+    unit: Settings = {}
     for line in text.replace("\\\n", " ").splitlines():
         key, is_setting, value = line.partition("=")
         if is_setting and not line.startswith("#"):
@@ -79,7 +79,7 @@ def settings(text: str) -> Found:
     return unit
 
 
-def row(unit: Found) -> Columns:
+def row(unit: Settings) -> Columns:
     """The columns of one process, each a sorted list of words. unit: from `settings`."""
     folders = [f"/run/{name}" for name in unit.get("RuntimeDirectory", ())]
     folders += [f"/var/lib/{name}" for name in unit.get("StateDirectory", ())]
@@ -155,8 +155,8 @@ def _wrong_process(lab: Lab, unit: str, pid: str, asked: Columns) -> Iterator[st
     """Differences between a running process, as the kernel reports it, and its unit."""
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
     user = lab.ask(f"id -nu {status['Uid'].split()[0]}")
-    numbers = " ".join({*status["Groups"].split(), status["Gid"].split()[0]})
-    groups = [line.split(":")[0] for line in lab.ask(f"getent group {numbers}").splitlines()]
+    gids = " ".join({*status["Groups"].split(), status["Gid"].split()[0]})
+    groups = [line.split(":")[0] for line in lab.ask(f"getent group {gids}").splitlines()]
     for column, actual, wanted in (
         ("user", [user], asked["user"]),
         ("groups", sorted(groups), asked["groups"]),
