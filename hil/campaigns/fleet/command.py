@@ -4,22 +4,22 @@ import math
 from typing import Any
 
 from hil.campaigns.fleet import pods, real
-from hil.campaigns.trials import Found, Judged, Trial, count
+from hil.campaigns.trials import Figures, Judged, Trial, count
 from hil.engine.arguments import whole
 from hil.fleet import jobs
 from hil.fleet.broker import Faults
 from hil.runner import options
 
 JOBS_HOURS, JOBS_COUNT = 3, 3
-SHORT_PERMILLE = 15.0
+SHORT_PERMILLE_MAX = 15.0
 PODS = 4, 8, 16
 OTHERS = 3  # so many courses are played with fixed parts and with a liar too
 COLUMNS = "  {:<48}{:>12}{:>8}{:>9}{:>12}{:>13}{:>10}{:>16}{:>11}{:>7}"
 
 
 class Fleet(Trial):
-    """Met if the limits in force never sum to more than the connection, and if without a liar the
-    connection keeps in each second that the pods can carry.
+    """This trial is met if the limits in force never exceed the connection, and if without
+    a liar the import stays within it in each second that the pods can carry.
     """
 
     summary = "a dispatcher shares one connection among cabinets that fail"
@@ -47,13 +47,13 @@ class Fleet(Trial):
             for course in drawn[:OTHERS]
             for kind in (pods.FIXED, pods.LYING)
         ]
-        return [*[arguments.seed + number for number in range(JOBS_COUNT)], *drawn, *variants]
+        return [*range(arguments.seed, arguments.seed + JOBS_COUNT), *drawn, *variants]
 
     def name(self, case: Any) -> str:
         """See Trial."""
         return f"jobs, seed {case}" if isinstance(case, int) else case.name
 
-    def play(self, case: Any) -> Found:
+    def play(self, case: Any) -> Figures:
         """See Trial."""
         if isinstance(case, int):
             figures = jobs.played(case, JOBS_HOURS, Faults())._asdict()
@@ -76,20 +76,19 @@ class Fleet(Trial):
         if of_jobs:
             lines.append(_saving(of_jobs, of_pods))
         honest = [of_pod for of_pod in of_pods if of_pod["kind"] in pods.HONEST]
-        over, rising = [
-            sum(of_pod[key] for of_pod in honest) for key in ("seconds_over", "seconds_of_rises")
-        ]
+        over_s = sum(of_pod["seconds_over"] for of_pod in honest)
+        rising_s = sum(of_pod["seconds_of_rises"] for of_pod in honest)
         is_met = (
-            over == 0
+            over_s == 0
             and all(of_pod["shares_over_W"] <= 0 for of_pod in of_pods)
             and all(
-                of_job["short_permille"] <= SHORT_PERMILLE and of_job["above_W"] <= 0
+                of_job["short_permille"] <= SHORT_PERMILLE_MAX and of_job["above_W"] <= 0
                 for of_job in of_jobs
             )
         )
         verdict = (
-            f"{over} s above the connection that the remaining pods could have carried, and "
-            f"{rising} s in which the load had just risen"
+            f"{over_s} s above the connection that the remaining pods could have carried, and "
+            f"{rising_s} s in which the load had just risen"
         )
         return Judged({"jobs": of_jobs, "courses": of_pods}, lines, verdict, is_met)
 
@@ -118,20 +117,19 @@ def _rows(of_pods: list[Any]) -> list[str]:
 
 
 def _saving(of_jobs: list[Any], of_pods: list[Any]) -> str:
-    """What a dispatcher saves in the same courses, in energy."""
+    """A line: the energy that a dispatcher saves in the same courses."""
 
-    def energy(kind: str) -> list[float]:
-        courses = [of_pod for of_pod in of_pods if of_pod["kind"] == kind][: len(fixed)]
-        return [math.fsum(course[key] for course in courses) for key in ("given_kWh", "over_kWh")]
+    def total(courses: list[Any], key: str) -> float:
+        return math.fsum(course[key] for course in courses)
 
     fixed = [of_pod for of_pod in of_pods if of_pod["kind"] == pods.FIXED]
-    short = [
-        math.fsum(of_job[key] for of_job in of_jobs) / len(of_jobs) / 10
-        for key in ("short_permille", "fixed_permille")
+    led = [of_pod for of_pod in of_pods if of_pod["kind"] == pods.LED][: len(fixed)]
+    short, fixed_short = [
+        total(of_jobs, key) / len(of_jobs) / 10 for key in ("short_permille", "fixed_permille")
     ]
-    (fed, over), (fixed_fed, fixed_over) = energy(pods.LED), energy(pods.FIXED)
     return (
-        f"saving     energy, not money; in brackets with fixed parts: jobs lack {short[0]:.1f} % "
-        f"({short[1]:.0f} %) of their load; in {len(fixed)} courses batteries give {fed:,.0f} "
-        f"({fixed_fed:,.0f}) kWh, and {over:.1f} ({fixed_over:.1f}) kWh exceed the connection"
+        f"saving     energy, not money; in brackets with fixed parts: jobs lack {short:.1f} % "
+        f"({fixed_short:.0f} %) of their load; in {len(fixed)} courses batteries give "
+        f"{total(led, 'given_kWh'):,.0f} ({total(fixed, 'given_kWh'):,.0f}) kWh, and "
+        f"{total(led, 'over_kWh'):.1f} ({total(fixed, 'over_kWh'):.1f}) kWh exceed the connection"
     )

@@ -1,4 +1,4 @@
-"""An hour of Shanghai's connection with several pods, each with its kernel and its own controller.
+"""An hour of Shanghai's connection with several pods, each with its own controller.
 
 Dispatcher and broker are killed at drawn moments; one pod dies, one is moved, one is cut off, and
 the clock of one runs fast or slow. Load jobs begin and end. The course without a dispatcher has
@@ -79,24 +79,24 @@ class Course(NamedTuple):
 
 def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
     """The course of this number. Each event happens at a drawn moment."""
-    deal = random.Random(f"{seed}/{pods}/{number}/fleet")
-    starts_s = [deal.uniform(0, 0.8) * length_s for _ in range(5)]
-    names = deal.sample(range(pods), 3) if pods > 2 else [0, 0, 1]
+    rng = random.Random(f"{seed}/{pods}/{number}/fleet")
+    starts_s = [rng.uniform(0, 0.8) * length_s for _ in range(5)]
+    names = rng.sample(range(pods), 3) if pods > 2 else [0, 0, 1]
 
     def lasting(low_s: float, high_s: float) -> float:
-        return deal.uniform(low_s, high_s) * min(1.0, length_s / WHOLE_S)
+        return rng.uniform(low_s, high_s) * min(1.0, length_s / WHOLE_S)
 
     jobs, now_s = [], lasting(0, 300)
     while now_s < length_s:
         for_s = lasting(300, 1500)
-        watts = FRIDAY_W if deal.random() < 0.2 else JOB_W
+        watts = FRIDAY_W if rng.random() < 0.2 else JOB_W
         jobs.append((now_s, now_s + for_s, watts))
         now_s += for_s + lasting(30, 600)
     dispatcher, broker = (starts_s[0], lasting(5, 300)), (starts_s[1], lasting(5, 120))
     return Course(
         pods,
         number,
-        seed=deal.randrange(2**32),
+        seed=rng.randrange(2**32),
         length_s=length_s,
         jobs=tuple(jobs),
         dispatcher=dispatcher,
@@ -105,11 +105,11 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
         moved=(starts_s[3], starts_s[3] + max(2 * STOP_S, lasting(300, 900)), names[1]),
         cut=(starts_s[4], starts_s[4] + lasting(30, 600), names[2]),
         clock=(
-            deal.uniform(0, 0.8) * length_s,
-            deal.choice((-1, 1)) * GAINED_MS,
-            deal.randrange(pods),
+            rng.uniform(0, 0.8) * length_s,
+            rng.choice((-1, 1)) * GAINED_MS,
+            rng.randrange(pods),
         ),
-        liar=(deal.uniform(0, 0.5) * length_s, deal.randrange(pods)),
+        liar=(rng.uniform(0, 0.5) * length_s, rng.randrange(pods)),
     )
 
 
@@ -227,8 +227,7 @@ def _in_turn(config: Config, number: int, count: int) -> Config:
 class Watch:
     """Means of a second of the import, what the pods that remain could give, and the shares.
 
-    Seconds of a rise are counted apart: nobody measures a load before it has risen, and the
-    batteries then need some ticks.
+    Seconds of a rise are counted apart, because a load is measured only after it has risen.
     """
 
     def __init__(
@@ -246,7 +245,7 @@ class Watch:
         self._of_rises = {math.floor(rise_s + by_s) for rise_s in rises_s for by_s in (0, ANSWER_S)}
         self._away_s = away_s
         self._ticks: list[tuple[float, bool]] = []
-        self.seconds: list[tuple[float, bool]] = []  # mean import, the pods could keep the limit
+        self.seconds: list[tuple[float, bool]] = []  # mean import; True if the pods could keep it
         self._given_J, self._shares_W = 0.0, 0
 
     def step(self) -> bool:
@@ -268,30 +267,31 @@ class Watch:
         self._given_J += max(0.0, given_W) * TICK_MS / 1000
         self._shares_W = max(self._shares_W, pod.shares_W)
         if len(self._ticks) == 1000 // TICK_MS:
-            ticks_W, able = zip(*self._ticks)
-            self.seconds.append((float(np.mean(ticks_W)), all(able)))
+            ticks_W, is_able = zip(*self._ticks)
+            self.seconds.append((float(np.mean(ticks_W)), all(is_able)))
             self._ticks.clear()
 
     def figures(self) -> dict[str, Any]:
-        """Plain data."""
-        over = [
-            (at_s, watts - LIMIT_W, is_able)
-            for at_s, (watts, is_able) in enumerate(self.seconds)
-            if watts > LIMIT_W
-        ]
-        able = [watts for at_s, watts, is_able in over if is_able and at_s not in self._of_rises]
-        rising = [watts for at_s, watts, is_able in over if is_able and at_s in self._of_rises]
+        """The figures of the course, as plain data."""
+        over_W = {
+            at_s: grid_W - LIMIT_W
+            for at_s, (grid_W, _) in enumerate(self.seconds)
+            if grid_W > LIMIT_W
+        }
+        able_s = [at_s for at_s in over_W if self.seconds[at_s][1]]
+        usual_W = [over_W[at_s] for at_s in able_s if at_s not in self._of_rises]
+        rising_W = [over_W[at_s] for at_s in able_s if at_s in self._of_rises]
         return {
-            "highest_W": round(max(watts for watts, _ in self.seconds)),
-            "seconds_over": len(able),
-            "seconds_beyond": sum(not is_able for *_, is_able in over),
-            "most_over_W": round(max(able, default=0)),
-            "seconds_of_rises": len(rising),
-            "most_of_rises_W": round(max(rising, default=0)),
+            "highest_W": round(max(grid_W for grid_W, _ in self.seconds)),
+            "seconds_over": len(usual_W),
+            "seconds_beyond": len(over_W) - len(able_s),
+            "most_over_W": round(max(usual_W, default=0)),
+            "seconds_of_rises": len(rising_W),
+            "most_of_rises_W": round(max(rising_W, default=0)),
             "shares_over_W": self._shares_W - LIMIT_W,
             "given_kWh": round(self._given_J / 3.6e6),
-            "over_kWh": round(math.fsum(watts for _, watts, _ in over) / 3.6e6, 1),
-            "over_at_s": [at_s for at_s, *_ in over][:200],
+            "over_kWh": round(math.fsum(over_W.values()) / 3.6e6, 1),
+            "over_at_s": [*over_W][:200],
             "trips": [
                 [trip["stage"], trip["scope"], round(trip["t_s"], 1)]
                 for member in self._pod.members

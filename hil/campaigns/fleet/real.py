@@ -1,8 +1,8 @@
 """A course in real time: mosquitto, the dispatcher's process, and an MQTT door for each pod.
 
 The pods run in this process in value mode, a tick each 100 ms of the real clock. Each has a hint
-socket and a journal in a run directory of its own, as a real controller has, and the door reads
-them. A link is cut by a stop of the door: after it, all that has waited comes at once.
+socket and a journal in its own run directory, which the door reads. A link is cut by a stop of the
+door. When the door goes on, all waiting messages come at once.
 """
 
 import random
@@ -57,7 +57,7 @@ load_permille = {0.load_permille}
 """
 
 
-class _End:
+class _Box:
     """The run directory of a pod, with the hint socket and the journal of its controller."""
 
     def __init__(self, rig: VirtualRig, folder: Path, key: bytes) -> None:
@@ -78,8 +78,7 @@ class _End:
         if cabinet is not self._cabinet:
             if self._listener is not None:
                 self._listener.close()
-                self._listener = None
-            self._cabinet = cabinet
+            self._cabinet, self._listener = cabinet, None
             if cabinet is not None:
                 self._listener = HintListener(str(self._folder), cabinet, self._keys)
         if self._listener is None or not self.clock.has_ticked:
@@ -94,14 +93,14 @@ class Field:
     """hil.fleet.fleet_pod.Carrier with real processes. Call `open` once the pods run."""
 
     def __init__(self, pod: pods.FleetPod, folder: Path, seed: int) -> None:
-        draw, self._folder, self._port = random.Random(seed), folder, doors_beside.free_port()
+        rng, self._folder, self._port = random.Random(seed), folder, doors_beside.free_port()
         self._programs = processes.Processes(str(folder))
         self._cabinets = [
-            cabinet_of(number, member.config, draw.randbytes(32))
+            cabinet_of(number, member.config, rng.randbytes(32))
             for number, member in enumerate(pod.members, 1)
         ]
         self.boxes = {
-            cabinet.name: _End(member, folder / cabinet.name, cabinet.key)
+            cabinet.name: _Box(member, folder / cabinet.name, cabinet.key)
             for cabinet, member in zip(self._cabinets, pod.members)
         }
 
@@ -175,8 +174,10 @@ def played(course: pods.Course) -> dict[str, Any]:
             field.close()
         names = (DISPATCHER, *field.boxes, "broker")
         logs = {name: run_directory.messages(folder, name) for name in names}
-    late = [f"{quantile_ms:.1f} ms" for quantile_ms in np.percentile(late_ms, (50, 99, 100))]
-    lines = [f"ticks late by {late[0]} (median), {late[1]} (p99), {late[2]} (most)"]
+    p50_ms, p99_ms, most_ms = np.percentile(late_ms, (50, 99, 100))
+    lines = [
+        f"ticks late by {p50_ms:.1f} ms (median), {p99_ms:.1f} ms (p99), {most_ms:.1f} ms (most)"
+    ]
     lines += logs[DISPATCHER][:LINES_MAX]
     lines += [line for line in logs["broker"] if "New " not in line][:LINES_MAX]
     outcome = {"name": course.name, "kind": course.kind, "lines": lines, "logs": logs}
