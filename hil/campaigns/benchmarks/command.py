@@ -40,7 +40,6 @@ BENCHMARKS = {
 }
 MODULES = {"loop": "lateness"}
 PAGE = "BENCHMARKS.md"
-# {option of a benchmark: argument of its function, and keywords of argparse}
 SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)"}
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
 ONE = {"--cabinet": {"metavar": "FILE", "help": "of this cabinet alone"}}

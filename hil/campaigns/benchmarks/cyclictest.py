@@ -30,7 +30,7 @@ class Cyclictest:
         measurement.
         """
         self.program, self._tick_ms = program, tick_ms
-        self._core = [] if core is None else [f"--affinity={core}"]
+        self._affinity = [] if core is None else [f"--affinity={core}"]
         self._priority = FIFO_PRIORITY + (core is not None)
         self.result: dict[str, int] | None = None
         self.notes: list[str] = []
@@ -47,7 +47,7 @@ class Cyclictest:
                 self.program,
                 "--mlockall",
                 f"--priority={self._priority}",
-                *self._core,
+                *self._affinity,
                 f"--interval={self._tick_ms * 1000}",
                 "--quiet",
                 "--default-system",

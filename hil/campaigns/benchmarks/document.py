@@ -123,6 +123,11 @@ def figure(
     }
 
 
+def memory_figure(quantity: str, memory_kB: float, budget: str | None = None) -> Figure:
+    """A figure of memory, in MiB."""
+    return figure(quantity, round(memory_kB / 1024, 1), "MiB", budget=budget)
+
+
 def spread(
     quantity: str,
     values: Sequence[float],

@@ -2,7 +2,7 @@
 
 A door is a server for MQTT, HTTP or Modbus TCP. The rig's controller runs in real time: without
 doors, with idle doors, with doors at load, and while doors are killed. Then hints go through each
-door, and their times to the wire are measured. The loop's own counters say which hints were taken.
+door, and their times to the wire are measured.
 """
 
 import json
@@ -130,9 +130,9 @@ class Course(course.Course):
     def _sampled(self, phase: report.Phase) -> None:
         for number in range(1, SAMPLES + 1):
             self.wait(self._seconds / SAMPLES)
+            at_s = number * self._seconds / SAMPLES
             for program, pid in self._pids().items():
                 memory_kB = process_memory.memory_kB(pid)
-                at_s = number * self._seconds / SAMPLES
                 phase.memory[program].append([at_s, memory_kB["rss"], memory_kB["anonymous"]])
 
     def _loaded(self, name: str, during: Callable[[report.Phase], None]) -> None:
@@ -149,8 +149,9 @@ class Course(course.Course):
 
     def _killed(self, phase: report.Phase) -> None:
         """Kill the servers of each kind in turn, then all. Each time they stay dead for a third."""
-        third_s = self._seconds / (len(KINDS) + 1) / 3
-        for kinds in [*[(kind,) for kind in KINDS], KINDS]:
+        groups = [*[(kind,) for kind in KINDS], KINDS]
+        third_s = self._seconds / len(groups) / 3
+        for kinds in groups:
             self.wait(third_s)
             for kind in kinds:
                 self._doors.kill(kind)
@@ -161,10 +162,10 @@ class Course(course.Course):
 
     def _asked(self) -> None:
         """Request power in alternating directions, each at a random phase of the tick."""
-        phase, sign = random.Random(self._seed), 1
+        rng, sign = random.Random(self._seed), 1
         with doors_clients.clients(self._doors.folder, SOURCES[0]) as clients:
             for way in self._rounds * (report.DATAGRAM, *report.DOORS):
-                self.wait(hint.CYCLE_S + phase.random() * 0.02)
+                self.wait(hint.CYCLE_S + rng.random() * 0.02)
                 at_ns: int | None = timing.monotonic_ns()
                 if way == report.DATAGRAM:
                     at_ns = hint.request(self.rig, sign * 10_000)

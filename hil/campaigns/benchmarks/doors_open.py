@@ -5,7 +5,6 @@ import os
 import pathlib
 import shutil
 import socketserver
-import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from controller.doors import exposure, settings
 from hil.campaigns import process
 from hil.campaigns.benchmarks import mosquitto, timing
+from hil.campaigns.benchmarks.mosquitto import NEW_KEY, openssl
 from hil.engine import process_sockets, processes
 from hil.engine.rig import RigError
 
@@ -79,14 +79,14 @@ class Doors(processes.Processes):
 
     def differences(self) -> list[str]:
         """Ports that a port scan finds and `doors check` does not name, and the reverse."""
-        rows, out = exposure.of(settings.load(self._file)), []
+        rows, lines = exposure.of(settings.load(self._file)), []
         for kind in KINDS:
             sockets = process_sockets.places(self.running[kind].pid)
             own = {(row.way, row.place) for row in rows if row.door.startswith(f"{kind}.")}
             listens = {place for way, place in own if way == exposure.LISTENS}
             odd = (sockets.listens ^ listens) | (sockets.connects - {place for _, place in own})
-            out += [f"{kind} {place}" for place in sorted(odd)]
-        return out
+            lines += [f"{kind} {place}" for place in sorted(odd)]
+        return lines
 
     def stop(self) -> None:
         """End all processes."""
@@ -104,22 +104,18 @@ def _certificates(folder: pathlib.Path) -> None:
         is_own = name == "site"
         subject = f"/CN={SOURCES[0] if is_own else name}"
         arguments = ["-keyout", f"{name}.pem", "-subj", subject, "-out", f"{name}.crt"]
-        _openssl(folder, "req", *(["-x509"] if is_own else []), *mosquitto.NEW_KEY, *arguments)
+        openssl(folder, "req", *(["-x509"] if is_own else []), *NEW_KEY, *arguments)
         if not is_own:
             files = ["-in", f"{name}.crt", "-out", f"{name}.crt"]
-            _openssl(folder, "x509", "-req", *by_site, *files)
+            openssl(folder, "x509", "-req", *by_site, *files)
 
 
-def _openssl(folder: pathlib.Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def until(is_so: Callable[[], Any], message: str) -> None:
-    """Wait until is_so() is true. RigError after 60 s."""
+def until(condition: Callable[[], Any], message: str) -> None:
+    """Wait until condition() is true. RigError after 60 s."""
     ends_ns = timing.now_ns() + 60_000_000_000
     while timing.now_ns() < ends_ns:
         with contextlib.suppress(OSError):
-            if is_so():
+            if condition():
                 return
         timing.wait_s(0.1)
     raise RigError(f"{message} after 60 s")

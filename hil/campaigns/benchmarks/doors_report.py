@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import PERCENTILES, Figures, figure, percentile
+from hil.campaigns.benchmarks.document import (
+    PERCENTILES,
+    Figures,
+    figure,
+    memory_figure,
+    percentile,
+)
 from hil.campaigns.benchmarks.rig import SETTLED_S, Sample, growth
 
 DATAGRAM = "datagram"
@@ -34,13 +40,11 @@ def processes(name: str, phase: Phase) -> Figures:
     """Memory, its growth, and share of a core, for each process."""
     figures = []
     for program, samples in phase.memory.items():
-        resident_MiB, own_MiB = [
-            round(max(row[column] for row in samples) / 1024, 1) for column in (1, 2)
-        ]
+        _, resident_kB, own_kB = map(max, zip(*samples))
         budget = "doors_memory" if program == "loop" else None
         figures += [
-            figure(f"{program}, {name}, all resident, most", resident_MiB, "MiB"),
-            figure(f"{program}, {name}, its own, most", own_MiB, "MiB", budget=budget),
+            memory_figure(f"{program}, {name}, all resident, most", resident_kB),
+            memory_figure(f"{program}, {name}, its own, most", own_kB, budget),
             figure(f"{program}, {name}, use of a core", round(phase.share_pct[program], 1), "%"),
         ]
         if (grown := growth_kB_per_h(samples)) is not None:

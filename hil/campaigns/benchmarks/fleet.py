@@ -6,6 +6,7 @@ dispatcher and this process share the cores, so the times are upper bounds.
 """
 
 import contextlib
+import itertools
 import os
 import queue
 import random
@@ -17,7 +18,7 @@ import paho.mqtt.client as mqtt
 
 from hil.campaigns import process
 from hil.campaigns.benchmarks import machine, mosquitto, timing
-from hil.campaigns.benchmarks.document import Measured, figure, spread
+from hil.campaigns.benchmarks.document import Measured, figure, memory_figure, spread
 from hil.engine.doors_beside import free_port
 from hil.engine.process_memory import memory_kB
 from hil.engine.rig import RigError
@@ -53,21 +54,21 @@ def run(
         pids = {"dispatcher": dispatcher.pid, "broker": broker.pid, "cabinets": os.getpid()}
         before_s = {name: machine.used_s(pid) for name, pid in pids.items()}
         field.play(seconds)
-        parts = {
+        shares_pct = {
             name: (machine.used_s(pid) - before_s[name]) / seconds * 100
             for name, pid in pids.items()
         }
         memory = {name: memory_kB(pid) for name, pid in pids.items()}
         if dispatcher.poll() is not None:
             raise RigError(f"the dispatcher ended with {dispatcher.returncode}")
-    return _measured(f"{cabinets} cabinets{TLS if tls else ''}", seconds, field, parts, memory)
+    return _measured(f"{cabinets} cabinets{TLS if tls else ''}", seconds, field, shares_pct, memory)
 
 
 def _measured(
     name: str,
     seconds: float,
     field: "_Field",
-    parts: dict[str, float],
+    shares_pct: dict[str, float],
     memory: dict[str, dict[str, int]],
 ) -> Measured:
     if not field.delays_ms:
@@ -78,21 +79,19 @@ def _measured(
     figures += [
         figure(
             f"{name}: {program} on one core",
-            round(part, 1),
+            round(share_pct, 1),
             "%",
             budget="fleet_core" if program == "dispatcher" else None,
         )
-        for program, part in parts.items()
+        for program, share_pct in shares_pct.items()
     ]
     figures += [
-        figure(
+        memory_figure(
             f"{name}: memory of the {program}",
-            round(kB["rss"] / 1024, 1),
-            "MiB",
-            budget="fleet_memory" if program == "dispatcher" else None,
+            memory[program]["rss"],
+            "fleet_memory" if program == "dispatcher" else None,
         )
-        for program, kB in memory.items()
-        if program != "cabinets"
+        for program in ("dispatcher", "broker")
     ]
     lost = figure(f"{name}: raised loads without a share in {LATE_MS:g} ms", field.unanswered, "")
     median_ms = statistics.median(field.delays_ms)
@@ -104,10 +103,10 @@ class _Field:
     """All cabinets, on one connection. `delays_ms`: from a report to its share."""
 
     def __init__(self, count: int, port: int, seed: int, certificate: Path | None) -> None:
-        self._draw = random.Random(seed)
-        self.key = self._draw.randbytes(32)
+        self._rng = random.Random(seed)
+        self.key = self._rng.randbytes(32)
         names = [f"c{number}" for number in range(count)]
-        self.boxes = {name: StandIn(name, self.key, FALLBACK_W, self._draw) for name in names}
+        self.boxes = {name: StandIn(name, self.key, FALLBACK_W, self._rng) for name in names}
         for box in self.boxes.values():
             box.load_W = LOAD_W
         self._names, self._came = names, queue.SimpleQueue[tuple[str, bytes]]()
@@ -127,15 +126,16 @@ class _Field:
 
     def play(self, seconds: float) -> None:
         """Report, answer and ask for so long."""
-        now_s = begin_s = _now_s()
-        next_at, asked_s = 0, begin_s
+        now_s = begin_s = ask_s = _now_s()
+        names = itertools.cycle(self._names)
+        reports = 0
         while now_s < begin_s + seconds:
             due = int((now_s - begin_s) / REPORT_S * len(self._names))
-            for number in range(next_at, due):
-                self._report(self._names[number % len(self._names)], now_s)
-            next_at = max(next_at, due)
-            if now_s >= asked_s:
-                asked_s += ASK_S
+            while reports < due:
+                reports += 1
+                self._report(next(names), now_s)
+            if now_s >= ask_s:
+                ask_s += ASK_S
                 self._ask(now_s)
             self._answer(0.005)
             now_s = _now_s()
@@ -149,7 +149,7 @@ class _Field:
 
     def _ask(self, now_s: float) -> None:
         """Raise the load of one cabinet, and lower that of another."""
-        name, lowered = self._draw.sample(self._names, 2)
+        name, lowered = self._rng.sample(self._names, 2)
         self.boxes[lowered].load_W = LOAD_W
         self._give_up(lowered, now_s)
         self._report(lowered, now_s)
@@ -160,7 +160,7 @@ class _Field:
         self._report(name, now_s)
 
     def _give_up(self, name: str, now_s: float) -> None:
-        """A share that is no longer waited for counts with the time that it was late already."""
+        """Stop waiting for a cabinet's share. A late share counts with its lateness so far."""
         delay_ms = (now_s - self._asked.pop(name, now_s)) * 1000
         if delay_ms >= LATE_MS:
             self.unanswered += 1
@@ -179,13 +179,11 @@ class _Field:
     def _answered(self, name: str, payload: bytes) -> None:
         now_s, box = _now_s(), self.boxes[name]
         self.counts["hints"] += 1
-        if len(payload) == 20:
-            answer: bytes | None = box.welcome(now_s * 1000)
-        else:
-            answer = box.receive(payload, now_s * 1000)
+        now_ms, is_hello = now_s * 1000, len(payload) == 20
+        answer = box.welcome(now_ms) if is_hello else box.receive(payload, now_ms)
         if answer is not None:
             self._client.publish(f"firebreak/{name}/reply/{SOURCE}/signed", answer)
-        if name in self._asked and box.limit_W(now_s * 1000) >= box.load_W:
+        if name in self._asked and box.limit_W(now_ms) >= box.load_W:
             self.delays_ms.append((now_s - self._asked.pop(name)) * 1000)
 
 

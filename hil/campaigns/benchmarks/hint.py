@@ -69,7 +69,7 @@ class Sender:
     """Sends a hint every CYCLE_S. `sent`: (monotonic ns, +1 or -1) for each hint that was taken."""
 
     def __init__(self, count: int, seed: int) -> None:
-        self._count, self._phase = count, random.Random(seed)
+        self._count, self._rng = count, random.Random(seed)
         self._due_s, self._sign = FIRST_S, 1
         self.sent: list[tuple[int, int]] = []
 
@@ -78,7 +78,7 @@ class Sender:
         if self._count and shown["elapsed_s"] >= self._due_s:
             self._due_s += CYCLE_S
             self._count -= 1
-            timing.wait_s(self._phase.random() * 0.02)  # so that hints meet every phase of a tick
+            timing.wait_s(self._rng.random() * 0.02)  # so that hints meet every phase of a tick
             if at_ns := request(rig, self._sign * 10_000):
                 self.sent.append((at_ns, self._sign))
             self._sign = -self._sign

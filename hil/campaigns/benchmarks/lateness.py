@@ -1,8 +1,6 @@
 """`python -m hil bench loop` measures how late the loop wakes up, idle and under CPU stress.
 
 The program cyclictest measures the delay by the machine itself, on the same core at the same time.
-The priority of cyclictest is one above the loop's, so that cyclictest preempts the loop and never
-waits for a tick.
 """
 
 import os
@@ -21,8 +19,6 @@ NO_FIFO = (
     "SCHED_FIFO was not granted, so the loop is not held against its budgets: run as root, or "
     "with LimitRTPRIO=49"
 )
-
-
 # {percentile of the loop's statistics: its name in figures}
 SHOWN = {"p50": "p50", "p99": "p99", "p99_9": "p99.9", "max": "maximum"}
 
@@ -50,7 +46,7 @@ def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
         details[name] = {"loop": statistics, "cyclictest": rival.result, "stress": stress}
     notes = [
         *rival.notes,
-        *(() if judged("x", priority) else [NO_FIFO]),
+        *([] if judged(budget, priority) else [NO_FIFO]),
         f"{seconds:g} s of each beside {NAME} on core {core}; no device answers on the wires",
     ]
     return Measured(figures, notes, details, priority)

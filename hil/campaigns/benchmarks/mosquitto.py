@@ -17,9 +17,13 @@ def certify(folder: Path) -> Path:
     """Make the certificate with which a broker that starts here speaks TLS."""
     named = "-subj /CN=broker -addext subjectAltName=IP:127.0.0.1".split()
     files = "-keyout broker.pem -out broker.crt".split()
-    command = ["openssl", "req", "-x509", *NEW_KEY, *named, *files]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    openssl(folder, "req", "-x509", *NEW_KEY, *named, *files)
     return folder / "broker.crt"
+
+
+def openssl(folder: Path, *arguments: str) -> None:
+    """Run openssl."""
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
 def start(folder: Path, port: int) -> "subprocess.Popen[bytes]":

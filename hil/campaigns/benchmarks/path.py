@@ -38,13 +38,13 @@ def run(count: int = 200, seed: int = 1, cabinet: str | None = None) -> Measured
     files = {name: str(FOLDER / name / "cabinet.toml") for name in CABINETS}
     for name, file in ({cabinet: cabinet} if cabinet else files).items():
         config, budget = configuration.load(file), CABINETS.get(name, "")
-        found_ms = details[name] = [
+        measured_ms = details[name] = [
             round(delay_ms, 2) for delay_ms in delays_ms(config, count, seed)
         ]
         median_us, late_us = track_path.phases_us(track_path.path_delay(config))
         for label, permille, us in (("median", 500, median_us), ("p95", 950, late_us)):
             quantity = f"from a change of the load to the battery's power, cabinet {name}, {label}"
-            percentile_ms = round(percentile(found_ms, permille), 1)
+            percentile_ms = round(percentile(measured_ms, permille), 1)
             judged = f"{budget}_{label}" if budget else None
             figures.append(
                 figure(quantity, percentile_ms, "ms", "by `check`", round(us / 1000, 1), judged)
@@ -57,11 +57,11 @@ class _Load:
     """t_s -> W: BASE_W until START_S; then up and down by STEP_W, at any moment."""
 
     def __init__(self, edges: int, seed: int) -> None:
-        self.draw = random.Random(f"{seed}/path")
+        self.rng = random.Random(f"{seed}/path")
         self.edges_us: list[int] = []
         at_us = round(START_S * 1e6)
         for _ in range(edges):
-            at_us += self.draw.randint(*APART_US)
+            at_us += self.rng.randint(*APART_US)
             self.edges_us.append(at_us)
 
     def __call__(self, t_s: float) -> float:
@@ -87,7 +87,7 @@ def delays_ms(config: Config, edges: int, seed: int) -> list[float]:
         battery_W.append(rig.plant.battery_W)
         if load.passed(rig.now_us - ANSWERED_MS * 1000) > passed:
             passed += 1
-            meter.phase_us = load.draw.randrange(meter.refresh_us)
+            meter.phase_us = load.rng.randrange(meter.refresh_us)
     return [_delay_ms(battery_W, edge_us, rig.tick_us) for edge_us in load.edges_us]
 
 
@@ -117,4 +117,5 @@ def _delay_ms(battery_W: list[float], edge_us: int, tick_us: int) -> float:
     battery_W = battery_W[first - 1 : first + ANSWERED_MS * 1000 // tick_us]
     before_W, after_W = battery_W[0], battery_W[-1]
     missing = [(after_W - power_W) / (after_W - before_W) for power_W in battery_W]
-    return ((math.fsum(missing) - missing[0] / 2) * tick_us + first * tick_us - edge_us) / 1000
+    area_ticks = math.fsum(missing) - missing[0] / 2
+    return (area_ticks * tick_us + first * tick_us - edge_us) / 1000

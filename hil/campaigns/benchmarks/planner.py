@@ -38,7 +38,7 @@ MISSING = "not installed: python3 -m venv build/rivals && build/rivals/bin/pip i
 COLUMNS = ("share %", "peak kW", "cycles", "p50 ms", "p99 ms", "MiB", "over cap", "over grid kWh")
 ROW = "{:<24} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>13}".format
 NOTHING = "nothing"  # a process without a way to plan: the memory of Python itself
-Found = dict[str, dict[str, float]]  # {way: figures of a month}
+ByWay = dict[str, dict[str, float]]  # {way: figures of a month}
 
 
 def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
@@ -73,7 +73,7 @@ def _case(
     return case._replace(name=f"{name} {tariff}").billed(terms)
 
 
-def _of_month(case: Case) -> Found:
+def _of_month(case: Case) -> ByWay:
     """Figures of perfect foresight, and of each way that needs no other program."""
     best = foresight.optimum(case.site, case.past, back_tests.BEGIN * case.site.full_J)
     return {"perfect foresight": _measures(case, best), **{way: _played(way, case) for way in WAYS}}
@@ -114,7 +114,7 @@ def _measures(case: Case, done: Outcome) -> dict[str, float]:
     }
 
 
-def _figures(head: str, by_way: Found) -> Figures:
+def _figures(head: str, by_way: ByWay) -> Figures:
     own, rules = by_way["planner"], _share(by_way, "rules")
     share = "share of perfect foresight"
     return [
@@ -124,12 +124,12 @@ def _figures(head: str, by_way: Found) -> Figures:
     ]
 
 
-def _share(by_way: Found, way: str) -> float | None:
+def _share(by_way: ByWay, way: str) -> float | None:
     best = by_way["perfect foresight"]["saved"]
     return 100 * by_way[way]["saved"] / best if best > 0 else None
 
 
-def _table(head: str, by_way: Found) -> list[str]:
+def _table(head: str, by_way: ByWay) -> list[str]:
     """All ways beside each other; "-" if a figure is missing."""
     lines = [ROW(head, *COLUMNS)]
     for way, own in by_way.items():

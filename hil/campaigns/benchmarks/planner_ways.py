@@ -14,7 +14,7 @@ from typing import Any
 from hil.campaigns.benchmarks import timing
 from hil.engine.process_memory import read, status_kB
 
-TOLD_SLOTS = 192  # slots of future load, if the load is known
+KNOWN_SLOTS = 192  # slots of future load, if the load is known
 
 
 def main(name: str) -> dict[str, Any]:
@@ -28,15 +28,16 @@ def main(name: str) -> dict[str, Any]:
     from controller.planner.planning import Site
     from controller.planner.reserve import Hours
 
-    (store, *limits, agreed, hours, least), (start, *past), is_told = json.load(sys.stdin)
+    (store, *limits, agreed, hours, least), (start, *past), is_load_known = json.load(sys.stdin)
     agreement = {"yields": Agreed(*agreed), "hours": Hours(*hours), "least_part": least}
-    own = Site(Store(*store), *limits)._replace(**agreement)
+    site = Site(Store(*store), *limits)._replace(**agreement)
     history = Past(datetime.fromisoformat(start), *past)
-    way, ms, caps_W = WAYS[name](own, history), list[float](), list[float]()
+    way, ms, caps_W = WAYS[name](site, history), list[float](), list[float]()
 
     def timed(known: Any) -> Any:
         index = len(known.past_load_W)
-        known = known._replace(load_W=history.load_W[index : index + TOLD_SLOTS] if is_told else ())
+        future_W = history.load_W[index : index + KNOWN_SLOTS] if is_load_known else ()
+        known = known._replace(load_W=future_W)
         if hasattr(way, "begin"):  # called once a night
             way.begin(known)
         begun_ns = timing.cpu_ns()
@@ -45,7 +46,7 @@ def main(name: str) -> dict[str, Any]:
         caps_W.extend([row.grid_cap_W for row in rows[: backtest.HOUR_SLOTS]])
         return rows
 
-    done = backtest.followed(own, history, 0.5 * own.full_J, timed)
+    done = backtest.followed(site, history, 0.5 * site.full_J, timed)
     failed = getattr(way, "failed", 0)
     return {"done": done, "ms": ms, "caps_W": caps_W, "failed": failed, "kB": _memory_kB()}
 

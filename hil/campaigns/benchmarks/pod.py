@@ -2,7 +2,7 @@
 
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import Figures, Measured, figure
+from hil.campaigns.benchmarks.document import Figures, Measured, memory_figure
 from hil.campaigns.benchmarks.lateness import figures_of
 from hil.engine import pod_rig
 from hil.engine.processes import ROOT
@@ -25,10 +25,13 @@ def run(seconds: float = 300.0, seed: int = 1) -> Measured:
     figures: Figures = []
     for number, member in enumerate(doc["members"], 1):
         controller, name = member["controller"], f"cabinet {number} of {len(doc['members'])},"
-        own_MiB = round(controller["memory_kB"]["anonymous"] / 1024, 1)
         figures += figures_of(f"{name} loop lateness", controller["loop"], rival)
-        figures.append(figure(f"{name} own memory", own_MiB, "MiB", budget="pod_memory"))
-    stalls = [f"load of the machine {load} at the begin, {machine.load_average()} at the end"]
-    notes = [*rival.notes, f"{seconds:g} s of {POD.name}", *stalls]
+        own_kB = controller["memory_kB"]["anonymous"]
+        figures.append(memory_figure(f"{name} own memory", own_kB, "pod_memory"))
+    notes = [
+        *rival.notes,
+        f"{seconds:g} s of {POD.name}",
+        f"load of the machine {load} at the begin, {machine.load_average()} at the end",
+    ]
     details = {"cyclictest": rival.result, "members": doc["members"]}
     return Measured(figures, notes, details, " / ".join({*priorities}))

@@ -12,7 +12,14 @@ from controller.system import realtime
 from hil.campaigns import order
 from hil.campaigns.benchmarks import path, replay, timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile, spread
+from hil.campaigns.benchmarks.document import (
+    Figures,
+    Measured,
+    figure,
+    memory_figure,
+    percentile,
+    spread,
+)
 from hil.campaigns.benchmarks.lateness import figures_of, judged
 from hil.engine import process_memory
 from hil.engine.rig import Rig
@@ -23,7 +30,7 @@ from hil.scenarios import scenario
 SETTLED_S = 60.0  # memory during the first minute belongs to the start
 VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
 PATH_EDGES = 240
-EDGE_SAMPLES = 12  # samples of a minute; growth is from the first minute's median to the last one's
+EDGE_SAMPLES = 12  # samples of the first minute, and of the last one
 Sample = list[float]  # [s, rss_kB, anonymous_kB]
 Spent = tuple[float, float]  # (wall s, CPU s)
 
@@ -84,11 +91,11 @@ def memory_figures(samples: list[Sample]) -> Figures:
     own_kB = _middle(last, 2)
     growth_kB = own_kB - _middle(first, 2)
     over = f"over {settled[-1][0] / 60:.0f} minutes"
-    resident_MiB = max(row[1] for row in settled) / 1024
+    resident_kB = max(row[1] for row in settled)
     quantity = "memory of the controller,"
     return [
-        figure(f"{quantity} {over}, all resident, most", round(resident_MiB, 1), "MiB"),
-        figure(f"{quantity} its own without mapped files", round(own_kB / 1024, 1), "MiB"),
+        memory_figure(f"{quantity} {over}, all resident, most", resident_kB),
+        memory_figure(f"{quantity} its own without mapped files", own_kB),
         figure(f"{quantity} growth of its own {over}", growth_kB, "kB"),
         figure("the same as kB an hour", growth(first, last), "kB/h"),
     ]
@@ -130,17 +137,15 @@ def path_figures(config: Config, seed: int) -> Figures:
     """Delays in ms of load steps of a fifth of the rating, without control functions."""
     delays_ms = path.delays_ms(config, PATH_EDGES, seed)
     hold_ms = track_path.sample_ms(track_path.source(config)) / 2
-    names = {"a change of the load": 0.0, "the middle of a meter's window": hold_ms}
-    return [
-        delay_figure
-        for name, less_ms in names.items()
-        for delay_figure in spread(
-            f"from {name} to the battery's power",
-            [round(delay_ms - less_ms, 1) for delay_ms in delays_ms],
-            "ms",
-            names=("p50", "p99"),
-        )
-    ]
+    figures: Figures = []
+    for begin, later_ms in (
+        ("a change of the load", 0.0),
+        ("the middle of a meter's window", hold_ms),
+    ):
+        quantity = f"from {begin} to the battery's power"
+        values_ms = [round(delay_ms - later_ms, 1) for delay_ms in delays_ms]
+        figures += spread(quantity, values_ms, "ms", names=("p50", "p99"))
+    return figures
 
 
 def _watch(

@@ -35,8 +35,10 @@ def pieces(reply: bytes, baud_Bd: int) -> list[tuple[int, bytes]]:
     character_ns = CHARACTER_BITS * 1e9 / baud_Bd
     begin_ns = (REQUEST_BYTES + GAP_CHARACTERS) * character_ns
     ends = [*range(PIECE_BYTES, len(reply), PIECE_BYTES), len(reply)]
-    cut = [reply[start:end] for start, end in zip([0, *ends], ends)]
-    return [(round(begin_ns + end * character_ns), piece) for end, piece in zip(ends, cut)]
+    return [
+        (round(begin_ns + end * character_ns), reply[start:end])
+        for start, end in zip([0, *ends], ends)
+    ]
 
 
 def _answer(fd: int, baud_Bd: int, came_ns: int) -> None:

@@ -68,7 +68,6 @@ class SilentCabinet(contextlib.ExitStack):
         run_directory.commission(self.directory, config)
 
     def _start(self) -> None:
-        state = os.path.join(self.directory, "state")
         log = self.enter_context(open(os.path.join(self.directory, "controller.log"), "wb"))
         began_ns = timing.now_ns()
         self._process = process.module(
@@ -78,7 +77,7 @@ class SilentCabinet(contextlib.ExitStack):
             "--run-dir",
             self.directory,
             "--state-dir",
-            state,
+            os.path.join(self.directory, "state"),
             stderr=log,
             process_group=0,
             env=self._environment,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from hil.campaigns import process
 from hil.campaigns.benchmarks import machine, timing
-from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
+from hil.campaigns.benchmarks.document import Figures, Measured, figure, memory_figure, percentile
 from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet, StartError
 
 SETTLED_S = 3.0
@@ -50,9 +50,9 @@ def _times(quantity: str, times_ms: Sequence[Taken], budget: str) -> Figures:
     ]
 
 
-def _memory(found_kB: dict[str, int]) -> Figures:
+def _memory(memory_kB: dict[str, int]) -> Figures:
     return [
-        figure(f"memory {part}", round(found_kB[key] / 1024, 1), "MiB", budget=budget)
+        memory_figure(f"memory {part}", memory_kB[key], budget)
         for part, key, budget in (
             ("private to the controller", "private", "private_memory"),
             ("of that, written to", "dirty", None),

@@ -31,12 +31,13 @@ def run(rounds: int = 5, steps: int = 2000) -> Measured:
     details: dict[str, Any] = {}
     notes = []
     for racks, modules, budget in TOPOLOGIES:
-        taken = sorted(_rounds(racks, modules, rounds, steps))
+        results_us = sorted(_rounds(racks, modules, rounds, steps))
+        median_us, p99_us = results_us[0]
         name = _name(racks, modules)
-        figures.append(figure(f"{name}, median", taken[0][0], "us", budget=budget))
-        figures.append(figure(f"{name}, p99", taken[0][1], "us"))
+        figures.append(figure(f"{name}, median", median_us, "us", budget=budget))
+        figures.append(figure(f"{name}, p99", p99_us, "us"))
         details[f"{racks} x {modules}"] = [
-            {"median_us": median, "p99_us": p99} for median, p99 in taken
+            {"median_us": median_us, "p99_us": p99_us} for median_us, p99_us in results_us
         ]
     try:
         figures += _instructions()

@@ -71,10 +71,10 @@ def run(count: int = 200, seed: int = 1) -> Measured:
 
 def scenario_text(count: int, seed: int) -> str:
     """A scenario file with `count` presses, each followed by release and reset."""
-    phase = random.Random(seed)
+    rng = random.Random(seed)
     parts = [HEAD.format(duration_s=FIRST_S + count * CYCLE_S)]
     for number in range(count):
-        at_s = FIRST_S + number * CYCLE_S + phase.random()
+        at_s = FIRST_S + number * CYCLE_S + rng.random()
         parts += [
             f"[[action]]\nat_s = {at_s + after_s:.6f}\n{action}\n" for after_s, action in ACTIONS
         ]
@@ -83,29 +83,30 @@ def scenario_text(count: int, seed: int) -> str:
 
 def reactions_ms(timeline: Iterable[Sequence[Any]]) -> Stops:
     """Reactions in a timeline [[s, event, detail]]. A press without a permit is left out."""
-    out: Stops = {name: [] for name in EFFECTS}
+    stops: Stops = {name: [] for name in EFFECTS}
     permitted, pressed_s = False, None
     for at_s, event, _ in timeline:
         if event == "estop_press":
             pressed_s = at_s if permitted else None
             if permitted:
-                out = {name: [*values, None] for name, values in out.items()}
+                stops = {name: [*times_ms, None] for name, times_ms in stops.items()}
         elif event in PERMITS:
             permitted = PERMITS[event]
         for name, (effect, _) in EFFECTS.items():
-            if event == effect and pressed_s is not None and out[name][-1] is None:
-                out[name][-1] = round((at_s - pressed_s) * 1000.0, 3)
-    return out
+            if event == effect and pressed_s is not None and stops[name][-1] is None:
+                stops[name][-1] = round((at_s - pressed_s) * 1000.0, 3)
+    return stops
 
 
 def _not_answered(stops: Stops, count: int) -> list[str]:
     """Lines about presses that do not count, and about presses without the expected effect."""
     uncounted = count - len(stops["permit"])
-    lines = [f"{uncounted} presses came while no permit was given and do not count"]
-    return lines[: uncounted > 0] + [
-        f"{values.count(None)} presses had no {name} effect"
-        for name, values in stops.items()
-        if None in values
+    lines = []
+    if uncounted:
+        lines.append(f"{uncounted} presses came while no permit was given and do not count")
+    missing = {name: times_ms.count(None) for name, times_ms in stops.items()}
+    return lines + [
+        f"{number} presses had no {name} effect" for name, number in missing.items() if number
     ]
 
 
@@ -123,10 +124,10 @@ def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _figures(stops: Stops, config: Config, rival: Cyclictest) -> Figures:
     figures: Figures = []
-    for name, values in stops.items():
-        seen = [value for value in values if value is not None]
+    for name, times_ms in stops.items():
+        seen_ms = [time_ms for time_ms in times_ms if time_ms is not None]
         budget = "estop_modbus" if name == "permit" else None
-        figures += spread(f"E-stop, press to {EFFECTS[name][1]}", seen, "ms", budget=budget)
+        figures += spread(f"E-stop, press to {EFFECTS[name][1]}", seen_ms, "ms", budget=budget)
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
     worst_ms = round(sum(part.time_us for part in parts) / 1000, 2)
     missed = stops["permit"].count(None)

@@ -54,18 +54,18 @@ def ticks_us(config: Config, folder: Path) -> list[float]:
     rig = VirtualRig(config, _load, 1, (), plant, journal).run(CLOSED_S)
     cabinet, taken_ns = rig.controller.cabinet, []
     assert cabinet is not None  # it has started
-    whole = cabinet.tick
+    timed_tick = cabinet.tick
 
     def tick(now_us: int, elapsed_ticks: int) -> None:
         began_ns = timing.cpu_ns()
-        whole(now_us, elapsed_ticks)
+        timed_tick(now_us, elapsed_ticks)
         taken_ns.append(timing.cpu_ns() - began_ns)
 
     cabinet.tick = tick  # type: ignore[method-assign]
     rig.run(CLOSED_S + SECONDS)
     if rig.shown[0] != "running":
         raise RuntimeError(f"the cabinet of {config.units} units is {rig.shown[0]}, not running")
-    return [each_ns / 1000 for each_ns in taken_ns]
+    return [tick_ns / 1000 for tick_ns in taken_ns]
 
 
 def _load(t_s: float) -> float:
