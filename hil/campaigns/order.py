@@ -20,14 +20,14 @@ WHOLE_DAY_S = 86_400.0  # for a run that its test sequence (course.py) ends earl
 Document = dict[str, Any]
 
 
-def made(
-    config: Config, duration_s: float, seed: int, chosen: str | None = None, **more: object
+def run_options(
+    config: Config, duration_s: float, seed: int, scenario_path: str | None = None, **more: object
 ) -> Document:
-    """The options of a run for rig.Rig. chosen: name or path of a scenario; more: other options."""
+    """The options of a run for rig.Rig, with `more` among them."""
     return {
         "site": os.path.abspath(config.path),
         "mirrored": coverage.about(config),
-        "scenario": chosen,
+        "scenario": scenario_path,
         "duration_s": duration_s,
         "seed": seed,
         "soc_pct": config.control["soc_target_permille"] / 10,
@@ -39,7 +39,7 @@ def played(
     config: Config,
     duration_s: float,
     seed: int,
-    see: Callable[[rig.Rig, Document], object] = lambda running, shown: None,
+    see: Callable[[rig.Rig, Document], object] = lambda running, view: None,
     text: str | None = None,
     course: Callable[[rig.Rig], Course] | None = None,
     **more: object,
@@ -51,27 +51,26 @@ def played(
     is interrupted, raises KeyboardInterrupt, because figures of half a run would mislead.
     """
     with tempfile.TemporaryDirectory(prefix="firebreak-run-") as folder:
-        chosen = path = None
+        chosen = path = sequence = None
         if text:
             path = os.path.join(folder, "run.toml")
             pathlib.Path(path).write_text(text, encoding="ascii")
             chosen = scenario.load(path)
-        options = made(config, duration_s, seed, path, run_dir=folder, **more)
-        run = rig.Rig(options, chosen, config)
-        own = None
+        options = run_options(config, duration_s, seed, path, run_dir=folder, **more)
+        running = rig.Rig(options, chosen, config)
         try:
-            run.start()
-            own = course(run) if course else None
-            play = own.beside if own else run.run
-            play(lambda shown: see(run, shown))
+            running.start()
+            sequence = course(running) if course else None
+            play = sequence.beside if sequence else running.run
+            play(lambda view: see(running, view))
         finally:
-            run.stop()
-        if own and own.error is not None:
-            raise rig.RigError(own.error)
-        doc = run.outcome(load_of(options, chosen), {"mode": "real time", "seed": seed}).doc
+            running.stop()
+        if sequence and sequence.error is not None:
+            raise rig.RigError(sequence.error)
+        doc = running.outcome(load_of(options, chosen), {"mode": "real time", "seed": seed}).doc
         if doc["interrupted"]:
             raise KeyboardInterrupt
-        return doc, recorded(folder), own
+        return doc, recorded(folder), sequence
 
 
 def recorded(directory: str) -> Document:

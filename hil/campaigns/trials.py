@@ -97,7 +97,7 @@ class Trial:
         raise NotImplementedError
 
 
-def count(most: int, usual: int, text: str) -> options.Options:
+def count_option(most: int, usual: int, text: str) -> options.Options:
     """The option --count, with this maximum, default and help."""
     return {"--count": options.value(whole(1, most), "NUMBER", f"{text} (%(default)s)", usual)}
 

@@ -19,7 +19,7 @@ TICK_MS, MINUTE_MS = 100, 60_000
 @pytest.fixture
 def pod():
     """Two pods before their start, whose messages are neither lost nor late."""
-    with pods.made(pods.drawn(2, 1, 1, 600)) as found:
+    with pods.built(pods.drawn(2, 1, 1, 600)) as found:
         found.messages = Messages(found.members, pods.LIMIT_W, 0, 1, Faults(0, 0, 1))
         yield found.run(1)
 

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from hil.campaigns.ask import job
-from hil.campaigns.trials import Judged, Trial, count
+from hil.campaigns.trials import Judged, Trial, count_option
 from hil.engine.arguments import whole
 from hil.runner import options, report
 
@@ -18,7 +18,7 @@ class Ask(Trial):
 
     summary = "random jobs: the answer of firebreak ask against what happens then"
     mode = "chain only, 1 s"
-    own_options = count(1_000_000, 1000, "jobs") | {
+    own_options = count_option(1_000_000, 1000, "jobs") | {
         "--minutes": options.value(whole(2, 240), "NUMBER", "longest job (%(default)s)", 60)
     }
 

@@ -13,7 +13,7 @@ import tempfile
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from controller.config.cabinet_config import Config
 from controller.core.base import hint_codes as h, setpoint
@@ -111,7 +111,7 @@ class Simulation:
         self.draw = draw
         self.job_W = self.grid_W = 0.0
         members: list[ChainMember] = []
-        self._site: Any = SimpleNamespace(
+        site = SimpleNamespace(
             load_power_W=self._load_at(0),
             other_load_W=0.0,
             is_live=True,
@@ -121,6 +121,7 @@ class Simulation:
             join=members.append,
             weather=SimpleNamespace(outside_degC=lambda now_s: draw.degC),
         )
+        self._site = cast(Any, site)
         config = config_of(draw.peak_W, draw.reserve_permille, folder)
         self._begin_s = BEGIN_S + draw.begin_min * 60
         plant = {"air_degC": draw.degC, "ambient_degC": draw.degC}
@@ -161,7 +162,9 @@ class Simulation:
             self.connections_W.extend(situation.connection_of(member.control))
         out = member.control.chain.out
         is_obliged = out[setpoint.O_OBLIGATION_W] > out[setpoint.O_AFTER_RAMP_W]
-        if battery_W > 0 and is_obliged and soc_permille <= self._kept_permille():
+        slot = self._slot()
+        kept_permille = max(self.draw.reserve_permille, slot[3] if slot else 0)
+        if battery_W > 0 and is_obliged and soc_permille <= kept_permille:
             return "reserve"
         return self._over()
 
@@ -173,14 +176,11 @@ class Simulation:
         index = self.member.now_s // 900
         return self.draw.slots[index] if index < len(self.draw.slots) else None
 
-    def _kept_permille(self) -> int:
-        slot = self._slot()
-        return max(self.draw.reserve_permille, slot[3] if slot else 0)
-
     def _over(self) -> str:
         limits_W = [CONNECTION_W, self.draw.hint_W or CONNECTION_W]
         slot = self._slot()
-        limits_W += [slot[0]] if slot and slot[0] >= 0 else []
+        if slot and slot[0] >= 0:
+            limits_W.append(slot[0])
         if self.grid_W > min(limits_W) + METER_W:
             return "connection"
         utc_s = self._begin_s + self.member.now_s

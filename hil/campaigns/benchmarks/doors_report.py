@@ -66,11 +66,11 @@ def hints(delays_us: Mapping[str, Sequence[int | None]]) -> Figures:
     """Delays of hints by each way, compared with a hint that is sent as a plain datagram."""
     figures: Figures = []
     missed = 0
-    first_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]
+    datagram_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]
     for way, values_us in delays_us.items():
         seen_ms = [us / 1000 for us in values_us if us is not None]
         missed += len(values_us) - len(seen_ms)
-        rival, rival_ms = (None, []) if way == DATAGRAM else (DATAGRAM, first_ms)
+        rival, rival_ms = (None, []) if way == DATAGRAM else (DATAGRAM, datagram_ms)
         for name in ("p50", "p99") if seen_ms else ():
             own, beside = [
                 round(percentile(times_ms, PERCENTILES[name]), 1) if times_ms else None

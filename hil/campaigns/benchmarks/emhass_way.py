@@ -1,7 +1,7 @@
 """Lets the program EMHASS make the plans of a month, to compare it with the planner.
 
 EMHASS gets the planner's prices, forecasts and battery. The modelled controller that follows the
-planner's plans (controller/planner/backtest.py) also follows its plans. Its program does not model
+planner's plans (controller/planner/backtest.py) also follows those of EMHASS. EMHASS does not model
 losses of idle converters.
 
 Settings: a plan of 48 h, a program that is built once, a small gap of the solver, the peak counted

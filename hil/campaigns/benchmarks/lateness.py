@@ -27,21 +27,20 @@ def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
     """The findings. seconds: of each condition; cabinet: its file. Raises ConfigError."""
     figures: Figures = []
     config = configuration.load(cabinet)
+    core = max(os.sched_getaffinity(0))
+    tick = f", tick of {config.tick_ms} ms" if cabinet != EXAMPLE else ""
     details: dict[str, Any] = {}
     for name, count, budget in (
         ("idle", 0, "lateness_idle"),
         ("CPU stress", None, "lateness_stress"),
     ):
-        core = max(os.sched_getaffinity(0))
         rival = Cyclictest(tick_ms=config.tick_ms, core=core)
         with hogs(count) as stress, SilentCabinet(file=cabinet) as process:
             os.sched_setaffinity(process.pid, {core})  # the loop alone: its other threads stay free
             with rival:
                 statistics = _measured(process, seconds)
             priority = process.priority()
-        quantity = f"loop lateness, {name}" + (
-            f", tick of {config.tick_ms} ms" if cabinet != EXAMPLE else ""
-        )
+        quantity = f"loop lateness, {name}{tick}"
         figures += figures_of(quantity, statistics, rival, judged(budget, priority))
         details[name] = {"loop": statistics, "cyclictest": rival.result, "stress": stress}
     notes = [

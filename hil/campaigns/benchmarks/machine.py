@@ -22,7 +22,7 @@ _POLICIES = {
 
 
 def describe() -> dict[str, Any]:
-    """{cpu, cores, kernel, python, load_average}, as the page of results shows them."""
+    """{cpu, cores, kernel, python, load_average}."""
     uname = os.uname()
     # profile-guided optimisation makes Python a quarter faster
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")

@@ -10,6 +10,13 @@ from hil.campaigns import process
 from hil.campaigns.benchmarks import timing
 from hil.engine.rig import RigError
 
+CONFIGURATION = """user {user}
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence false
+max_queued_messages 100000
+set_tcp_nodelay true
+"""
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
 
 
@@ -27,24 +34,22 @@ def openssl(folder: Path, *arguments: str) -> None:
 
 
 def start(folder: Path, port: int) -> "subprocess.Popen[bytes]":
-    """The process, which takes connections; its messages go to broker.log. RigError: the machine
-    has none.
+    """Start the broker. Returns its process once it takes connections. Messages go to broker.log.
+    Raises RigError.
     """
     program = shutil.which("mosquitto", path=process.search_path())
     if program is None:
         raise RigError("mosquitto is missing: sudo apt-get install mosquitto")
-    user = f"user {os.environ.get('USER', 'root')}\n"
-    queues = "max_queued_messages 100000\nset_tcp_nodelay true\n"
-    text = f"{user}listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{queues}"
+    text = CONFIGURATION.format(user=os.environ.get("USER", "root"), port=port)
     if (folder / "broker.crt").exists():
         text += f"certfile {folder}/broker.crt\nkeyfile {folder}/broker.pem\n"
     (folder / "broker.conf").write_text(text, encoding="ascii")
     with open(folder / "broker.log", "ab") as log:
-        served = subprocess.Popen([program, "-c", str(folder / "broker.conf")], stderr=log)
+        broker = subprocess.Popen([program, "-c", str(folder / "broker.conf")], stderr=log)
     for _ in range(100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return served
+                return broker
         timing.wait_s(0.05)
-    process.end(served)
+    process.end(broker)
     raise RigError("the broker does not open its port")

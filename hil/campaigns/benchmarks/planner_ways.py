@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from hil.campaigns.benchmarks import timing
@@ -32,7 +31,7 @@ def main(name: str) -> dict[str, Any]:
     agreement = {"yields": Agreed(*agreed), "hours": Hours(*hours), "least_part": least}
     site = Site(Store(*store), *limits)._replace(**agreement)
     history = Past(datetime.fromisoformat(start), *past)
-    way, ms, caps_W = WAYS[name](site, history), list[float](), list[float]()
+    way, ms, caps_W = _way(name, site, history), list[float](), list[float]()
 
     def timed(known: Any) -> Any:
         index = len(known.past_load_W)
@@ -51,34 +50,23 @@ def main(name: str) -> dict[str, Any]:
     return {"done": done, "ms": ms, "caps_W": caps_W, "failed": failed, "kB": _memory_kB()}
 
 
-def _planner(site: Any, _past: Any) -> Callable[[Any], Any]:
-    from controller.planner.daily import Daily
+def _way(name: str, site: Any, past: Any) -> Callable[[Any], Any]:
+    """A function of a Known that returns the rows of a schedule. name: of bench planner."""
+    if name == "rules":
+        from hil.systems.rival_rules import Rules
 
-    class Planner(Daily):
-        def __call__(self, known: Any) -> Any:
-            return self.planned(known).rows
+        return Rules(site)
+    if name == "planner":
+        from controller.planner.daily import Daily
 
-    return Planner(site)
+        class Planner(Daily):
+            def __call__(self, known: Any) -> Any:
+                return self.planned(known).rows
 
-
-def _rules(site: Any, _past: Any) -> Callable[[Any], Any]:
-    from hil.systems.rival_rules import Rules
-
-    return Rules(site)
-
-
-def _emhass(site: Any, past: Any, has_our_cap: bool = False) -> Callable[[Any], Any]:
+        return Planner(site)
     from hil.campaigns.benchmarks.emhass_way import Emhass
 
-    return Emhass(site, past, has_our_cap)
-
-
-WAYS: dict[str, Callable[[Any, Any], Any]] = {
-    "planner": _planner,
-    "rules": _rules,
-    "EMHASS, its peak": _emhass,
-    "EMHASS, our cap": partial(_emhass, has_our_cap=True),
-}
+    return Emhass(site, past, has_our_cap=name == "EMHASS, our cap")
 
 
 def _memory_kB() -> int:

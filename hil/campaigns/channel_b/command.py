@@ -81,14 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         figures = measured(Lab(arguments.count, folder, binary, arguments.tick), checks)
     notes = STANDIN_NOTES if arguments.standin else EMULATOR_NOTES
     measurement = Measured(figures, notes, {"checks": checks.rows})
-    code = finish(
-        document(
-            "mcu",
-            f"python -m hil mcu --tick {arguments.tick} --count {arguments.count}",
-            measurement,
-        ),
-        arguments,
-    )
+    command = f"python -m hil mcu --tick {arguments.tick} --count {arguments.count}"
+    code = finish(document("mcu", command, measurement), arguments)
     return code if checks.ok else report.NOT_MET
 
 
@@ -116,8 +110,8 @@ class Lab:
         return contextlib.closing(Emulator(self.binary, self.folder, self.image, mode, steps))
 
 
-Tried = tuple[str, Figures]  # (detail, figures)
-Trial = Callable[[Lab], Tried]
+Outcome = tuple[str, Figures]  # (detail, figures)
+Trial = Callable[[Lab], Outcome]
 
 
 def _ms(seconds: float) -> float:
@@ -140,29 +134,27 @@ def measured(lab: Lab, checks: report.Checks) -> Figures:
     """Run all trials. Returns the figures of the trials that passed."""
     figures: Figures = []
 
-    def tried(name: str, trial: Trial) -> bool:
-        """Run a trial, keep its figures, and report its detail. True if it passed."""
-
+    def passes(name: str, trial: Trial) -> bool:
         def action() -> str:
-            detail, new = trial(lab)
-            figures.extend(new)
+            detail, trial_figures = trial(lab)
+            figures.extend(trial_figures)
             return detail
 
         return checks.check(name, action, FAILURES)
 
     with contextlib.closing(lab.live):
         for name, trial in LIVE:
-            if not tried(name, trial) and lab.partner is None:
+            if not passes(name, trial) and lab.partner is None:
                 break  # the board has not started, so the other trials cannot run
         if lab.partner:
             quantity = "trials made again because the machine held up the observer"
             figures.append(figure(quantity, lab.partner.repeated, "trials"))
     for name, trial in COUNTED if lab.binary else ():
-        tried(name, trial)
+        passes(name, trial)
     return figures
 
 
-def _boot(lab: Lab) -> Tried:
+def _boot(lab: Lab) -> Outcome:
     began_s = lab.live.start()
     lab.partner = Partner(lab.live, lab.image)
     first_s, permit_s = trials.boot(lab.partner, began_s)
@@ -171,20 +163,20 @@ def _boot(lab: Lab) -> Tried:
     ]
 
 
-def _estop(lab: Lab) -> Tried:
+def _estop(lab: Lab) -> Outcome:
     taken_s = trials.several(lab.channel_a, trials.estop, lab.count)
     figures = _spread("E-stop at channel B alone to permit off", taken_s)
     return f"row 1 named, permit off after {_range(taken_s)}", figures
 
 
-def _silence(lab: Lab) -> Tried:
+def _silence(lab: Lab) -> Outcome:
     taken_s = trials.several(lab.channel_a, trials.silence, lab.count)
     figures = _spread("last frame of channel A to permit off", taken_s, "channel_b_expiry")
     detail = f"named, permit off {_range(taken_s)} after the last frame"
     return f"{detail}; back only when A gave none", figures
 
 
-def _hang(lab: Lab) -> Tried:
+def _hang(lab: Lab) -> Outcome:
     falls_s, returns_s = zip(*trials.several(lab.channel_a, trials.hang, lab.count), strict=True)
     trials.reset(lab.channel_a)
     detail = f"watchdog: permit off after {_range(falls_s)}"
@@ -194,7 +186,7 @@ def _hang(lab: Lab) -> Tried:
     ]
 
 
-def _lockstep(lab: Lab) -> Tried:
+def _lockstep(lab: Lab) -> Outcome:
     with lab.emulator(mem.MODE_LOCKSTEP) as board:
         board.start()
         equal = trials.lockstep(board, lab.image, SEED, LOCKSTEP_STEPS)
@@ -206,7 +198,7 @@ def _lockstep(lab: Lab) -> Tried:
     )
 
 
-def _instructions(lab: Lab) -> Tried:
+def _instructions(lab: Lab) -> Outcome:
     counts, again = _count_instructions(lab), _count_instructions(lab)
     if counts != again:
         raise TrialError(f"two runs counted differently: {counts} and {again}")

@@ -6,13 +6,12 @@ import subprocess
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
-from typing import Any
 
 from hil.campaigns import order, process
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.chaos import namespace
 from hil.campaigns.chaos.companions import Companions
-from hil.campaigns.chaos.course import PHASES, Course, judged
+from hil.campaigns.chaos.course import PHASES, Course, Figures, judged
 from hil.campaigns.chaos.disturbances import DISTURBANCES, Disturbance
 from hil.campaigns.chaos.stage import Stage
 from hil.campaigns.chaos.verdict import Sentence
@@ -83,13 +82,15 @@ class ControllerEnded(Exception):
 
 def _run(
     directory: str, doing: Mapping[str, Disturbance], arguments: Namespace, has_mounts: bool
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
+) -> tuple[list[Figures], list[Figures], bool]:
     """([figures and verdicts of each disturbance], [{ok, text}] at the end, True if
     interrupted).
     """
     config = coverage.loaded(arguments.cabinet, is_virtual=False)
     path = os.path.join(directory, "run")
-    run_options = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
+    run_options = order.run_options(
+        config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True
+    )
     with contextlib.ExitStack() as mounts:
         # The journal takes 64 MiB of the first file system. The second has the record, its reserve
         # and the store.
@@ -157,7 +158,7 @@ def _record(stage: Stage, gap_ms_max: float) -> list[Sentence]:
     ]
 
 
-def lines(doc: dict[str, Any]) -> list[str]:
+def lines(doc: Figures) -> list[str]:
     """The report as lines: a table, the notes, the verdict."""
     report_lines, rows = [*words.mirrored_lines(doc), *HEAD], doc["disturbances"]
     for row in rows:
@@ -172,11 +173,11 @@ def lines(doc: dict[str, Any]) -> list[str]:
     return [*report_lines, report.verdict(f"{result}: {unnoticed}, {len(doc['skipped'])} skipped")]
 
 
-def _ok(verdict: Mapping[str, Any]) -> str:
+def _ok(verdict: Figures) -> str:
     return "ok" if verdict["ok"] else "NOT OK"
 
 
-def _row(disturbance: Mapping[str, Any]) -> str:
+def _row(disturbance: Figures) -> str:
     before, during, after = (disturbance["loop"][phase] for phase in PHASES)
     late = during["lateness_us"]
     columns = [

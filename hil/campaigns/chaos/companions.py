@@ -76,21 +76,23 @@ class Companions:
         self._stall_us = np.memmap(stall_path, "<u8", "w+", shape=(cores[-1] + 1, 2))
         self.terminal = terminal = Terminal()
 
-        def made(name: str, *command: Any, works: Works | None = None) -> Companion:
+        def companion(name: str, *command: Any, works: Works | None = None) -> Companion:
             return Companion(name, command, os.path.join(log_directory, f"{name}.log"), works)
 
         self.upstream = os.path.join(run_directory, "upstream.sock")
         clock = f"{__package__}.shifted_clock"
-        self.recorder = made("recorder", clock, offset_path, "record", "run", *where, *state)
+        self.recorder = companion("recorder", clock, offset_path, "record", "run", *where, *state)
         doors = "controller", "doors", "local", *where, "--listen", self.upstream
-        self.gateway = made("gateway", *doors, works=lambda: gateway_works(self.upstream))
-        self.reader = made(
+        self.gateway = companion("gateway", *doors, works=lambda: gateway_works(self.upstream))
+        self.reader = companion(
             "page reader", f"{__package__}.page_reader", run_directory, state_directory
         )
         console = "controller", "console", "--tty", terminal.slave_name
-        self.console = made("serial console", *console, *where, *state, works=terminal.works)
+        self.console = companion("serial console", *console, *where, *state, works=terminal.works)
         witnesses = [
-            made(f"witness on core {core}", f"{__package__}.witness", stall_path, core, os.getpid())
+            companion(
+                f"witness on core {core}", f"{__package__}.witness", stall_path, core, os.getpid()
+            )
             for core in cores
         ]
         self.all = (self.recorder, self.gateway, self.reader, self.console, *witnesses)

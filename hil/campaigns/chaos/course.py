@@ -15,7 +15,7 @@ from hil.observer.beats import largest_gap_us
 
 PHASES = ("before", "during", "after")
 END = "end"
-Figures = dict[str, Any]  # figures of a disturbance, as plain data
+Figures = dict[str, Any]  # of a disturbance, as plain data
 
 
 class Course(course.Course):

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from hil.campaigns.fleet import pods, real
-from hil.campaigns.trials import Figures, Judged, Trial, count
+from hil.campaigns.trials import Figures, Judged, Trial, count_option
 from hil.engine.arguments import whole
 from hil.fleet import jobs
 from hil.fleet.broker import Faults
@@ -24,7 +24,7 @@ class Fleet(Trial):
 
     summary = "a dispatcher shares one connection among cabinets that fail"
     mode = "value, 100 ms, with the kernel; broker and time are virtual without --real"
-    own_options = count(1000, 5, "courses for each number of pods") | {
+    own_options = count_option(1000, 5, "courses for each number of pods") | {
         "--minutes": options.value(whole(1, 600), "MIN", "length of a course (%(default)s)", 60),
         "--pods": options.value(whole(2, 64), "N", "only this many pods (4, 8 and 16)", 0),
         "--real": options.value(whole(0, 600), "MIN", "one course in real time; 0: none", 0),

@@ -115,7 +115,7 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
 
 def played(course: Course) -> dict[str, Any]:
     """The figures of a course."""
-    with made(course) as pod:
+    with built(course) as pod:
         pod.messages = messages = Messages(
             pod.members, LIMIT_W, SPARE_W, course.seed, Faults(), HOLD_H
         )
@@ -134,7 +134,6 @@ def played(course: Course) -> dict[str, Any]:
 
 def watched(pod: FleetPod, course: Course, begin_s: float) -> "Watch":
     """Let load and events of the course begin at this second of the pod."""
-
     pod.site.load = lambda now_s: (
         BASE_W + sum(watts for begin, end, watts in course.jobs if begin <= now_s - begin_s < end)
     )
@@ -145,22 +144,20 @@ def watched(pod: FleetPod, course: Course, begin_s: float) -> "Watch":
 
 
 def _away_s(course: Course) -> list[tuple[float, float]]:
-    """When a pod is dead, and when one is moved: until it has closed and tested its meter in its
-    turn.
-    """
+    """Spans without a dead pod, and without a moved one until its meter is tested."""
     leaves_s, returns_s, moved = course.moved
     again_s = returns_s + STOP_S + CLOSES_S + (moved + 1) * TURN_S
     return [(course.dead[0], math.inf), (leaves_s, again_s)]
 
 
 def _events(course: Course) -> list[Event]:
-    (dies_s, dead_s), (stops_s, down_s) = course.dispatcher, course.broker
-    (ends_s, ended), (leaves_s, returns_s, moved) = course.dead, course.moved
-    (cut_s, joined_s, cut), (drifts_s, gained_ms, off) = course.cut, course.clock
+    (dispatcher_s, dispatcher_for_s), (broker_s, broker_for_s) = course.dispatcher, course.broker
+    (dead_s, dead), (leaves_s, returns_s, moved) = course.dead, course.moved
+    (cut_s, joined_s, cut), (drifts_s, gained_ms, drifting) = course.cut, course.clock
     (lies_s, liar), lie = course.liar, LIES[course.lie]
-    cut_name, off_name, liar_name = [f"cabinet{index + 1}" for index in (cut, off, liar)]
+    cut_name, drifting_name, liar_name = [f"cabinet{index + 1}" for index in (cut, drifting, liar)]
     events: list[Event] = [
-        (ends_s, lambda pod: pod.members[ended].controller.kill()),
+        (dead_s, lambda pod: pod.members[dead].controller.kill()),
         # a pod that is moved is stopped before, and started at its new place
         (leaves_s, lambda pod: pod.members[moved].controller.run_request(False)),
         (leaves_s + STOP_S, lambda pod: pod.members[moved].controller.kill()),
@@ -171,11 +168,14 @@ def _events(course: Course) -> list[Event]:
         events += [
             (cut_s, lambda pod: pod.messages.cut(cut_name)),
             (joined_s, lambda pod: pod.messages.join(cut_name)),
-            (drifts_s, lambda pod: pod.messages.boxes[off_name].clock.drift(gained_ms, WITHIN_MS)),
-            (stops_s, lambda pod: pod.messages.stop_broker()),
-            (stops_s + down_s, lambda pod: pod.messages.start_broker()),
-            (dies_s, lambda pod: pod.messages.kill()),
-            (dies_s + dead_s, lambda pod: pod.messages.start(pod.now_us)),
+            (
+                drifts_s,
+                lambda pod: pod.messages.boxes[drifting_name].clock.drift(gained_ms, WITHIN_MS),
+            ),
+            (broker_s, lambda pod: pod.messages.stop_broker()),
+            (broker_s + broker_for_s, lambda pod: pod.messages.start_broker()),
+            (dispatcher_s, lambda pod: pod.messages.kill()),
+            (dispatcher_s + dispatcher_for_s, lambda pod: pod.messages.start(pod.now_us)),
         ]
     if course.kind == LYING:
         events.append((lies_s, lambda pod: pod.messages.boxes[liar_name].lie.update(lie)))
@@ -183,8 +183,8 @@ def _events(course: Course) -> list[Event]:
 
 
 @contextlib.contextmanager
-def made(course: Course) -> Iterator[FleetPod]:
-    """The pods, before their first tick."""
+def built(course: Course) -> Iterator[FleetPod]:
+    """A context with the pods, before their first tick."""
     system = spec.load(SYSTEM, VARIANT)
     size = _size(system.size, course)
     site = run.site_of(_later(system, BEGIN_S), {})
@@ -196,7 +196,7 @@ def made(course: Course) -> Iterator[FleetPod]:
 
 
 def _size(size: sized.Size, course: Course) -> sized.Size:
-    """One of the pods. Without a dispatcher its fallback is a fixed equal part."""
+    """The size of a pod. Without a dispatcher its fallback is a fixed equal part."""
     part = 1.0 if course.kind == FIXED else FALLBACK_PART
     source = {
         "role": "grid_cap",
@@ -225,7 +225,7 @@ def _in_turn(config: Config, number: int, count: int) -> Config:
 
 
 class Watch:
-    """Means of a second of the import, what the pods that remain could give, and the shares.
+    """Compares the mean import of each second with what the remaining pods could give.
 
     Seconds of a rise are counted apart, because a load is measured only after it has risen.
     """
@@ -235,8 +235,8 @@ class Watch:
         pod: FleetPod,
         begin_s: float,
         end_s: float,
-        rises_s: Sequence[float] = (),
-        away_s: Sequence[tuple[float, float]] = (),
+        rises_s: Sequence[float],
+        away_s: Sequence[tuple[float, float]],
     ) -> None:
         """rises_s: when the load rises, from begin_s on. away_s: when the course takes a pod away.
         A pod that the product itself does not use counts as able.

@@ -162,7 +162,7 @@ class Field:
 
 def played(course: pods.Course) -> dict[str, Any]:
     """The figures of a course, with the lateness of the ticks and the lines of the processes."""
-    with tempfile.TemporaryDirectory() as folder, pods.made(course) as pod:
+    with tempfile.TemporaryDirectory() as folder, pods.built(course) as pod:
         field = pod.messages = Field(pod, Path(folder), course.seed)
         settled_s = course.pods * TURN_S + 120
         watch = pods.watched(pod, course, settled_s + WAIT_S)

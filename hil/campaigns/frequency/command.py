@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from controller.config.cabinet_config import Config
 from controller.series.refusal import SeriesError
 from hil.campaigns.frequency import course, shapes
-from hil.campaigns.trials import BYTE, Figures, Judged, Trial, count
+from hil.campaigns.trials import BYTE, Figures, Judged, Trial, count_option
 from hil.engine.simulate import VirtualRig
 from hil.runner import options, report
 
@@ -30,7 +30,7 @@ class Frequency(Trial):
     mode = BYTE
     own_options = {
         **options.CABINET,
-        **count(1000, shapes.DRAWN, "drawn cases"),
+        **count_option(1000, shapes.DRAWN, "drawn cases"),
         "--frequency": options.value(str, "FILE", "with t_s and frequency_Hz, as the first case"),
     }
 
@@ -38,7 +38,9 @@ class Frequency(Trial):
         """The recorded case, the drawn ones and the bad ones. Raises WrongOptionError."""
         arguments = self.arguments
         try:
-            first = shapes.of_file(arguments.frequency) if arguments.frequency else shapes.made()
+            first = (
+                shapes.of_file(arguments.frequency) if arguments.frequency else shapes.built_in()
+            )
             self.responding: Config = course.responding(self.config)
         except (SeriesError, OSError, ValueError) as error:
             raise options.WrongOptionError(str(error)) from None

@@ -52,7 +52,7 @@ def drawn(number: int, seed: int) -> Case:
     return Case(f"drawn {number}", (0.0, *corners), (0.0, 0.0, depth_Hz, depth_Hz, 0.0, 0.0))
 
 
-def made() -> Case:
+def built_in() -> Case:
     """A dip of 0.8 Hz within 8 s that recovers in 60 s, and a rise of 0.5 Hz."""
     t_s = np.arange(0.0, 200.0, NOISE_S)
     off_Hz = -0.8 * _event(t_s - BEGIN_S, 8.0) + 0.5 * _event(t_s - 100.0, 5.0)

@@ -5,7 +5,7 @@ import os
 from controller.run import loop_statistics
 from hil.campaigns import course, order
 from hil.campaigns.hint_attack.attack import Attack
-from hil.campaigns.trials import Figures, Judged, Trial, count
+from hil.campaigns.trials import Figures, Judged, Trial, count_option
 from hil.engine import coverage
 from hil.engine.rig import Rig
 from hil.results.run_result import machine
@@ -45,7 +45,7 @@ class HintAttack(Trial):
 
     summary = "send bad hints to a real controller; it must refuse them all"
     mode = "real time"
-    own_options = options.CABINET | count(10_000_000, 100_000, "bad hints")
+    own_options = options.CABINET | count_option(10_000_000, 100_000, "bad hints")
     engine = staticmethod(in_turn)
 
     def draw(self) -> list[int]:

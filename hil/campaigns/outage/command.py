@@ -5,7 +5,7 @@ from collections import Counter
 
 from hil.campaigns.outage import course
 from hil.campaigns.outage.course import Course
-from hil.campaigns.trials import BYTE, Figures, Judged, Trial, count
+from hil.campaigns.trials import BYTE, Figures, Judged, Trial, count_option
 from hil.engine import forks
 from hil.engine.arguments import number
 from hil.runner import options, report
@@ -27,7 +27,7 @@ class Outages(Trial):
     mode = BYTE
     own_options = {
         **options.CABINET,
-        **count(100_000, 200, "outages"),
+        **count_option(100_000, 200, "outages"),
         "--peak": options.value(
             number(1000, 1e7),
             "W",

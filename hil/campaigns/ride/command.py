@@ -12,7 +12,7 @@ from controller.config.track_path import DELAY
 from hil.campaigns.ride import codes, course
 from hil.campaigns.ride.codes import CODES, Case
 from hil.campaigns.rows import start
-from hil.campaigns.trials import BYTE, Figures, Judged, Trial, count
+from hil.campaigns.trials import BYTE, Figures, Judged, Trial, count_option
 from hil.engine.simulate import VirtualRig
 from hil.runner import options, report
 
@@ -39,7 +39,7 @@ class Ride(Trial):
 
     summary = "sags of voltage and frequency by the ride-through curves of five codes"
     mode = BYTE
-    own_options = {**options.CABINET, **count(100_000, 1000, "cases of all codes")}
+    own_options = {**options.CABINET, **count_option(100_000, 1000, "cases of all codes")}
 
     def draw(self) -> list[Case]:
         """Cases of the codes in turn. A cabinet without the source of requests plays no request."""

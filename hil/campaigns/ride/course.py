@@ -54,10 +54,9 @@ class SaggingGrid(GridOfCase):
         if self.case is None:
             return self.base_W
         share, period_s = self.case.wave
-        power_W = self.base_W * (
-            1 + share * math.sin(2 * math.pi * (t_s - self.begin_s) / period_s)
-        )
-        pu = codes.voltage_pu(self.case.sags, t_s - self.begin_s)
+        case_s = t_s - self.begin_s
+        power_W = self.base_W * (1 + share * math.sin(2 * math.pi * case_s / period_s))
+        pu = codes.voltage_pu(self.case.sags, case_s)
         if self.case.load == codes.FALLS:
             return power_W * min(1.0, pu / FULL_PU)
         return 0.0 if self.case.load == codes.LEAVES and pu < LEAVES_PU else power_W

@@ -48,17 +48,17 @@ WHY_NOT = {
     "meter_50d": "the scenario meter_reversed does it at the start",
     "hot_processor": "the operating system reports the temperature of the real machine",
 }
-# 46b is armed by a hazard analysis that demands the derate. Row 51 needs another site.
-CABINET_MORE: dict[tuple[str, ...], str] = {("46b",): "[hma]\nnoc_derate = true\n"}
+# A hazard analysis that demands the derate arms 46b. Row 51 needs another site.
+ARMS_46B = "[hma]\nnoc_derate = true\n"
 
 
 # In virtual time these courses disarm row 55.
-ROW_55_FIRST = dict.fromkeys(("35a", "35b"), "row 55 trips first: only one source reports it")
+ROW_55_FIRST = "35a", "35b"
 
 
 def _why_not(course: Course) -> str | None:
     if course.label in ROW_55_FIRST:
-        return ROW_55_FIRST[course.label]
+        return "row 55 trips first: only one source reports it"
     inside = [act.do for act in course.before + course.cause if act.is_inside]
     return f"inside the controller: {WHY_NOT[inside[-1]]}" if inside else None
 
@@ -86,7 +86,7 @@ class CourseRig(Rig):
     """The rig of one course."""
 
     def __init__(self, config: Config, course: Course, seed: int, directory: str) -> None:
-        order = orders.made(
+        order = orders.run_options(
             config,
             1.0,  # length of a load that start.py replaces
             seed,
@@ -94,7 +94,7 @@ class CourseRig(Rig):
             plant=PLANT,
             course=course.label,
             soc_pct=course.soc_pct,
-            cabinet_more=CABINET_MORE.get(course.armed, ""),
+            cabinet_more=ARMS_46B if "46b" in course.armed else "",
         )
         if start.SECOND_CHANNEL in course.armed:
             order["site"] = site(directory)

@@ -6,8 +6,7 @@ a false alarm.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,7 +34,7 @@ COLUMNS = (
     "only load, per 1000 d",
 )
 DIGITS = 0, 0, 2, 0  # digits after the point, in the last four columns
-Pair = tuple[Course, Mapping[str, Any]]  # a simulated case and its result
+Pair = tuple[Course, Figures]  # a simulated case and its result
 
 
 class Runaway(Trial):
@@ -146,7 +145,7 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
     return {"events_per_1000_d": math.fsum(events), "makers": makers}
 
 
-def table(doc: Mapping[str, Any]) -> list[str]:
+def table(doc: Figures) -> list[str]:
     """The lines of two tables: every detector, then the alarms of some rows by their causes."""
     detectors = doc["detectors"]
     shown = [detectors[name]["false_alarms"]["makers"] for name in BY_MAKER]
@@ -163,7 +162,7 @@ def table(doc: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _cells(detector: Mapping[str, Any]) -> list[str]:
+def _cells(detector: Figures) -> list[str]:
     leads, false = detector["leads"], detector["false_alarms"]
     load = false["makers"].get("load", {"per_1000_d": None})
     figures = leads["median_s"], leads["p5_s"], false["events_per_1000_d"], load["per_1000_d"]

@@ -59,7 +59,7 @@ class ImageError(RigError):
 
 
 def base(lab: Lab) -> str:
-    """The Debian base, unpacked as a tree. The box itself will make its device nodes."""
+    """The Debian base, unpacked as a tree without device nodes, which the box makes."""
     free = shutil.disk_usage(lab.cache).free
     if free < FREE_BYTES_MIN:
         raise ImageError(
@@ -83,8 +83,9 @@ def base(lab: Lab) -> str:
 
 def _install(source: Path, tree: Path) -> list[str]:
     """Run `flash.sh install --doors` as a person would type it. Returns its lines."""
-    command = [source / "flash.sh", "install", "--doors", "--root", tree]
-    code, out, err = _finished(command, "flash.sh install")
+    code, out, err = _finished(
+        [source / "flash.sh", "install", "--doors", "--root", tree], "flash.sh install"
+    )
     lines = (out + err).splitlines()
     if code:
         raise CheckError(lines[-1])

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import select
 from collections.abc import Callable
 from typing import Any
@@ -67,6 +68,10 @@ class Lab:
         lines = self.ask(f"systemctl show {unit} -p {','.join(names)}").splitlines()
         properties = dict(line.split("=", 1) for line in lines)
         return [properties[name] for name in names]
+
+    def process_status(self, pid: str) -> dict[str, str]:
+        """Fields of /proc/PID/status."""
+        return dict(re.findall(r"(?m)^(\w+):\s*(.*)$", self.ask(f"cat /proc/{pid}/status")))
 
     def until(self, goal: str, condition: Callable[[], Any], timeout_s: float) -> Any:
         """Call condition() again and again until it gives a true value. Returns that value."""

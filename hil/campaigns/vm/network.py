@@ -27,7 +27,8 @@ def opened(lab: Lab) -> str:
         lab.ask(f"ip address add {address}/32 dev lo")
     listen = LISTEN.format(allowed=ALLOWED, other=OTHER, port=PORT)
     lab.ask(f'systemd-run --quiet --unit bench-lan python3 -c "{listen}"')
-    tries = ((ALLOWED, settings, True), (OTHER, settings, False), (ALLOWED, [], False))
+    none: list[str] = []
+    tries = ((ALLOWED, settings, True), (OTHER, settings, False), (ALLOWED, none, False))
     lab.until("listening", lambda: _connects(lab, ALLOWED, None), 60.0)
     for address, more, is_expected in tries:
         if _connects(lab, address, [*UNIT, *more]) != is_expected:

@@ -27,7 +27,9 @@ class VmRig(Rig):
     def __init__(self, directory: str) -> None:
         """directory: where the result goes."""
         config = configuration.load(order.EXAMPLE)
-        super().__init__(order.made(config, DURATION_S, SEED, run_dir=directory), None, config)
+        super().__init__(
+            order.run_options(config, DURATION_S, SEED, run_dir=directory), None, config
+        )
         self.bridge: Any = None
 
     def _write_cabinet_file(self, wires: Any) -> None:

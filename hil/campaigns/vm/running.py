@@ -65,7 +65,7 @@ def port_names(lab: Lab) -> str:
 def rights(lab: Lab) -> str:
     """Check the service's user, FIFO priority, locked memory, capabilities and memory limit."""
     pid, memory, limit = lab.shown("MainPID", "MemoryCurrent", "MemoryMax")
-    status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
+    status = lab.process_status(pid)
     user = lab.ask(f"stat -c %U /proc/{pid}")
     policy = lab.ask(f"chrt -p {pid}")
     is_right = {

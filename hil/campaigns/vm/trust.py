@@ -153,7 +153,7 @@ def _wrong_processes(lab: Lab) -> Iterator[str]:
 
 def _wrong_process(lab: Lab, unit: str, pid: str, asked: Columns) -> Iterator[str]:
     """Differences between a running process, as the kernel reports it, and its unit."""
-    status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
+    status = lab.process_status(pid)
     user = lab.ask(f"id -nu {status['Uid'].split()[0]}")
     gids = " ".join({*status["Groups"].split(), status["Gid"].split()[0]})
     groups = [line.split(":")[0] for line in lab.ask(f"getent group {gids}").splitlines()]

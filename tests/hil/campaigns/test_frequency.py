@@ -64,7 +64,7 @@ def test_half_of_the_energy_must_come_back():
 
 
 def test_the_made_shape_has_the_size_and_the_times_of_the_recorded_one():
-    made = shapes.made()
+    made = shapes.built_in()
     times_s, off_Hz = np.array(made.times_s), np.array(made.off_Hz)
     lowest, highest = np.argmin(off_Hz), np.argmax(off_Hz)
     assert off_Hz[lowest] == pytest.approx(-0.8) and off_Hz[highest] == pytest.approx(0.5, abs=0.02)
