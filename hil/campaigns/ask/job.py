@@ -33,7 +33,7 @@ METER_W = 200  # tolerance: set-points are multiples of 100 W, meters show whole
 
 
 class Draw(NamedTuple):
-    """Random values of a job and its cabinet. load: (W, swinging part, period_s, is a square)."""
+    """Random values of a job and its cabinet. load: (base W, swinging part, period s, square)."""
 
     peak_W: int
     reserve_permille: int

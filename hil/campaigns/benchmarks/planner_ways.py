@@ -51,7 +51,7 @@ def main(name: str) -> dict[str, Any]:
 
 
 def _way(name: str, site: Any, past: Any) -> Callable[[Any], Any]:
-    """A function of a Known that returns the rows of a schedule. name: of bench planner."""
+    """A function that makes the rows of a schedule from a Known. name: a way of bench planner."""
     if name == "rules":
         from hil.systems.rival_rules import Rules
 

@@ -18,8 +18,8 @@ COLUMNS = "  {:<48}{:>12}{:>8}{:>9}{:>12}{:>13}{:>10}{:>16}{:>11}{:>7}"
 
 
 class Fleet(Trial):
-    """This trial is met if the limits in force never exceed the connection, and if without
-    a liar the import stays within it in each second that the pods can carry.
+    """This trial is met if the limits in force never sum to more than the connection. Without a
+    liar the import must also stay within the connection while the pods can carry the rest.
     """
 
     summary = "a dispatcher shares one connection among cabinets that fail"

@@ -144,7 +144,7 @@ def watched(pod: FleetPod, course: Course, begin_s: float) -> "Watch":
 
 
 def _away_s(course: Course) -> list[tuple[float, float]]:
-    """Spans without a dead pod, and without a moved one until its meter is tested."""
+    """Spans in which a pod is away: a dead one, and a moved one until its meter is tested."""
     leaves_s, returns_s, moved = course.moved
     again_s = returns_s + STOP_S + CLOSES_S + (moved + 1) * TURN_S
     return [(course.dead[0], math.inf), (leaves_s, again_s)]

@@ -26,7 +26,7 @@ READY_S = 100.0  # from the start until the cabinet keeps power and energy for i
 SEARCHED_DELAY_S_MAX = 1.0
 # The promise. 0.5 s: half of the full activation time of 1 s that fast reserves ask for.
 DELAY_S_MAX, ERROR_PERMILLE_MAX, ENERGY_PERMILLE_MAX = 0.5, 80, 30
-# A response has ended below this part of the limit; REST_S until that is seen.
+# A response below this part of the limit counts as ended. REST_S is the tolerance of its end.
 REST_PART, REST_S = 0.02, 1.0
 BACK_PERMILLE_MIN = 500  # of the energy must be back at the end of after_s
 

@@ -9,7 +9,6 @@ import math
 from typing import NamedTuple
 
 from controller.config.cabinet_config import Config
-from controller.core.image import GRID_QUALITY
 from controller.recorder.ticks import ISLAND, SHED, STOP
 from hil.campaigns.frequency.course import GridOfCase
 from hil.campaigns.ride import codes
@@ -23,7 +22,7 @@ from hil.site.site import Site
 from safety import signals as s
 
 BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load; its highest share of the connection's limit
-BEFORE_S, AFTER_S = 1.0, 2.5  # the first sag, the last one
+BEFORE_S, AFTER_S = 1.0, 2.5  # the first sag, and the last one
 BACK_S_MAX, STOP_S_MAX = 0.5, 0.2
 BACK_SHARE, NOISE_SHARE, WAVE_SHARE, SEEN_S = 0.9, 0.01, 0.04, 0.1
 FULL_PU, LEAVES_PU = 0.9, 0.7
@@ -134,8 +133,7 @@ def _tick(rig: VirtualRig, t_s: float) -> Tick:
     is_island = forming or core.inp[s.SOURCE_CODE] != s.SOURCE_GRID
     is_stop = core.out[s.STATE] != s.RUNNING
     image = rig.controller.cabinet.image  # type: ignore[union-attr]
-    first = image.places["grid_quality"].start
-    permille, mHz = core.inp[first : first + len(GRID_QUALITY)]
+    permille, mHz = core.inp[image.places["grid_quality"]]
     acts = STOP * is_stop + ISLAND * is_island + SHED * (plant.site.open_stages > 0)
     seen = permille / 1000, mHz / 1000
     return Tick(t_s, plant.grid_power_W, plant.battery_W, acts, seen, plant.load_power_W)

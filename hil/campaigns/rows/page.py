@@ -69,8 +69,7 @@ def document(
 
 
 def _course(row: Row, limits: Limits, is_real: bool) -> dict[str, Any]:
-    seen = {"held_back": row.machine, "repeated": row.repeated} if is_real else {}
-    return {
+    fields = {
         "course": row.course.label,
         "row": BY_ID[row.course.stage][m.S_ROW],
         "stage": row.course.stage,
@@ -80,9 +79,12 @@ def _course(row: Row, limits: Limits, is_real: bool) -> dict[str, Any]:
         "complaints": row.complaints,
         "limits_ms": _limits(row, limits),
         **row.result._asdict(),
-        **seen,
-        **({"timeline": row.timeline} if is_real and not row.is_met else {}),
     }
+    if is_real:
+        fields |= {"held_back": row.machine, "repeated": row.repeated}
+        if not row.is_met:
+            fields["timeline"] = row.timeline
+    return fields
 
 
 def _limits(row: Row, limits: Limits) -> dict[str, Any]:

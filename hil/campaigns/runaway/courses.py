@@ -25,7 +25,7 @@ START_DEGC, TRIGGER_DEGC = 25.0, 160.0
 Steps = list[tuple[float, Callable[[CabinetPlant], object]]]  # (second, function of the plant)
 Load = Callable[[float], Any]  # second -> W
 SLOW = "heater", "short"  # only these leave time for a warning
-KINDS = *["heater"] * 4, *["short"] * 3, "sudden"  # of each eight runaways in turn
+KINDS = *["heater"] * 4, *["short"] * 3, "sudden"  # the kinds of eight runaways in turn
 LOAD_FILES = (
     ("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
     *(("lora_512xh100_2s.csv.gz", f"run0{number}_kW") for number in range(1, 6)),

@@ -113,7 +113,6 @@ def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Findi
     }
     grid, load = shares[judge.SERIES[judge.GRID]], shares[judge.SERIES[judge.LOAD]]
     ticks = round(1 / (rows[1][0] - rows[0][0]))
-    # The mean of the differences is the difference of the means.
     off_W = [row[3] - row[4] for row in rows]
     means_W = np.convolve(off_W, np.ones(ticks) / ticks, "valid")
     error = float(100 * np.abs(means_W).max() / rated_W)
