@@ -43,8 +43,8 @@ class VirtualChannelB:
     def _contacts(self) -> int:
         """Contacts of the plant in the order of CONTACT_NAMES, then the relay's mirror contact."""
         bits = 0
-        for place, name in enumerate(sc.CONTACT_NAMES[:-1]):
+        for bit, name in enumerate(sc.CONTACT_NAMES[:-1]):
             closed = self.stuck.get(name, self.plant.contacts[name.removesuffix("_ok")])
-            bits |= bool(closed) << place
+            bits |= bool(closed) << bit
         closed = self.stuck.get(sc.CONTACT_NAMES[-1], self.plant.relays.channel_b_closed)
         return bits | (sc.RELAY_BIT if closed else 0)

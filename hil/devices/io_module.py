@@ -2,7 +2,7 @@
 
 Default map, as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5,
 FC15), and in holding register 64 the expiry in ms (FC3, FC6, FC16; 0 = never), followed by two
-registers of this device. A module with another profile has the addresses of that profile.
+registers of this device.
 """
 
 import struct
@@ -38,12 +38,12 @@ def mirrored(path: Path) -> Map:
     """The addresses in a profile of the family io. Its inputs must be read with function 2."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))["registers"]
     inputs, coils, expiry = [tables[name] for name in ("inputs", "coils", "output_expiry")]
-    places = inputs["address"], coils["address"], expiry["address"]
-    return Map(*places, expiry["function"], expiry.get("scale", 1), ())
+    addresses = inputs["address"], coils["address"], expiry["address"]
+    return Map(*addresses, expiry["function"], expiry.get("scale", 1), ())
 
 
 class IoModule(RegisterDevice):
-    """Reads the contacts of the plant and sets its coils. Names: 8 each; "" is a spare channel.
+    """Reads the contacts of the plant and sets its coils. An empty name is a spare channel.
 
     Further faults: inputs_stuck, coils_stuck (the relay) {bit: 0 or 1}, expiry_broken, frozen (the
     inputs repeat their last values).
@@ -89,7 +89,7 @@ class IoModule(RegisterDevice):
         if levels != self._seen:
             self._seen = levels
             self._bits = sum([weight for name, weight in self._contacts if contacts[name]])
-        self._inputs = _with(self._bits, self.inputs_stuck)
+        self._inputs = _replaced(self._bits, self.inputs_stuck)
         return self._inputs
 
     def payload(self, function: int, address: int, count: int) -> bytes:
@@ -112,7 +112,7 @@ class IoModule(RegisterDevice):
             if not 0 <= first <= CHANNELS - len(values):
                 raise ModbusException(registers.ILLEGAL_ADDRESS)
             self._written_us = now_us
-            self.coils = _with(self.coils, dict(enumerate(values, first)))
+            self.coils = _replaced(self.coils, dict(enumerate(values, first)))
             self._drive()
             return
         if address != self.at.expiry or len(values) != 1:
@@ -124,15 +124,15 @@ class IoModule(RegisterDevice):
 
     def _drive(self) -> None:
         """Set the plant's coils whose level has changed."""
-        driven = _with(self.coils, self.coils_stuck)
-        moved = driven ^ self._driven
-        self._driven = driven
+        levels = _replaced(self.coils, self.coils_stuck)
+        changed_bits = levels ^ self._driven
+        self._driven = levels
         for bit, name in enumerate(self.coil_names):
-            if name and moved >> bit & 1:
-                self.cabinet.set_coil(name, bool(driven >> bit & 1))
+            if name and changed_bits >> bit & 1:
+                self.cabinet.set_coil(name, bool(levels >> bit & 1))
 
 
-def _with(bits: int, values: dict[int, int]) -> int:
+def _replaced(bits: int, values: dict[int, int]) -> int:
     """`bits`, with the bits in `values` {bit: 0 or 1} replaced."""
     for bit, value in values.items():
         bits = bits | 1 << bit if value else bits & ~(1 << bit)

@@ -11,18 +11,17 @@ from typing import Any
 
 from hil.devices import registers, sunspec_chain
 from hil.devices.registers import ModbusException, RegisterDevice
-from hil.devices.sunspec_chain import WORDS, Table
+from hil.devices.sunspec_chain import WORDS, Table, count_of
 from hil.site.part import SitePart
 
-EXPONENTS = {False: 1, True: -2}  # {is the register written: exponent of its scale factor}
+# exponent of the scale factor, by whether the controller writes the register
+EXPONENTS = {False: 1, True: -2}
 S16_MAX = 32767
 BITS = registers.READ_COILS, registers.READ_INPUTS
 
 
 class MirroredDevice(RegisterDevice):
-    """profile: path of its TOML. Fault: frozen (the values repeat)."""
-
-    TURNAROUND_US = 5000
+    """profile: path of the TOML. Fault: frozen (the values repeat)."""
 
     def __init__(self, part: SitePart, profile: Path) -> None:
         super().__init__()
@@ -34,8 +33,8 @@ class MirroredDevice(RegisterDevice):
 
     def move(self, base: int = sunspec_chain.BASE_ADDRESS, order: Sequence[int] = ()) -> None:
         """Give the models of a SunSpec device new addresses, as after a change of its settings."""
-        data = sunspec_chain.read(self._path, base, order)
-        self._map, self.identity = data["registers"], data.get("identity", {})
+        content = sunspec_chain.read(self._path, base, order)
+        self._map, self.identity = content["registers"], content.get("identity", {})
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """The part's signals where the profile has registers for them, and 0 elsewhere."""
@@ -69,31 +68,23 @@ class MirroredDevice(RegisterDevice):
                 bits &= ~(((1 << count) - 1) << register["address"])
                 bits |= ((1 << int(value)) - 1) << register["address"]
             else:
-                offset = 2 * register["address"]
-                data = self._encoded(register, value)
-                if register.get("mask"):
-                    data = masked(register, data, image[offset : offset + len(data)])
-                image[offset : offset + len(data)] = data
+                put(image, 2 * register["address"], register, self._raw(register, value))
         for register in self.identity.values() if function not in BITS else ():
             if register.get("function", 3) == function:
-                offset, kind = 2 * register["address"], WORDS[register["type"]]
-                data = ordered(register, struct.pack(f">{kind}", register["equals"][0]))
-                image[offset : offset + len(data)] = data
+                put(image, 2 * register["address"], register, register["equals"][0])
         return bits if function in BITS else bytes(image)
 
-    def _encoded(self, register: Table, value: float) -> bytes:
-        kind, states = WORDS[register["type"]], register.get("values")
+    def _raw(self, register: Table, value: float) -> int:
+        states = register.get("values")
         if states:
             # the nearest state of the profile, because a profile need not name every plant state
-            raw = int(min(states, key=lambda key: abs(states[key] - int(value))))
-        else:
-            raw = round((value - register.get("offset", 0)) / self._scale(register))
-        return ordered(register, struct.pack(f">{kind}", raw))
+            return int(min(states, key=lambda key: abs(states[key] - int(value))))
+        return round((value - register.get("offset", 0)) / self._scale(register))
 
     def _scale(self, register: Table) -> float:
-        parameter, own = register.get("scale_by"), register.get("scale", 1)
-        own *= 10.0 ** self._exponent(register)
-        return own * (self.part.parameters[parameter] if parameter else 1)
+        parameter, factor = register.get("scale_by"), register.get("scale", 1)
+        factor *= 10.0 ** self._exponent(register)
+        return factor * (self.part.parameters[parameter] if parameter else 1)
 
     def _exponent(self, register: Table) -> int:
         """Power of ten in the scale factor. A register that is read must be able to show 1.5 x the
@@ -102,16 +93,16 @@ class MirroredDevice(RegisterDevice):
         if "scale_from" not in register:
             return 0
         is_written = "write" in register.get("direction", "read")
-        exponent, most = EXPONENTS[is_written], 1.5 * self.part.parameters.get("rated_W", 0)
-        while not is_written and most > 10.0**exponent * abs(register.get("scale", 1)) * S16_MAX:
+        exponent, shown_W = EXPONENTS[is_written], 1.5 * self.part.parameters.get("rated_W", 0)
+        while not is_written and shown_W > 10.0**exponent * abs(register.get("scale", 1)) * S16_MAX:
             exponent += 1
         return exponent
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
         """Pass the value of a write at this address to the part as a request."""
         for name, register in self._map.items():
-            is_here = register.get("write_address", register["address"]) == address
-            if "write" in register["direction"] and is_here:
+            is_addressed = register.get("write_address", register["address"]) == address
+            if "write" in register["direction"] and is_addressed:
                 if register.get("write_function", 16) != function:
                     raise ModbusException(registers.ILLEGAL_FUNCTION)
                 if not self.ignore_writes:
@@ -129,14 +120,25 @@ class MirroredDevice(RegisterDevice):
     def _decoded(self, register: Table, values: list[int]) -> int:
         if register["type"] == "bit":
             return sum(values)
-        kind = WORDS[register["type"]]
-        count = struct.calcsize(kind) // 2
-        data = ordered(register, struct.pack(f">{count}H", *values[:count]))
-        (raw,) = struct.unpack(f">{kind}", data)
-        states = register.get("values")
+        raw, states = raw_of(register, values), register.get("values")
         if states:
             return states[str(raw)]
         return round(raw * self._scale(register) + register.get("offset", 0))
+
+
+def put(image: bytearray, offset: int, register: Table, raw: float) -> None:
+    """Write a raw value at a byte offset. Bits outside the register's mask stay as they are."""
+    data = ordered(register, struct.pack(f">{WORDS[register['type']]}", raw))
+    if register.get("mask"):
+        data = masked(register, data, image[offset : offset + len(data)])
+    image[offset : offset + len(data)] = data
+
+
+def raw_of(register: Table, values: Sequence[int]) -> Any:
+    """The raw value that the first of these registers hold."""
+    count = count_of(register)
+    data = ordered(register, struct.pack(f">{count}H", *values[:count]))
+    return struct.unpack(f">{WORDS[register['type']]}", data)[0]
 
 
 def masked(register: Table, data: bytes, present: bytearray) -> bytes:

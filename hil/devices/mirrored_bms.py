@@ -1,7 +1,6 @@
 """A rack BMS on CAN that encodes the values which the driver's profile decodes.
 
-This BMS and the driver share no code. A mistake in the profile is in both, so a run proves the
-wiring, not the decoding.
+A run proves only the wiring: see mirrored.py.
 """
 
 from typing import Any
@@ -9,13 +8,13 @@ from typing import Any
 from fastcrc.crc8 import sae_j1850 as crc8
 
 from hil.devices.native_bms import crc_of_id
-from hil.devices.rack_words import element, value
+from hil.devices.rack_signals import element, value
 from hil.devices.simulated_bms import Frames, SimulatedBms
 from hil.devices.sunspec_chain import Table
 from hil.plant.rack import Rack
 
 US_PER_MS = 1000
-WARNING = 0b01
+WARNING, QUIET = 0b01, 0b10
 
 
 class MirroredBms(SimulatedBms):
@@ -45,7 +44,8 @@ class MirroredBms(SimulatedBms):
         if row["data_close"]:
             payloads = bytes.fromhex(row["data_close"]), bytes.fromhex(row["data"]), data
             close, open_, received = [int.from_bytes(payload, "little") for payload in payloads]
-            self.rack.command_close(not (close ^ open_) & (close ^ received))
+            deciding_bits = close ^ open_
+            self.rack.command_close(not deciding_bits & (close ^ received))
         elif self._heard_us is None and not self._has_close:
             self.rack.command_close(True)
         self._heard_us = now_us
@@ -109,8 +109,8 @@ class MirroredBms(SimulatedBms):
                 _put(data, row, self._fault(row))
         for array, row in self._profile.arrays.items():
             if row["message"] == name:
-                for place, start in enumerate(row["starts"]):
-                    reading = element(self.rack, array, number * len(row["starts"]) + place)
+                for index, start in enumerate(row["starts"]):
+                    reading = element(self.rack, array, number * len(row["starts"]) + index)
                     raw = [*row["invalid"], 0][0] if reading is None else _raw(row, reading)
                     _put(data, row | {"start": start}, raw)
 
@@ -121,16 +121,17 @@ class MirroredBms(SimulatedBms):
         trips = self._profile.fault_bits["trip"].values()
         is_on = self.rack.fault_bits and row["bit"] in trips
         if form in ("pairs", "any pair"):
-            return (0xAAAA_AAAA & ones & ~0b11) | (WARNING if is_on else 0b10)
+            quiet_pairs = 0xAAAA_AAAA & ones
+            return quiet_pairs & ~0b11 | (WARNING if is_on else QUIET)
         return (ones & ~1 if is_on else ones) if form == "zeros" else int(bool(is_on))
 
 
 def _raw(row: Table, value: float) -> int:
     """The raw value that decodes nearest to `value`, within the bits of the signal."""
-    for raw, known in row["values"].items():
-        if known == int(value):
+    for raw, meaning in row["values"].items():
+        if meaning == int(value):
             return int(raw)
-    if row["values"]:
+    if row["values"]:  # a raw value that stands for no state
         return 1 if "1" not in row["values"] else 2
     raw, bits = round((value - row["offset"]) / row["scale"]), row["length"]
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if row["signed"] else (0, (1 << bits) - 1)
@@ -141,12 +142,12 @@ def _put(data: bytearray, row: Table, raw: int) -> None:
     """Write the bits of a raw value one by one. Bits beyond the end of the frame are lost."""
     start, length = row["start"], row["length"]
     if row["order"] == "little":
-        places = [start + bit for bit in range(length)]
+        bit_positions = [start + bit for bit in range(length)]
     else:  # from the highest bit down: after bit 0 of a byte comes bit 7 of the next byte
-        line = [byte * 8 + bit for byte in range(8) for bit in range(7, -1, -1)]
-        first = line.index(start)
-        places = line[first : first + length][::-1]
-    for bit, place in enumerate(places):
-        if place < 8 * len(data):
-            byte, mask = place // 8, 1 << place % 8
+        sent_order = [byte * 8 + bit for byte in range(8) for bit in range(7, -1, -1)]
+        first = sent_order.index(start)
+        bit_positions = sent_order[first : first + length][::-1]
+    for bit, position in enumerate(bit_positions):
+        if position < 8 * len(data):
+            byte, mask = position // 8, 1 << position % 8
             data[byte] = data[byte] | mask if raw >> bit & 1 else data[byte] & ~mask

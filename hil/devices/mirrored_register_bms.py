@@ -1,16 +1,15 @@
 """A rack BMS with registers that answers by the driver's profile, with the plant's rack behind it.
 
-Device and driver share the profile's TOML, but no code: a run proves the wiring, not the decoding.
+A run proves only the wiring: see mirrored.py.
 """
 
-import struct
 from pathlib import Path
 
 from hil.devices import registers, sunspec_chain
-from hil.devices.mirrored import BITS, masked, ordered
-from hil.devices.rack_words import element, value
+from hil.devices.mirrored import BITS, put
+from hil.devices.rack_signals import element, value
 from hil.devices.registers import ModbusException, RegisterDevice
-from hil.devices.sunspec_chain import WORDS, Table
+from hil.devices.sunspec_chain import Table, count_of
 from hil.plant.rack import Rack
 
 ARRAYS = ("cell_voltage_mV", "module_temperature_ddegC")
@@ -25,12 +24,12 @@ class MirroredRegisterBms(RegisterDevice):
         self.rack, self.frozen = rack, False
         data = sunspec_chain.read(profile)
         self._map, self._identity = data["registers"], data.get("identity", {})
-        scaled = {
-            register["scale_from"]: name
+        # {register of a scale factor: exponent}; cell values have the finer one
+        self._exponents = {
+            register["scale_from"]: -3 if name.startswith("cell_") else -1
             for name, register in self._map.items()
             if "scale_from" in register
         }
-        self._factors = {factor: _exponent(name) for factor, name in scaled.items()}
         self._sent = list(data.get("sent", {}).values())
         trips = data["fault_bits"]["trip"]
         self._trip = f"fault_{min(trips, key=trips.__getitem__)}"
@@ -55,7 +54,7 @@ class MirroredRegisterBms(RegisterDevice):
             if start >= address + count or start + size <= address:
                 continue
             if function in BITS:
-                bits |= self._bit(name, register) << register["address"]
+                bits |= _raw_of(register, self._value(name) or 0) << register["address"]
             else:
                 self._put(image, name, register, (2 * address, 2 * (address + count)))
         if function in BITS:
@@ -63,49 +62,43 @@ class MirroredRegisterBms(RegisterDevice):
         return self.shown(image, 0, address, count)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
-        """Close or open the contactors as the written words say."""
+        """Close or open the contactors by the written values."""
         rows = [command for command in self._sent if command["address"] == address]
         if not rows or rows[0]["function"] != function:
             raise ModbusException(registers.ILLEGAL_ADDRESS)
         if "data_close" in rows[0] and not self.ignore_writes:
             self.rack.command_close(values == rows[0]["data_close"])
 
-    def _bit(self, name: str, register: Table) -> int:
-        return _raw(register, self._value(name) or 0)
-
-    def _put(self, image: bytearray, name: str, register: Table, asked: tuple[int, int]) -> None:
+    def _put(
+        self, image: bytearray, name: str, register: Table, byte_range: tuple[int, int]
+    ) -> None:
         """Write the values of a register that begin within the byte range `asked`."""
-        kind = WORDS[register["type"]]
-        size, (first, end) = struct.calcsize(kind), asked
-        for place in range(register.get("count", 1)):
-            offset = 2 * register["address"] + place * size
-            if not first <= offset < end:
-                continue
-            raw = register["equals"][0] if "equals" in register else self._raw(name, place)
-            data = ordered(register, struct.pack(f">{kind}", raw))
-            if register.get("mask"):
-                data = masked(register, data, image[offset : offset + size])
-            image[offset : offset + size] = data
+        size, (first, end) = 2 * count_of(register), byte_range
+        for index in range(register.get("count", 1)):
+            offset = 2 * register["address"] + index * size
+            if first <= offset < end:
+                raw = register["equals"][0] if "equals" in register else self._raw(name, index)
+                put(image, offset, register, raw)
 
-    def _raw(self, name: str, place: int) -> int:
+    def _raw(self, name: str, index: int) -> int:
         register = self._map[name]
-        if name in self._factors:
-            return self._factors[name]
-        reading = self._value(name, place)
+        if name in self._exponents:
+            return self._exponents[name]
+        reading = self._value(name, index)
         if reading is None:
             return [*register.get("invalid", []), 0][0]
-        factor = 10.0 ** self._factors.get(register.get("scale_from", ""), 0)
-        return _raw(register, reading, factor)
+        factor = 10.0 ** self._exponents.get(register.get("scale_from", ""), 0)
+        return _raw_of(register, reading, factor)
 
-    def _value(self, name: str, place: int = 0) -> float | None:
-        key = f"{name} {place}"
+    def _value(self, name: str, index: int = 0) -> float | None:
+        key = f"{name} {index}"
         if not self.frozen or key not in self._kept:
-            self._kept[key] = self._new(name, place)
+            self._kept[key] = self._new(name, index)
         return self._kept[key]
 
-    def _new(self, name: str, place: int) -> float | None:
+    def _new(self, name: str, index: int) -> float | None:
         if name in ARRAYS:
-            return element(self.rack, name, place)
+            return element(self.rack, name, index)
         if name.startswith("fault_"):
             return float(bool(self.rack.fault_bits) and name == self._trip)
         if name == "heartbeat":
@@ -120,16 +113,9 @@ class MirroredRegisterBms(RegisterDevice):
         return value(self.rack, name)
 
 
-def _exponent(name: str) -> int:
-    """Exponent of the scale factor for values in V, A or %. Cell values have a finer exponent."""
-    return -3 if name.startswith("cell_") else -1
-
-
-def _raw(register: Table, reading: float, factor: float = 1) -> int:
+def _raw_of(register: Table, reading: float, factor: float = 1) -> int:
     """The raw value for `reading`. factor: power of ten from its scale factor."""
     states = register.get("values", {})
-    wanted = int(reading)
-    means = [int(raw) for raw, meaning in states.items() if meaning == wanted]
     if states:
-        return means[-1]
+        return [int(raw) for raw, meaning in states.items() if meaning == int(reading)][-1]
     return round((reading - register.get("offset", 0)) / (register.get("scale", 1) * factor))

@@ -1,21 +1,19 @@
 """Meters, detectors and monitors that answer by their profile instead of a document.
 
-Families: meter, gas, offgas, toxic, climate, ups. As in mirrored.py, a run does not prove that the
-driver decodes the right registers.
+Families: meter, gas, offgas, toxic, climate, ups. A run proves only the wiring: see mirrored.py.
 """
 
 import math
-import struct
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 from hil.devices import registers, sunspec_chain
-from hil.devices.mirrored import MirroredDevice, ordered
+from hil.devices.mirrored import MirroredDevice, put
 from hil.devices.power_meter import Phases, PowerMeter
 from hil.devices.registers import ModbusException
 from hil.devices.sensors import TODAY_d
-from hil.devices.sunspec_chain import WORDS, Table
+from hil.devices.sunspec_chain import Table
 from hil.plant.cabinet import CabinetPlant
 from hil.site.grid import PHASE_V
 from hil.site.part import SitePart
@@ -53,9 +51,9 @@ class SensorPart(SitePart):
         values, status = VALUES[family](plant, detector, settings), self._status(settings)
         for name, value in values.items():
             register = self._profile["registers"][name]
-            most = register.get("full_scale", value)
-            values[name] = min(value, most)
-            status |= register.get("over_range_mask", 0) * (value > most)
+            full_scale = register.get("full_scale", value)
+            values[name] = min(value, full_scale)
+            status |= register.get("over_range_mask", 0) * (value > full_scale)
         if self._role in plant.calibration_d:
             values["today"] = TODAY_d
             values["calibration_due"] = TODAY_d + plant.calibration_d[self._role]
@@ -113,21 +111,22 @@ class MirroredMeter(PowerMeter):
         """Write the phases that the meter has. The first phase carries the current and power of the
         phases that the meter lacks.
         """
-        rest, total_W = slice(self._phases, None), self._sign * math.fsum(phases.powers_W)
+        missing_phases = slice(self._phases, None)
+        total_W = self._sign * math.fsum(phases.powers_W)
         energy_kWh = self._count(total_W, elapsed_us)
         values = {
             "power_W": total_W,
             "frequency": self.cabinet.grid_frequency_Hz,
             **dict(zip(("energy_import", "energy_export"), energy_kWh)),
         }
-        for name, of_phases, more, factor in (
+        for name, by_phase, added, factor in (
             ("voltage", phases.volts_V, 0.0, self.ratio),
-            ("current", phases.amps_A, math.fsum(phases.amps_A[rest]), 1 / self.ratio),
-            ("power", phases.powers_W, math.fsum(phases.powers_W[rest]), self._sign),
+            ("current", phases.amps_A, math.fsum(phases.amps_A[missing_phases]), 1 / self.ratio),
+            ("power", phases.powers_W, math.fsum(phases.powers_W[missing_phases]), self._sign),
             ("power_factor", phases.factors, 0.0, 1),
         ):
             for phase in range(self._phases):
-                value = of_phases[phase] + more * (phase == 0)
+                value = by_phase[phase] + added * (phase == 0)
                 values[f"{name}_{phase + 1}"] = factor * value
         for name, register in self._map.items():
             exponent = self._exponents.get(register.get("scale_from", ""), 0)
@@ -138,6 +137,4 @@ class MirroredMeter(PowerMeter):
         raw = (value - register.get("offset", 0)) / register.get("scale", 1)
         if not register["type"].startswith("float"):
             raw = round(raw) if math.isfinite(raw) else register.get("invalid", [0])[0]
-        data = ordered(register, struct.pack(f">{WORDS[register['type']]}", raw))
-        offset = 2 * register["address"]
-        self._images[register.get("function", 3)][offset : offset + len(data)] = data
+        put(self._images[register.get("function", 3)], 2 * register["address"], register, raw)

@@ -5,7 +5,7 @@ over id low byte, id high byte and bytes 0..6. A command expires after 1 s.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,7 @@ MESSAGES: dict[str, dict[str, tuple[str, int]]] = {
 
 
 def crc_of_id(can_id: int) -> int:
-    """The CRC-8 SAE J1850 with which that of a frame begins."""
+    """CRC-8 SAE J1850 of an id, with which the CRC of a frame begins."""
     return crc8((can_id & 0xFFFF).to_bytes(2, "little"))
 
 
@@ -75,9 +75,7 @@ class MessageEncoder:
     only. Encoding takes 2 us; with cantools, 15 us.
     """
 
-    def __init__(
-        self, message: "Message", signal_names: dict[str, tuple[str, int]] | list[str]
-    ) -> None:
+    def __init__(self, message: "Message", signal_names: Iterable[str]) -> None:
         """signal_names: in the order in which encode() takes the values."""
         self.last_values: list[float] = []
         self.last_payload = b""
@@ -97,11 +95,11 @@ class MessageEncoder:
         """The payload for physical values, each limited to its range."""
         if values == self.last_values:
             return self.last_payload
-        word = 0
+        frame_bits = 0
         for value, (offset, per_unit, low, high, mask, start) in zip(values, self.fields):
             raw = max(low, min(high, round((value - offset) * per_unit)))
-            word |= (raw & mask) << start
-        self.last_values, self.last_payload = values, word.to_bytes(PAYLOAD_BYTES, "little")
+            frame_bits |= (raw & mask) << start
+        self.last_values, self.last_payload = values, frame_bits.to_bytes(PAYLOAD_BYTES, "little")
         return self.last_payload
 
 
@@ -119,14 +117,14 @@ class _Message:
         self,
         name: str,
         node: int,
-        signals: dict[str, tuple[str, int]] | list[str],
+        signals: Iterable[str],
         values: Callable[["NativeBms"], list[float]],
     ) -> None:
         message = load(str(DBC)).get_message_by_name(name)
         self.name, self.signals, self.values = name, tuple(signals), values
         self.can_id = message.frame_id + NODE_STRIDE * node
         self.encoder = MessageEncoder(message, signals)
-        self.start = crc_of_id(self.can_id)
+        self.crc_start = crc_of_id(self.can_id)
         self.payload: bytes | None = None
         self.counter = 0
 
@@ -141,10 +139,12 @@ def _reader(signals: dict[str, tuple[str, int]]) -> Callable[["NativeBms"], list
 def _temperatures(frame: int) -> Callable[["NativeBms"], list[float]]:
     """A function of (bms) that reads the four temperatures of this frame, degC."""
     first = frame * TEMPERATURES_PER_FRAME
-    part = slice(first, first + TEMPERATURES_PER_FRAME)
+    sensors = slice(first, first + TEMPERATURES_PER_FRAME)
 
     def values(bms: "NativeBms") -> list[float]:
-        temperatures_degC = [min(value, HOTTEST_degC) for value in bms.rack.temperatures_degC[part]]
+        temperatures_degC = [
+            min(value, HOTTEST_degC) for value in bms.rack.temperatures_degC[sensors]
+        ]
         return temperatures_degC + [NOT_FITTED_degC] * (
             TEMPERATURES_PER_FRAME - len(temperatures_degC)
         )
@@ -172,7 +172,7 @@ class NativeBms(SimulatedBms):
         command = load(str(DBC)).get_message_by_name("COMMAND")
         self.command_id = command.frame_id + NODE_STRIDE * node
         self.command_ids = (self.command_id,)
-        self._command_start = crc_of_id(self.command_id)
+        self._command_crc_start = crc_of_id(self.command_id)
         self._messages = [
             _Message(name, node, signals, _reader(signals)) for name, signals in MESSAGES.items()
         ]
@@ -192,18 +192,18 @@ class NativeBms(SimulatedBms):
         due = []
         while self.next_us <= now_us:
             first = self._position
-            after = min(len(self._messages), first + (now_us - self.next_us) // SPACING_US + 1)
+            end = min(len(self._messages), first + (now_us - self.next_us) // SPACING_US + 1)
             if not self.silent:
                 due += [
                     (message.can_id, self._encoded(message))
-                    for message in self._messages[first:after]
+                    for message in self._messages[first:end]
                     if message.name not in self.silent_messages
                 ]
-            self._position = after
-            self.next_us += SPACING_US * (after - first)
-            if after == len(self._messages):
+            self._position = end
+            self.next_us += SPACING_US * (end - first)
+            if end == len(self._messages):
                 self._position = 0
-                self.next_us += PERIOD_US - SPACING_US * after
+                self.next_us += PERIOD_US - SPACING_US * end
         return due
 
     def _encoded(self, message: _Message) -> bytes:
@@ -215,7 +215,7 @@ class NativeBms(SimulatedBms):
                 values = [self.overrides.get(*known) for known in zip(names, values)]
             message.payload = message.encoder.encode(values)
         data = message.payload + bytes((message.counter,))
-        crc = crc8(data, message.start) ^ (0xA5 if self.bad_crc else 0)
+        crc = crc8(data, message.crc_start) ^ (0xA5 if self.bad_crc else 0)
         if not self.counter_frozen:
             message.counter = message.counter + 1 & 15
         return data + bytes((crc,))
@@ -224,7 +224,7 @@ class NativeBms(SimulatedBms):
         """Take a command with a new counter whose length, CRC and content are right."""
         if can_id != self.command_id or self.deaf or len(data) != 8:
             return
-        if crc8(data[:7], self._command_start) != data[7] or data[0] > 1 or any(data[1:6]):
+        if crc8(data[:7], self._command_crc_start) != data[7] or data[0] > 1 or any(data[1:6]):
             return
         counter = data[6]
         if counter > 15 or counter == self._counter:

@@ -64,21 +64,21 @@ class PowerMeter(RegisterDevice):
         self._due_us: int | None = None
         self._refreshed_us: int | None = None
         self._seen_us = 0
-        self._work = self._held_W = 0.0
+        self._energy_W_us = self._held_W = 0.0
         self._energy_kWh = [0.0, 0.0]  # import, export
 
     def tick(self, now_us: int) -> None:
         """Integrate the power. Compute new readings when they are due, and at the first call."""
-        last_us = now_us - (now_us - self.phase_us) % self.refresh_us
+        latest_due_us = now_us - (now_us - self.phase_us) % self.refresh_us
         if self._due_us is None:
             self._seen_us, self._held_W = now_us, self._power_W()
             self._refresh(now_us)
         else:
-            for due_us in sorted({self._due_us, last_us}):
+            for due_us in sorted({self._due_us, latest_due_us}):
                 if self._due_us <= due_us <= now_us:
                     self._integrate(due_us)
                     self._refresh(due_us)
-        self._due_us = last_us + self.refresh_us
+        self._due_us = latest_due_us + self.refresh_us
         self._integrate(now_us)
         self._held_W = self._power_W()
 
@@ -103,14 +103,14 @@ class PowerMeter(RegisterDevice):
         return self._energy_kWh
 
     def _integrate(self, until_us: int) -> None:
-        self._work += self._held_W * (until_us - self._seen_us)
+        self._energy_W_us += self._held_W * (until_us - self._seen_us)
         self._seen_us = until_us
 
     def _refresh(self, now_us: int) -> None:
         elapsed_us = 0 if self._refreshed_us is None else now_us - self._refreshed_us
         self._refreshed_us = now_us
-        work, self._work = self._work, 0.0
-        mean_W = work / elapsed_us if elapsed_us > 0 else self._held_W
+        energy_W_us, self._energy_W_us = self._energy_W_us, 0.0
+        mean_W = energy_W_us / elapsed_us if elapsed_us > 0 else self._held_W
         if self.frozen:
             return
         self._show(Phases(*zip(*self._channels(mean_W))), elapsed_us)
@@ -145,10 +145,8 @@ class FastMeter(PowerMeter):
     REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 20_000, 26, 26
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:
-        powers_W, *rest = phases
-        volts_V, amps_A, factors = rest
-        frequency_Hz = self.cabinet.grid_frequency_Hz
-        values = *volts_V, *amps_A, *powers_W, *factors, frequency_Hz
+        powers_W, volts_V, amps_A, factors = phases
+        values = *volts_V, *amps_A, *powers_W, *factors, self.cabinet.grid_frequency_Hz
         struct.pack_into(">13f", self.image, 0, *values)
 
 

@@ -70,9 +70,9 @@ class PylontechBms(SimulatedBms):
     def _encoded(self) -> Frames:
         rack = self.rack
         sign = -1 if self.negative_discharge_limit else 1
-        end_V = rack.charge_voltage_V_max * PROTECTIONS[1] / PROTECTIONS[0]
+        discharge_voltage_V = rack.charge_voltage_V_max * PROTECTIONS[1] / PROTECTIONS[0]
         currents = _s16(rack.charge_limit_A * 10), _s16(sign * rack.discharge_limit_A * 10)
-        limits = _u16(rack.charge_voltage_V_max * 10), *currents, _u16(end_V * 10)
+        limits = _u16(rack.charge_voltage_V_max * 10), *currents, _u16(discharge_voltage_V * 10)
         mean_degC = math.fsum(rack.temperatures_degC) / len(rack.temperatures_degC)
         measured = rack.voltage_V / self.voltage_scale_V, -rack.current_A * 10, mean_degC * 10
         charge = struct.pack("<HH", round(rack.soc * 100), round(rack.soh * 100))
@@ -128,9 +128,12 @@ def _bits(trips: tuple[bool, ...]) -> bytes:
 
 def _pairs(trips: tuple[bool, ...]) -> int:
     """Four bytes of 0x35A as an integer. Each supported pair is either quiet or active."""
-    active = {PAIR_GENERAL: any(trips)}
-    active |= {pair: tripped for tripped, (_, _, pair) in zip(trips, FLAGS)}
-    return sum((PAIR_ACTIVE if on else PAIR_QUIET) << pair * 2 for pair, on in active.items())
+    tripped_by_pair = {PAIR_GENERAL: any(trips)}
+    tripped_by_pair |= {pair: tripped for tripped, (_, _, pair) in zip(trips, FLAGS)}
+    return sum(
+        (PAIR_ACTIVE if tripped else PAIR_QUIET) << pair * 2
+        for pair, tripped in tripped_by_pair.items()
+    )
 
 
 def _s16(value: float) -> int:

@@ -17,7 +17,6 @@ from hil.devices.registers import ModbusException, RegisterDevice
 
 FRAME_BYTES_MAX = 256  # MODBUS over Serial Line V1.02, 2.5.1
 CACHED_REQUESTS = 512
-READS = (1, 2, 3, 4)
 READ_COUNT_MAX = {1: 2000, 2: 2000, 3: 125, 4: 125}  # Application Protocol V1.1b3, 6.1 to 6.4
 WRITE_COUNT_MAX = {15: 1968, 16: 123}  # 6.11, 6.12
 
@@ -38,7 +37,7 @@ def request_bytes(data: bytes, offset: int) -> int | None:
 
 
 class _Request:
-    """One request. `refused`: exception code or 0; `values`: values of a write, None for a read;
+    """One request. `exception_code`: 0 if it is right; `values`: of a write, None for a read;
     `head`: bytes before the payload of a read; `reply`: acknowledges a write.
     """
 
@@ -46,9 +45,9 @@ class _Request:
         self.unit_id, self.function, self.address, self.count = struct.unpack_from(">BBHH", frame)
         self.values: list[int] | None = None
         self.reply = b""
-        self.refused = 0
+        self.exception_code = 0
         self.head = frame[:2]
-        if self.function in READS:
+        if self.function in READ_COUNT_MAX:
             self._read()
         elif self.function in WRITE_COUNT_MAX:
             self._write_many(frame)
@@ -57,7 +56,7 @@ class _Request:
 
     def _read(self) -> None:
         if not 1 <= self.count <= READ_COUNT_MAX[self.function]:
-            self.refused = registers.ILLEGAL_VALUE
+            self.exception_code = registers.ILLEGAL_VALUE
             return
         is_words = self.function >= registers.READ_HOLDING
         length = self.count * 2 if is_words else (self.count + 7) >> 3
@@ -67,7 +66,7 @@ class _Request:
         value, self.count = self.count, 1
         is_coil = self.function == registers.WRITE_COIL
         if is_coil and value not in (0, 0xFF00):
-            self.refused = registers.ILLEGAL_VALUE
+            self.exception_code = registers.ILLEGAL_VALUE
         self.values = [value >> 15 if is_coil else value]
         self.reply = frame
 
@@ -75,7 +74,7 @@ class _Request:
         is_coils = self.function == registers.WRITE_COILS
         length = (self.count + 7) >> 3 if is_coils else self.count * 2
         if not 1 <= self.count <= WRITE_COUNT_MAX[self.function] or frame[6] != length:
-            self.refused = registers.ILLEGAL_VALUE
+            self.exception_code = registers.ILLEGAL_VALUE
             return
         data = frame[7 : 7 + length]
         if is_coils:
@@ -86,11 +85,11 @@ class _Request:
 
 
 @functools.lru_cache(CACHED_REQUESTS)
-def _understood(frame: bytes) -> _Request:
+def _parsed(frame: bytes) -> _Request:
     if request_bytes(frame, 0):
         return _Request(frame)
     request = _Request(frame[:2] + b"\0\0\0\1")
-    request.refused = registers.ILLEGAL_FUNCTION
+    request.exception_code = registers.ILLEGAL_FUNCTION
     return request
 
 
@@ -124,7 +123,7 @@ class RtuSlave:
         self._buffer += data
         replies = []
         for frame in iter(self._next_frame, None):
-            replies += self._serve(_understood(frame), now_us)
+            replies += self._serve(_parsed(frame), now_us)
         return replies
 
     def _next_frame(self) -> bytes | None:
@@ -148,7 +147,7 @@ class RtuSlave:
 
     def _serve(self, request: _Request, now_us: int) -> list[tuple[int, bytes]]:
         is_broadcast = request.unit_id == 0 and 0 not in self.units  # TCP may have a device 0
-        if is_broadcast and request.values is not None and not request.refused:
+        if is_broadcast and request.values is not None and not request.exception_code:
             self._broadcast(request, request.values, now_us)
         device = self.units.get(request.unit_id)
         if device is None or device.silent:
@@ -161,9 +160,9 @@ class RtuSlave:
         return [(now_us + self.turnaround_us + device.late_us, _spoiled(device, frame))]
 
     def _answer(self, device: RegisterDevice, request: _Request, now_us: int) -> bytes:
-        refused = device.exception_code or request.refused
-        if refused:
-            raise ModbusException(refused)
+        code = device.exception_code or request.exception_code
+        if code:
+            raise ModbusException(code)
         if request.values is not None:
             if not device.ignore_writes:
                 device.write(request.function, request.address, request.values, now_us)

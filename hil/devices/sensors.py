@@ -38,17 +38,17 @@ class Sensor(RegisterDevice):
             raise ModbusException(registers.ILLEGAL_FUNCTION)
         if not self.frozen or not self._values:
             self._values = [round(value) for value in self._measured(self.cabinet)]
-        register_words = self._words(self._values)
+        register_values = self._registers(self._values)
         return self.shown(
-            struct.pack(f">{len(register_words)}H", *register_words), 0, address, count
+            struct.pack(f">{len(register_values)}H", *register_values), 0, address, count
         )
 
-    def _words(self, values: list[int]) -> list[int]:
+    def _registers(self, values: list[int]) -> list[int]:
         """The registers. A negative value is sent as two's complement."""
         return [*[value & WORD_MAX for value in values], self.status_bits]
 
 
-GAS = (4,)  # status bit of a value beyond the scale
+OVER_RANGE = (4,)  # status bit of a value beyond the scale
 
 
 class Detector(Sensor):
@@ -68,7 +68,7 @@ class Detector(Sensor):
         self.name, self._over_range = name, over_range
         self.faulty_cell: int | None = None
 
-    def _words(self, values: list[int]) -> list[int]:
+    def _registers(self, values: list[int]) -> list[int]:
         status, cells = self.status_bits, (1 << len(values)) - 1
         if self.cabinet.detector_fault[self.name]:
             status |= cells if self.faulty_cell is None else 1 << self.faulty_cell
@@ -81,7 +81,7 @@ class Detector(Sensor):
 class UpsMonitor(Sensor):
     """The UPS: its status with a bit for the mains, then its reserve."""
 
-    def _words(self, values: list[int]) -> list[int]:
+    def _registers(self, values: list[int]) -> list[int]:
         status = UPS_MAINS * values[0] | UPS_INVALID * self.cabinet.ups.invalid
         return [status | self.status_bits, values[1]]
 
@@ -100,10 +100,10 @@ def _vapour(detector: int) -> Callable[[CabinetPlant], Measured]:
 
 # role: maker of its device
 SENSORS: dict[str, Callable[[CabinetPlant], Sensor]] = {
-    "gas_1": lambda plant: Detector(plant, "gas_1", _gas(0), GAS),
-    "gas_2": lambda plant: Detector(plant, "gas_2", _gas(1), GAS),
-    "offgas_1": lambda plant: Detector(plant, "offgas_1", _vapour(0), GAS),
-    "offgas_2": lambda plant: Detector(plant, "offgas_2", _vapour(1), GAS),
+    "gas_1": lambda plant: Detector(plant, "gas_1", _gas(0), OVER_RANGE),
+    "gas_2": lambda plant: Detector(plant, "gas_2", _gas(1), OVER_RANGE),
+    "offgas_1": lambda plant: Detector(plant, "offgas_1", _vapour(0), OVER_RANGE),
+    "offgas_2": lambda plant: Detector(plant, "offgas_2", _vapour(1), OVER_RANGE),
     "toxic": lambda plant: Detector(plant, "toxic", lambda its: tuple(its.toxic_ppm), (8, 16)),
     "climate": lambda plant: Sensor(plant, lambda its: (its.air_degC * 10, its.humidity_permille)),
     "ups": lambda plant: UpsMonitor(plant, lambda its: (its.ups.mains, int(its.ups.reserve_min))),

@@ -28,8 +28,8 @@ def read(profile: Path, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> 
 
 def serial_at(profile: Path) -> range:
     """The registers of the serial number. The profile must have a serial number."""
-    own = read(profile)["serial"]
-    return range(own["address"], own["address"] + own["registers"])
+    serial = read(profile)["serial"]
+    return range(serial["address"], serial["address"] + serial["registers"])
 
 
 def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
@@ -37,25 +37,25 @@ def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -
     placed = [table for table in _tables(data) if "model" in table]
     if not placed:
         return data
-    wanted = {_key(table) for table in placed} | {(COMMON, 1)}
+    keys = {_key(table) for table in placed} | {(COMMON, 1)}
     rank = {model: position for position, model in enumerate(order)}
-    chain = sorted(wanted, key=lambda key: (rank.get(key[0], len(order)), key[1], key[0]))
-    first, headers, address = {}, [(base, MARKER)], base + 2
+    chain = sorted(keys, key=lambda key: (rank.get(key[0], len(order)), key[1], key[0]))
+    addresses, headers, address = {}, [(base, MARKER)], base + 2
     for key in chain:
-        first[key] = address
+        addresses[key] = address
         length = _length(key, placed)
         headers.append((address, key[0].to_bytes(2, "big") + length.to_bytes(2, "big")))
         address += 2 + length
     for table in placed:
-        own = first[_key(table)]
-        table["address"] += own
+        model_address = addresses[_key(table)]
+        table["address"] += model_address
         if "write_address" in table:
-            table["write_address"] += own
+            table["write_address"] += model_address
         del table["model"]
     identity = data.setdefault("identity", {})
-    for place, content in [*headers, (address, END.to_bytes(2, "big") + bytes(2))]:
+    for start, content in [*headers, (address, END.to_bytes(2, "big") + bytes(2))]:
         number = int.from_bytes(content, "big")
-        identity[f"chain_{place}"] = {"type": "u32", "address": place, "equals": [number]}
+        identity[f"chain_{start}"] = {"type": "u32", "address": start, "equals": [number]}
     return data
 
 
@@ -70,6 +70,11 @@ def _tables(data: Table) -> Iterator[Table]:
             yield data[name]
 
 
+def count_of(register: Table) -> int:
+    """Number of 16-bit registers that a value of this type takes."""
+    return struct.calcsize(WORDS[register["type"]]) // 2
+
+
 def _key(table: Table) -> tuple[int, int]:
     """(model id, instance). If the profile lists several ids, this device has the last."""
     model = table["model"]
@@ -80,7 +85,7 @@ def _length(key: tuple[int, int], placed: list[Table]) -> int:
     """Length of the model's definition, or more if the profile uses a repeated group."""
     if key[0] == COMMON:
         return COMMON_LENGTH
-    own = [table for table in placed if _key(table) == key]
-    kinds = [WORDS.get(table.get("type", "u16"), "H") for table in own]
-    used = [table["address"] + struct.calcsize(kind) // 2 for table, kind in zip(own, kinds)]
-    return max(len(sunspec2.device.Model(key[0]).get_mb()) // 2, *used) - 2
+    tables = [table for table in placed if _key(table) == key]
+    kinds = [WORDS.get(table.get("type", "u16"), "H") for table in tables]
+    ends = [table["address"] + struct.calcsize(kind) // 2 for table, kind in zip(tables, kinds)]
+    return max(len(sunspec2.device.Model(key[0]).get_mb()) // 2, *ends) - 2

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import sunspec2.device
-from sunspec2 import mdef
 from sunspec2.device import Point
 
 BASE_ADDRESS = 40000  # first of the three addresses in the SunSpec specification
@@ -17,13 +16,13 @@ END = b"\xff\xff\x00\x00"
 
 # Register types with a fixed struct code; the length of a string comes from the model.
 CODES = {
-    **{mdef.TYPE_INT16: "h", mdef.TYPE_SUNSSF: "h", mdef.TYPE_COUNT: "H", mdef.TYPE_PAD: "H"},
-    **dict.fromkeys(("uint16", "acc16", "enum16", "bitfield16"), "H"),
-    **{mdef.TYPE_INT32: "i", mdef.TYPE_INT64: "q"},
+    **dict.fromkeys(("int16", "sunssf"), "h"),
+    **dict.fromkeys(("uint16", "acc16", "enum16", "bitfield16", "count", "pad"), "H"),
     **dict.fromkeys(("uint32", "acc32", "enum32", "bitfield32"), "I"),
     **dict.fromkeys(("uint64", "acc64"), "Q"),
+    "int32": "i",
+    "int64": "q",
 }
-
 
 # Points of the inverter's models after its start. Names: sunspec/models (pysunspec2).
 MODE_PERCENT, MODE_WATTS = 0, 1
@@ -36,20 +35,54 @@ RATES = ("WMax", "VAMax", "WChaRteMax", "WDisChaRteMax")
 RATED = (*RATES, *(f"{name}Rtg" for name in RATES))
 RATINGS = {"VNomRtg": 400, "VNom": 400, "V_SF": 0, "PF_SF": -3, "A_SF": 0, "S_SF": 0}
 MEASURED = {
-    **{"ACType": 2, "TotWhInj": 0, "TotWhAbs": 0, "Var": 0, "PF": 1000},
-    **{"A_SF": -1, "V_SF": -1, "Hz_SF": -3, "PF_SF": -3, "Tmp_SF": -1},
-    **{"TotWh_SF": 0, "TotVarh_SF": 0},
+    "ACType": 2,
+    "TotWhInj": 0,
+    "TotWhAbs": 0,
+    "Var": 0,
+    "PF": 1000,
+    "A_SF": -1,
+    "V_SF": -1,
+    "Hz_SF": -3,
+    "PF_SF": -3,
+    "Tmp_SF": -1,
+    "TotWh_SF": 0,
+    "TotVarh_SF": 0,
 }
 CONTROL = {
-    **{"WSetEna": 0, "WSetMod": MODE_WATTS, "WSet": 0, "WSetRvrt": 0, "WSetPct": 0},
-    **{"WSetPctRvrt": 0, "WSetEnaRvrt": 0, "WSetRvrtTms": 0, "WSetRvrtRem": 0},
-    **{"WRmp": 100, "AntiIslEna": 1, "WSet_SF": 0, "WSetPct_SF": -1},
+    "WSetEna": 0,
+    "WSetMod": MODE_WATTS,
+    "WSet": 0,
+    "WSetRvrt": 0,
+    "WSetPct": 0,
+    "WSetPctRvrt": 0,
+    "WSetEnaRvrt": 0,
+    "WSetRvrtTms": 0,
+    "WSetRvrtRem": 0,
+    "WRmp": 100,
+    "AntiIslEna": 1,
+    "WSet_SF": 0,
+    "WSetPct_SF": -1,
 }
 BATTERY = {
-    **{"Typ": LITHIUM_ION, "LocRemCtl": 0, "AlmRst": 0, "State": 1, "ChaSt": HOLDING},
-    **{"SetOp": 1, "SetInvState": 1, "Evt1": 0, "Evt2": 0, "EvtVnd1": 0, "EvtVnd2": 0},
-    **{"AHRtg_SF": 0, "WHRtg_SF": 3, "SoC_SF": -2, "SoH_SF": -2, "V_SF": -1, "CellV_SF": -3},
-    **{"A_SF": -1, "AMax_SF": -1},
+    "Typ": LITHIUM_ION,
+    "LocRemCtl": 0,
+    "AlmRst": 0,
+    "State": 1,
+    "ChaSt": HOLDING,
+    "SetOp": 1,
+    "SetInvState": 1,
+    "Evt1": 0,
+    "Evt2": 0,
+    "EvtVnd1": 0,
+    "EvtVnd2": 0,
+    "AHRtg_SF": 0,
+    "WHRtg_SF": 3,
+    "SoC_SF": -2,
+    "SoH_SF": -2,
+    "V_SF": -1,
+    "CellV_SF": -3,
+    "A_SF": -1,
+    "AMax_SF": -1,
 }
 REMOTE = {"LocRemCtl": 0, "DERHb": 0, "ControllerHb": 0, "AlarmReset": 0, "OpCtl": STOP}
 
@@ -66,8 +99,8 @@ class Place(NamedTuple):
 
 def _place(name: str, address: int, point: Point) -> Place:
     registers = int(point.len)
-    code = CODES.get(point.pdef[mdef.TYPE], f"{registers * 2}s")
-    return Place(name, address, registers, code, point.pdef.get(mdef.ACCESS) == mdef.ACCESS_RW)
+    code = CODES.get(point.pdef["type"], f"{registers * 2}s")
+    return Place(name, address, registers, code, point.pdef.get("access") == "RW")
 
 
 class Block(NamedTuple):
@@ -142,11 +175,10 @@ def _groups(model: sunspec2.device.Model) -> list[tuple[str, Any]]:
     """[(name prefix, group)]: the model itself and its groups ("Prt1." if a group repeats)."""
     groups = [("", model)]
     for name, group in model.groups.items():
-        members = group if isinstance(group, list) else [group]
-        groups += [
-            (f"{name}{index + 1}." if isinstance(group, list) else f"{name}.", member)
-            for index, member in enumerate(members)
-        ]
+        if isinstance(group, list):
+            groups += [(f"{name}{number}.", member) for number, member in enumerate(group, 1)]
+        else:
+            groups.append((f"{name}.", group))
     return groups
 
 

@@ -1,10 +1,9 @@
 """A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000.
 
-As in these models, power > 0 discharges. The inverter also does what real devices do beyond the
-models. Reversion timer and heartbeats run on a one-second grid of the device. The inverter refuses
-a write to a part of a 32-bit point, and a set-point beyond WMax. When the controller's heartbeat
-stops, the inverter stops and shows an alarm until the heartbeat moves again. Then the inverter
-needs a new START.
+As in these models, power > 0 discharges. Reversion timer and heartbeats run on a one-second grid of
+the device. The inverter refuses a write to a part of a 32-bit point, and a set-point beyond WMax.
+When the controller's heartbeat stops, the inverter stops and shows an alarm until the heartbeat
+moves again. Then the inverter needs a new START.
 """
 
 import math
@@ -31,6 +30,8 @@ RUNNING, THROTTLED = 3, 4  # 701 InvSt
 FOLLOWING, FORMING = 1 << 0, 1 << 1  # 701 DERMode
 MANUFACTURER_ALARM = 1 << 16  # 701 Alrm
 CURRENT_DA_MAX = 32_767  # 701 A: int16 with one decimal
+# a write: byte offset of WSet in it, or None; functions to call afterwards
+Plan = tuple[int | None, tuple[Callable[[], None], ...]]
 # contactor state (open, pre-charge, closed, fault): 802 State
 BATTERY_STATES = {0: 1, 1: 2, 2: 3, 3: 99}
 _S32 = struct.Struct(">i").unpack_from
@@ -71,8 +72,8 @@ class SunSpecPcs(RegisterDevice):
             "715.OpCtl": self._operation_written,
             "715.AlarmReset": self._alarm_reset_written,
         }
-        # {(address, count) of a write: its plan}
-        self._plans: dict[tuple[int, int], tuple[int | None, tuple[Callable[[], None], ...]]] = {}
+        # by (address, count) of the write
+        self._plans: dict[tuple[int, int], Plan] = {}
 
     @property
     def local(self) -> bool:
@@ -90,7 +91,7 @@ class SunSpecPcs(RegisterDevice):
             self._second_us = now_us + SECOND_US
         while now_us >= self._second_us:
             self._second_us += SECOND_US
-            self._second()
+            self._each_second()
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """Holding registers only. Measurements belong to the time of the last tick()."""
@@ -108,9 +109,9 @@ class SunSpecPcs(RegisterDevice):
         key = address, len(values)
         if key not in self._plans:
             self._plans[key] = self._plan(*key)
-        setpoint_at, handlers = self._plans[key]
+        setpoint_offset, handlers = self._plans[key]
         data = struct.pack(f">{len(values)}H", *values)
-        if setpoint_at is not None and abs(_S32(data, setpoint_at)[0]) > self.pcs.rated_W:
+        if setpoint_offset is not None and abs(_S32(data, setpoint_offset)[0]) > self.pcs.rated_W:
             raise ModbusException(registers.ILLEGAL_VALUE)
         if self.local:
             return
@@ -119,8 +120,8 @@ class SunSpecPcs(RegisterDevice):
         for handler in handlers:
             handler()
 
-    def _plan(self, address: int, count: int) -> tuple[int | None, tuple[Callable[[], None], ...]]:
-        """The plan of a write: (byte offset of WSet or None, functions to call afterwards)."""
+    def _plan(self, address: int, count: int) -> Plan:
+        """Raises ModbusException if the write cuts a point."""
         places = self.image.touched(address, count)
         if places is None:
             raise ModbusException(registers.ILLEGAL_ADDRESS)
@@ -169,15 +170,11 @@ class SunSpecPcs(RegisterDevice):
         self.image.put("715.AlarmReset", 0)  # no alarm latches; the register clears itself
 
     def _controller_lost(self) -> bool:
-        return bool(
-            self.controller_silent_s
-            and self._silence_s is not None
-            and self._silence_s >= self.controller_silent_s
-        )
+        return self._silence_s is not None and 0 < self.controller_silent_s <= self._silence_s
 
     # The one-second grid
 
-    def _second(self) -> None:
+    def _each_second(self) -> None:
         if not self.heartbeat_stopped:
             self.image.put("715.DERHb", self.image.get("715.DERHb") + 1 & 0x7FFFFFFF)
         self._count_reversion()
@@ -208,13 +205,13 @@ class SunSpecPcs(RegisterDevice):
 
     # Measurements
 
-    def _measure(self, first: int, last: int) -> None:
+    def _measure(self, first: int, end: int) -> None:
         """Update the measured blocks that a read of registers [first, last) needs."""
         ac, dc = self._ac, self._dc
-        if self._shown_ac_us != self._now_us and first < ac.after and last > ac.first:
+        if self._shown_ac_us != self._now_us and first < ac.after and end > ac.first:
             self._shown_ac_us = self._now_us
             self._show_ac()
-        if self._shown_dc_us != self._now_us and first < dc.after and last > dc.first:
+        if self._shown_dc_us != self._now_us and first < dc.after and end > dc.first:
             self._shown_dc_us = self._now_us
             self._show_dc()
 
@@ -231,29 +228,27 @@ class SunSpecPcs(RegisterDevice):
         powers = power, abs(power), 0, 1000  # W, VA, Var, PF
         current_dA = round(power_W / cabinet.grid_voltage_V / 3 * 10) if phase_dV else 0
         current_dA = max(-CURRENT_DA_MAX, min(CURRENT_DA_MAX, current_dA))  # large near 0 V
-        volts_dV = round(phase_dV * 1.7320508), phase_dV
+        voltages_dV = round(phase_dV * 1.7320508), phase_dV
         frequency = round(cabinet.grid_frequency_Hz * 1000)
-        pack(self.image.data, offset, *states, *powers, current_dA, *volts_dV, frequency)
+        pack(self.image.data, offset, *states, *powers, current_dA, *voltages_dV, frequency)
 
     def _show_dc(self) -> None:
         pcs, racks = self.pcs, self.racks
         pack, offset, _, _ = self._dc
         voltage_V, current_A = pcs.dc_voltage_V, pcs.dc_current_A
-        lowest = min(rack.cell_voltage_V_min for rack in racks)
-        highest = max(rack.cell_voltage_V_max for rack in racks)
+        lowest_V = min(rack.cell_voltage_V_min for rack in racks)
+        highest_V = max(rack.cell_voltage_V_max for rack in racks)
         closed = [rack for rack in racks if rack.contactor_state == 2]
-        of_racks_V = [rack.voltage_V for rack in racks]
-        volts_dV = [
-            round(level_V * 10) for level_V in (voltage_V, max(of_racks_V), min(of_racks_V))
-        ]
+        racks_V = [rack.voltage_V for rack in racks]
+        voltages_dV = [round(level_V * 10) for level_V in (voltage_V, max(racks_V), min(racks_V))]
         no_place = 0xFFFF, 0xFFFF  # string and module of the cell
-        cells_mV = round(highest * 1000), *no_place, round(lowest * 1000), *no_place
-        mean_mV = round((lowest + highest) * 500)
+        cells_mV = round(highest_V * 1000), *no_place, round(lowest_V * 1000), *no_place
+        mean_mV = round((lowest_V + highest_V) * 500)
         limits_A = [math.fsum(rack.charge_limit_A for rack in closed)]
         limits_A.append(math.fsum(rack.discharge_limit_A for rack in closed))
-        amps_dA = [round(level_A * 10) for level_A in (current_A, *limits_A)]
+        currents_dA = [round(level_A * 10) for level_A in (current_A, *limits_A)]
         power = round(voltage_V * current_A / 10**self.scale)
-        pack(self.image.data, offset, *volts_dV, *cells_mV, mean_mV, *amps_dA, power)
+        pack(self.image.data, offset, *voltages_dV, *cells_mV, mean_mV, *currents_dA, power)
 
     def _show_battery(self) -> None:
         image, racks = self.image, self.racks
