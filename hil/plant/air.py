@@ -38,30 +38,30 @@ HEADS = {
 class Head:
     """One detector: `reading`, and the `test` gas under its cap, in the unit of its full scale."""
 
-    def __init__(self, tau_s: float, full: float, forget: float, seed: str) -> None:
-        """full: reading at saturation; forget: lower levels count as clean air, and read 0."""
-        self.reading = self.level = self.test = self._aim = self._per_s = 0.0
-        self._tau_s, self._full, self._forget = tau_s, full, forget
-        self._deal = random.Random(seed)
+    def __init__(self, tau_s: float, full: float, clean_below: float, seed: str) -> None:
+        """full: reading at saturation; clean_below: lower levels count as clean air, and read 0."""
+        self.reading = self.level = self.test = self._target = self._per_s = 0.0
+        self._tau_s, self._full, self._clean_below = tau_s, full, clean_below
+        self._random = random.Random(seed)
 
     def cap(self, value: float, per_s: float = 0.0) -> None:
         """Put test gas of this value under the cap: at once, or at a rate per_s > 0."""
-        self._aim, self._per_s = value, per_s
+        self._target, self._per_s = value, per_s
         if not per_s:
             self.test = value
 
     def follow(self, truth: float, dt_s: float) -> bool:
         """Advance by dt_s towards the higher of truth and test gas. True while gas is present."""
-        most = self._per_s * dt_s
-        self.test += max(-most, min(most, self._aim - self.test))
-        aim = max(self.test, truth)
-        level = self.level + (aim - self.level) * -math.expm1(-dt_s / self._tau_s)
-        if level < self._forget:
+        step_max = self._per_s * dt_s
+        self.test += max(-step_max, min(step_max, self._target - self.test))
+        target = max(self.test, truth)
+        level = self.level + (target - self.level) * -math.expm1(-dt_s / self._tau_s)
+        if level < self._clean_below:
             self.level = self.reading = 0.0
         else:
             self.level = level
-            self.reading = min(self._full, level * max(0.0, 1.0 + self._deal.gauss(0.0, NOISE)))
-        return self.level > 0.0 or aim > 0.0
+            self.reading = min(self._full, level * max(0.0, 1.0 + self._random.gauss(0.0, NOISE)))
+        return self.level > 0.0 or target > 0.0
 
 
 class Air:
@@ -71,11 +71,11 @@ class Air:
     """
 
     def __init__(self, config: CabinetConfig, seed: object = 0) -> None:
-        """seed: of the noise of the detectors."""
+        """seed: draws the noise of the detectors."""
         self._kind = chemistry.CHEMISTRIES[config.chemistry]
         self.gas, self.vapour, self.toxic = [
-            [Head(tau_s, full, forget, f"{seed}/{name}/{i}") for i, tau_s in enumerate(taus_s)]
-            for name, (taus_s, full, forget) in HEADS.items()
+            [Head(tau_s, full, clean_below, f"{seed}/{name}/{i}") for i, tau_s in enumerate(taus_s)]
+            for name, (taus_s, full, clean_below) in HEADS.items()
         ]
         self.smoke = [False, False]
         self.test_smoke = [False, False]  # test aerosol in the chamber
@@ -135,21 +135,21 @@ class Air:
         else:
             self._flow_s = max(0.0, self._flow_s - dt_s * self._spin_up_s / COAST_S)
             self.airflow = self.airflow and self._flow_s > 1e-9
-        aim_s = self._louvre_s if self.fan_running else 0.0
+        target_s = self._louvre_s if self.fan_running else 0.0
         if self.louvre_failed:
-            aim_s *= STUCK_LOUVRE
-        self._opening_s += max(-dt_s, min(dt_s, aim_s - self._opening_s))
+            target_s *= STUCK_LOUVRE
+        self._opening_s += max(-dt_s, min(dt_s, target_s - self._opening_s))
         self.louvre_open = self.fan_running and self._opening_s >= self._louvre_s - 1e-9
-        fan = self._flow_s / self._spin_up_s if self._spin_up_s else float(self.airflow)
-        louvre = self._opening_s / self._louvre_s if self._louvre_s else float(self.fan_running)
-        self.exchange_m3_per_s = LEAK_M3_PER_S + FAN_M3_PER_S * (fan * louvre)
+        fan_share = self._flow_s / self._spin_up_s if self._spin_up_s else float(self.airflow)
+        opening = self._opening_s / self._louvre_s if self._louvre_s else float(self.fan_running)
+        self.exchange_m3_per_s = LEAK_M3_PER_S + FAN_M3_PER_S * (fan_share * opening)
 
     def _mix(self, dt_s: float, gas_m3: float, vapour_m3: float, smoke_g: float) -> None:
         decay = self.exchange_m3_per_s * dt_s / self._volume_m3
-        keep, come = math.exp(-decay), -math.expm1(-decay) / decay / self._volume_m3
-        mixture = min(1.0, self.mixture * keep + gas_m3 * come)
-        vapour = min(1.0, self.vapour_share * keep + vapour_m3 * come)
-        smoke = self.smoke_g_per_m3 * keep + smoke_g * come
+        keep, gain = math.exp(-decay), -math.expm1(-decay) / decay / self._volume_m3
+        mixture = min(1.0, self.mixture * keep + gas_m3 * gain)
+        vapour = min(1.0, self.vapour_share * keep + vapour_m3 * gain)
+        smoke = self.smoke_g_per_m3 * keep + smoke_g * gain
         # A trace becomes 0 only when no more gas comes. Otherwise a slow source would never add up.
         self.mixture = mixture if gas_m3 or mixture > 1e-5 * self._kind.lfl_share else 0.0
         self.vapour_share = vapour if vapour_m3 or vapour > 1e-9 else 0.0
@@ -161,17 +161,17 @@ class Air:
     def _detect(self, dt_s: float) -> bool:
         """Advance every detector. True while a detector still has something to detect."""
         mixture, kind = self.mixture, self._kind
-        seen = [head.follow(self.mixture_lfl_pct, dt_s) for head in self.gas]
-        seen += [head.follow(self.vapour_share * 1e6, dt_s) for head in self.vapour]
-        seen += [
+        are_active = [head.follow(self.mixture_lfl_pct, dt_s) for head in self.gas]
+        are_active += [head.follow(self.vapour_share * 1e6, dt_s) for head in self.vapour]
+        are_active += [
             head.follow(mixture * share * 1e6, dt_s)
             for head, share in zip(self.toxic, (kind.hydrogen_share, kind.carbon_monoxide_share))
         ]
         for i, tau_s in enumerate(SMOKE_TAU_S):
-            aim = max(self.smoke_g_per_m3, 2.0 * SMOKE_G_PER_M3 if self.test_smoke[i] else 0.0)
+            target = max(self.smoke_g_per_m3, 2.0 * SMOKE_G_PER_M3 if self.test_smoke[i] else 0.0)
             level = self._smoke_levels[i]
-            level += (aim - level) * -math.expm1(-dt_s / tau_s)
+            level += (target - level) * -math.expm1(-dt_s / tau_s)
             self._smoke_levels[i] = level if level > 1e-4 else 0.0
             self.smoke[i] = level >= SMOKE_G_PER_M3 * (0.5 if self.smoke[i] else 1.0)
-            seen.append(self._smoke_levels[i] > 0.0)
-        return any(seen)
+            are_active.append(self._smoke_levels[i] > 0.0)
+        return any(are_active)

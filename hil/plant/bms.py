@@ -68,10 +68,10 @@ class Bms:
 
 def shares(rack: Cells) -> tuple[float, float]:
     """(charge, discharge): allowed shares of the rated current."""
-    warm = _of_temperature(min(rack.temperatures_degC), max(rack.temperatures_degC))
+    by_temperature = _of_temperature(min(rack.temperatures_degC), max(rack.temperatures_degC))
     charge = CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max) * CHARGE_OF_SOC.at(rack.soc)
     discharge = DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min) * DISCHARGE_OF_SOC.at(rack.soc)
-    return charge * warm[0], discharge * warm[1]
+    return charge * by_temperature[0], discharge * by_temperature[1]
 
 
 @functools.lru_cache(maxsize=256)

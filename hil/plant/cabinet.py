@@ -76,16 +76,18 @@ class CabinetPlant:
         ValueError, one line, for wrong changes.
         """
         self.config = config = plant_config.checked(changes)
-        own = [config._replace(**sizes) for sizes in config.of_racks or ({},) * config.racks]
-        self.racks = [Rack(rack_config, f"{seed}/rack/{i}") for i, rack_config in enumerate(own)]
-        first = [self.racks[config.unit_of_rack.index(unit)] for unit in range(config.units)]
+        self.racks = [
+            Rack(config._replace(**sizes), f"{seed}/rack/{i}")
+            for i, sizes in enumerate(config.of_racks or ({},) * config.racks)
+        ]
+        racks_by_unit: list[list[Rack]] = [[] for _ in range(config.units)]
+        for rack, unit in zip(self.racks, config.unit_of_rack):
+            racks_by_unit[unit].append(rack)
         self.pcs = [
-            pcs.Pcs(config.of_unit(unit), rack.cells_online) for unit, rack in enumerate(first)
+            pcs.Pcs(config.of_unit(unit), racks[0].cells_online)
+            for unit, racks in enumerate(racks_by_unit)
         ]
-        self.buses = [
-            bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
-            for u, unit in enumerate(self.pcs)
-        ]
+        self.buses = list(map(bus.Bus, self.pcs, racks_by_unit))
         self.relays = relays.SafetyRelays(config.off_delay_s, config.wired_rows)
         self.air = air.Air(config, f"{seed}/air")
         self.climate = climate.Climate(config)
@@ -104,8 +106,8 @@ class CabinetPlant:
 
     def _prepare(self) -> None:
         config = self.config
-        self._places = [(rack, m) for rack in self.racks for m in range(rack.modules)]
-        self._place = self._looks = self._air_us = 0
+        self._rack_modules = [(rack, m) for rack in self.racks for m in range(rack.modules)]
+        self._next_module = self._refreshes = self._air_us = 0
         self._heat_J = self._over_s = 0.0
         self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
         self._aux_W = config.aux_W
@@ -144,9 +146,9 @@ class CabinetPlant:
             dc_bus.pcs.wait(0.0 if is_live else dt_s, self.site.is_off_grid)
             dc_bus.step(dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply)
         self.drawn_W = self._aux_W
-        looks = now_us * len(self._places) // LOOK_US - self._looks
-        if looks:
-            self._look(looks)
+        due_count = now_us * len(self._rack_modules) // LOOK_US - self._refreshes
+        if due_count:
+            self._refresh(due_count)
         if now_us - self._air_us >= AIR_US:
             self._breathe(now_us)
         self._publish_fast()
@@ -162,12 +164,12 @@ class CabinetPlant:
         if not is_live:
             self._aux_W = 0.0
 
-    def _look(self, looks: int) -> None:
-        """Refresh the next `looks` modules, in turn."""
-        self._looks += looks
-        for _ in range(min(looks, len(self._places))):
-            rack, module = self._places[self._place]
-            self._place = (self._place + 1) % len(self._places)
+    def _refresh(self, count: int) -> None:
+        """Refresh the next `count` modules."""
+        self._refreshes += count
+        for _ in range(min(count, len(self._rack_modules))):
+            rack, module = self._rack_modules[self._next_module]
+            self._next_module = (self._next_module + 1) % len(self._rack_modules)
             self._heat_J += rack.refresh(module, self.climate.air_degC)
 
     def _breathe(self, now_us: int) -> None:
@@ -179,8 +181,8 @@ class CabinetPlant:
         if not self.relays.coils["aux_load"]:
             aux_W -= self.config.aux_shed_W
         self.ups.step(dt_s, aux_W)
-        more_W = self.ups.charge_W + self.climate.heater_W + self.climate.hvac_draws_W
-        self._aux_W = aux_W + more_W if self.ups.mains else 0.0
+        further_W = self.ups.charge_W + self.climate.heater_W + self.climate.hvac_draws_W
+        self._aux_W = aux_W + further_W if self.ups.mains else 0.0
         for rack in self.racks:
             rack.update(dt_s)
         self._supervise(dt_s)
@@ -189,8 +191,8 @@ class CabinetPlant:
     def _stir(self, dt_s: float) -> None:
         """Mix the modules' emissions into the air; advance fan and cooling."""
         emissions = [rack.taken() for rack in self.racks if rack.burning]
-        emitted = [math.fsum(parts) for parts in zip(*emissions)]
-        self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], *emitted)
+        amounts = [math.fsum(parts) for parts in zip(*emissions)]
+        self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], *amounts)
         self.relays.see_gas(max(self.air.gas_lfl_pct))
         self._temper()
         heat_W = self._heat_J / dt_s

@@ -130,10 +130,10 @@ class ModuleCells:
 
     def move(self, dt_s: float) -> None:
         """Advance the moving fault offsets by dt_s."""
-        for cell, (aim_V, rate) in list(self.moving.items()):
-            offset_V = self.fault_offsets_V.get(cell, 0.0) + rate * dt_s
-            if (offset_V - aim_V) * rate >= 0.0:
-                offset_V = aim_V
+        for cell, (target_V, rate_V_per_s) in list(self.moving.items()):
+            offset_V = self.fault_offsets_V.get(cell, 0.0) + rate_V_per_s * dt_s
+            if (offset_V - target_V) * rate_V_per_s >= 0.0:
+                offset_V = target_V
                 del self.moving[cell]
             self.offset_cell(cell, offset_V)
 
@@ -151,18 +151,18 @@ class ModuleCells:
         lowest, per_unit = OCV_V.low, OCV_V.per_unit
         for slope, shift, offset, resistance, position in self.extremes:
             # the code of OCV_V.at without its call, because a run spends a tenth of its time here
-            place = (1.0 - depth * slope - shift - lowest) * per_unit
-            if 0.0 < place < last:
-                i = int(place)
-                emf = values[i] + steps[i] * (place - i) + offset
+            grid_position = (1.0 - depth * slope - shift - lowest) * per_unit
+            if 0.0 < grid_position < last:
+                i = int(grid_position)
+                emf_V = values[i] + steps[i] * (grid_position - i) + offset
             else:
-                emf = values[0 if place <= 0.0 else -1] + offset
+                emf_V = values[0 if grid_position <= 0.0 else -1] + offset
             ohm = cell_ohm * resistance
-            volts = emf - current_A * ohm
-            if volts < low[0]:
-                low = (volts, emf, ohm, position)
-            if volts > high[0]:
-                high = (volts, emf, ohm, position)
+            voltage_V = emf_V - current_A * ohm
+            if voltage_V < low[0]:
+                low = (voltage_V, emf_V, ohm, position)
+            if voltage_V > high[0]:
+                high = (voltage_V, emf_V, ohm, position)
         self.low, self.high = low, high
 
 
@@ -179,14 +179,14 @@ def _dealt_cell(position: int, random: random.Random) -> Cell:
 
 def _ever_extreme(cells: list[Cell]) -> list[Cell]:
     """The cells that are lowest or highest at some SOC while discharging, idle or charging."""
-    kept = set()
+    indexes = set()
     for soc in _SURVEY_SOC:
-        emf = [
+        emfs_V = [
             OCV_V.at(1.0 - (1.0 - soc) * slope - shift) + offset
             for slope, shift, offset, _, _ in cells
         ]
         for drop_V in (-0.04, 0.0, 0.04):  # 140 A: 0.025 V at 0.18 mohm, more if cold
-            volts = [e - drop_V * cell[3] for e, cell in zip(emf, cells)]
-            kept.add(volts.index(min(volts)))
-            kept.add(volts.index(max(volts)))
-    return [cells[i] for i in sorted(kept)]
+            voltages_V = [emf_V - drop_V * cell[3] for emf_V, cell in zip(emfs_V, cells)]
+            indexes.add(voltages_V.index(min(voltages_V)))
+            indexes.add(voltages_V.index(max(voltages_V)))
+    return [cells[i] for i in sorted(indexes)]

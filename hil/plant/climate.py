@@ -42,13 +42,15 @@ class Climate:
         self._wall_W_per_K = config.wall_W_per_K
         self._volume_m3 = config.free_volume_m3
         self._J_per_K = AIR_J_PER_M3_K * METAL_FACTOR * config.free_volume_m3
-        humid = saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille
-        self._outside_g_per_m3 = humid / 1000.0
+        ambient_water = saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille
+        self._outside_g_per_m3 = ambient_water / 1000.0
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
         # Air that is cooler than outside has been cooled for long, so the coil has dried it.
-        cools = config.hvac_W > 0 and config.ambient_degC > config.start_degC
-        dried = self._coil_g_per_m3 if cools else saturation_g_per_m3(config.start_degC)
-        self._water_g_per_m3 = min(self._outside_g_per_m3, dried)
+        has_cooled = config.hvac_W > 0 and config.ambient_degC > config.start_degC
+        dried_g_per_m3 = (
+            self._coil_g_per_m3 if has_cooled else saturation_g_per_m3(config.start_degC)
+        )
+        self._water_g_per_m3 = min(self._outside_g_per_m3, dried_g_per_m3)
         # (degC, K/s): a test heater holds the air at this temperature
         self._held: tuple[float, float] | None = None
         self._held_degC = config.start_degC
@@ -91,28 +93,34 @@ class Climate:
 
     def _temper(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
         """C (T' - T) = dt (heat + G (outside - T') - cooling); implicit, so any dt is stable."""
-        outside = self._wall_W_per_K + exchange_m3_per_s * AIR_J_PER_M3_K
-        stored = self._J_per_K * self.air_degC / dt_s + heat_W + outside * self.outside_degC
-        weight = self._J_per_K / dt_s + outside
+        outside_W_per_K = self._wall_W_per_K + exchange_m3_per_s * AIR_J_PER_M3_K
+        supply_W = (
+            self._J_per_K * self.air_degC / dt_s + heat_W + outside_W_per_K * self.outside_degC
+        )
+        total_W_per_K = self._J_per_K / dt_s + outside_W_per_K
         is_on = self.hvac_ok and self.coolant_ok
         cool_W, heat_W = (self._cool_W, self._heat_W) if is_on else (0.0, 0.0)
-        gain, setpoint_degC = cool_W / BAND_K, self._setpoint_degC - self.colder_K
-        air = (stored + gain * setpoint_degC) / (weight + gain)
-        power_W = gain * (air - setpoint_degC)
+        cooling_W_per_K, setpoint_degC = cool_W / BAND_K, self._setpoint_degC - self.colder_K
+        air_degC = (supply_W + cooling_W_per_K * setpoint_degC) / (total_W_per_K + cooling_W_per_K)
+        power_W = cooling_W_per_K * (air_degC - setpoint_degC)
         if not -heat_W <= power_W <= cool_W:
             power_W = max(-heat_W, min(cool_W, power_W))
-            air = (stored - power_W) / weight
-        self.hvac_power_W, self.air_degC = power_W, air
+            air_degC = (supply_W - power_W) / total_W_per_K
+        self.hvac_power_W, self.air_degC = power_W, air_degC
 
     def _moisten(self, dt_s: float, exchange_m3_per_s: float) -> None:
         """Update the water in the air: exchange with outside, drying on the coil, ingress."""
-        coil = 0.0
+        coil_m3_per_s = 0.0
         if self.hvac_power_W > 0.0 and self._water_g_per_m3 > self._coil_g_per_m3:
-            coil = COIL_M3_PER_S * self.hvac_power_W / self._cool_W
-        share = dt_s / self._volume_m3
-        come = exchange_m3_per_s * self._outside_g_per_m3 + coil * self._coil_g_per_m3
-        come += self.ingress_g_per_s
-        water = (self._water_g_per_m3 + share * come) / (1.0 + share * (exchange_m3_per_s + coil))
-        if self.ingress_g_per_s:
-            water = min(water, saturation_g_per_m3(self.air_degC))  # the rest runs down the walls
-        self._water_g_per_m3 = water
+            coil_m3_per_s = COIL_M3_PER_S * self.hvac_power_W / self._cool_W
+        s_per_m3 = dt_s / self._volume_m3
+        incoming_g_per_s = (
+            exchange_m3_per_s * self._outside_g_per_m3
+            + coil_m3_per_s * self._coil_g_per_m3
+            + self.ingress_g_per_s
+        )
+        grown = 1.0 + s_per_m3 * (exchange_m3_per_s + coil_m3_per_s)
+        water_g_per_m3 = (self._water_g_per_m3 + s_per_m3 * incoming_g_per_s) / grown
+        if self.ingress_g_per_s:  # water beyond saturation runs down the walls
+            water_g_per_m3 = min(water_g_per_m3, saturation_g_per_m3(self.air_degC))
+        self._water_g_per_m3 = water_g_per_m3

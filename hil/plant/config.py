@@ -100,13 +100,13 @@ def checked(
     changes = dict(changes or {})
     changes.setdefault("start_degC", changes.get("air_degC", AIR_DEGC))
     config = CabinetConfig(**reading.read(file, path, changes, KEYS))
-    most = config.cells_per_module - 1
-    if not all(0 <= cell <= most for cell in config.sensor_cells):
-        not_allowed(file, (*path, "sensor_cells"), config.sensor_cells, f"0..{most}")
-    dealt = tuple(config.unit_of_rack) or tuple(
+    last_cell = config.cells_per_module - 1
+    if not all(0 <= cell <= last_cell for cell in config.sensor_cells):
+        not_allowed(file, (*path, "sensor_cells"), config.sensor_cells, f"0..{last_cell}")
+    unit_of_rack = tuple(config.unit_of_rack) or tuple(
         i * config.units // config.racks for i in range(config.racks)
     )
-    if len(dealt) != config.racks or set(dealt) != set(range(config.units)):
+    if len(unit_of_rack) != config.racks or set(unit_of_rack) != set(range(config.units)):
         allowed = f"{config.racks} entries that name every unit 0..{config.units - 1}"
-        not_allowed(file, (*path, "unit_of_rack"), dealt, allowed)
-    return config._replace(unit_of_rack=dealt)
+        not_allowed(file, (*path, "unit_of_rack"), unit_of_rack, allowed)
+    return config._replace(unit_of_rack=unit_of_rack)

@@ -26,45 +26,45 @@ class Contactors:
         """Advance by dt_s; True if the state changed. hold: supply is on, and no BMS fault;
         difference_V: voltage of the rack minus voltage of the bus.
         """
-        want = self.command and hold
+        wants_closed = self.command and hold
         if self.state == CLOSED:
-            return self._closed(dt_s, want)
+            return self._closed(dt_s, wants_closed)
         if self.state == OPEN:
-            return want and self._to(PRECHARGE, 0.0)
+            return wants_closed and self._to(PRECHARGE)
         if self.state == PRECHARGE:
-            return self._precharge(dt_s, want, difference_V)
-        return self._fault(want)
+            return self._precharge(dt_s, wants_closed, difference_V)
+        return self._fault(wants_closed)
 
-    def _to(self, state: int, timer_s: float) -> bool:
+    def _to(self, state: int, timer_s: float = 0.0) -> bool:
         self.state, self._timer_s = state, timer_s
         self.conducting = state == CLOSED
         return True
 
-    def _precharge(self, dt_s: float, want: bool, difference_V: float) -> bool:
-        if not want:
-            return self._to(OPEN, 0.0)
+    def _precharge(self, dt_s: float, wants_closed: bool, difference_V: float) -> bool:
+        if not wants_closed:
+            return self._to(OPEN)
         self._timer_s += dt_s
         if self._timer_s >= PRECHARGE_S - _EPSILON_S and abs(difference_V) <= CLOSE_V_MAX:
             return self._to(CLOSED, DROP_OUT_S)
         if self._timer_s >= PRECHARGE_S_MAX - _EPSILON_S:
             self.fault_bits |= bms.FAULT_PRECHARGE
-            return self._to(FAULT, 0.0)
+            return self._to(FAULT)
         return False
 
-    def _closed(self, dt_s: float, want: bool) -> bool:
-        self._timer_s = DROP_OUT_S if want else self._timer_s - dt_s
-        if want or self._timer_s > _EPSILON_S:
+    def _closed(self, dt_s: float, wants_closed: bool) -> bool:
+        self._timer_s = DROP_OUT_S if wants_closed else self._timer_s - dt_s
+        if wants_closed or self._timer_s > _EPSILON_S:
             return False
         if not self.welded:
-            return self._to(OPEN, 0.0)
+            return self._to(OPEN)
         self.fault_bits |= bms.FAULT_WELD
-        self._to(FAULT, 0.0)
+        self._to(FAULT)
         self.conducting = True
         return True
 
-    def _fault(self, want: bool) -> bool:
+    def _fault(self, wants_closed: bool) -> bool:
         """Leave the fault when it is repaired and the close command has ended."""
-        if want or (self.conducting and self.welded):
+        if wants_closed or (self.conducting and self.welded):
             return False
         self.fault_bits = 0
-        return self._to(OPEN, 0.0)
+        return self._to(OPEN)

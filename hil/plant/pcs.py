@@ -22,7 +22,7 @@ DISABLE_S = 0.010  # from full power to zero when the enable input drops
 # points of a measured converter: efficiency 0.973 at rated power, 0.93 at 10 %, 0.59 at 1 %.
 FIXED, LINEAR, SQUARE = 0.0069, 0.0046, 0.0162
 STANDBY_W = 60.0  # control electronics on the DC link
-# (time at which it acts, method that takes the value, value)
+# (time at which it acts, method, its argument)
 Command = tuple[int, Callable[[Any], None], float]
 
 
@@ -106,12 +106,12 @@ class Pcs:
         self._now_us = now_us
         left_s = dt_s
         while self._commands and self._commands[0][0] <= now_us:
-            due_us, take, value = self._commands.popleft()
+            due_us, act, argument = self._commands.popleft()
             if self._follows(enabled, dc_V):
                 after_s = (now_us - due_us) / 1e6
                 self._follow(left_s - after_s)
                 left_s = after_s
-            take(value)
+            act(argument)
         if self._follows(enabled, dc_V):
             self._follow(left_s)
             sleeps = 0 if self.is_forming else self._sleeps

@@ -22,24 +22,22 @@ class Rack:
 
     def __init__(self, config: CabinetConfig, seed: str) -> None:
         """seed: of all random properties of this rack."""
-        deal = random.Random(seed)
-        count = config.cells_per_module
-        self._modules = [cells.ModuleCells(m, count, deal) for m in range(config.modules)]
-        starts_degC = [
-            config.start_degC + _gradient(m, config.modules) for m in range(config.modules)
-        ]
-        self._thermal = [
-            thermal.ModuleThermal(config, degC, 1.0 + deal.gauss(0.0, COOLING_SIGMA))
-            for degC in starts_degC
-        ]
+        draw = random.Random(seed)
+        count, modules = config.cells_per_module, range(config.modules)
+        self._modules = [cells.ModuleCells(module, count, draw) for module in modules]
+        self._thermal = []
+        for module in modules:
+            start_degC = config.start_degC + _gradient(module, config.modules)
+            cooling_factor = 1.0 + draw.gauss(0.0, COOLING_SIGMA)
+            self._thermal.append(thermal.ModuleThermal(config, start_degC, cooling_factor))
         self.temperatures_degC = [node.reading_degC for node in self._thermal]
         self.modules, self.cells_online = config.modules, config.modules * count
-        self.soh = config.soh * deal.uniform(0.99, 1.0)
+        self.soh = config.soh * draw.uniform(0.99, 1.0)
         self.cycles = config.cycles
         self.insulation_kohm = config.insulation_kohm
         self.insulation_slope_kohm_per_s = 0.0
         self.charge_voltage_V_max = CELL_V_TOP * self.cells_online
-        self.soc = min(1.0, max(0.0, config.soc + deal.gauss(0.0, 0.001)))
+        self.soc = min(1.0, max(0.0, config.soc + draw.gauss(0.0, 0.001)))
         self.current_A = self.conductance_S = self.emf_V = 0.0
         self.position_min = self.position_max = 0
         self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0  # emitted by modules, see taken()
@@ -67,9 +65,8 @@ class Rack:
         self._square_A2s = self._age_s = self._fuse_wait_s = self._ohm = 0.0
         self._looked = [(0.0, 0.0)] * len(self._modules)  # at its last refresh: (A2s, age_s)
         self._break_A = BREAK_TIMES_RATED * config.rated_current_A
-        # {module: count of invalid sensors}, {module: value of the stuck sensor}
-        self._invalid: dict[int, int] = {}
-        self._stuck: dict[int, float] = {}
+        self._invalid_counts: dict[int, int] = {}  # sensors, by module
+        self._stuck_degC: dict[int, float] = {}  # by module
         for module in range(len(self._modules)):
             self._scan(module)
         self._find_extremes()
@@ -122,20 +119,20 @@ class Rack:
         self._depth = depth = self._depth + charge_As * self._depth_per_As
         self.cycles += abs(charge_As) * self._cycle_per_As
         self.soc = 0.0 if depth > 1.0 else 1.0 if depth < 0.0 else 1.0 - depth
-        slow = self._slow_V
-        self._slow_V = slow = slow + (current_A * self._slow_now_ohm - slow) * (
+        slow_V = self._slow_V
+        self._slow_V = slow_V = slow_V + (current_A * self._slow_now_ohm - slow_V) * (
             dt_s / cells.POLARISATION_S
         )
-        self.source_V = source = self.emf_V - slow * self.cells_online
-        self.voltage_V = source - current_A * self._ohm
-        low = self._low_emf - slow - current_A * self._low_ohm
-        high = self._high_emf - slow - current_A * self._high_ohm
+        self.source_V = source_V = self.emf_V - slow_V * self.cells_online
+        self.voltage_V = source_V - current_A * self._ohm
+        low_V = self._low_emf_V - slow_V - current_A * self._low_ohm
+        high_V = self._high_emf_V - slow_V - current_A * self._high_ohm
         # If the current has changed sign since the last scan, low and high are swapped until the
         # next scan, at most 1 s later.
-        if low > high:
-            low, high = high, low
-        self.cell_voltage_V_min = low + self._cell_noise_V
-        self.cell_voltage_V_max = high + self._cell_noise_V
+        if low_V > high_V:
+            low_V, high_V = high_V, low_V
+        self.cell_voltage_V_min = low_V + self._cell_noise_V
+        self.cell_voltage_V_max = high_V + self._cell_noise_V
 
     def refresh(self, module: int, air_degC: float) -> float:
         """Refresh one module: temperature, emf, resistance. The last module also refreshes the
@@ -187,26 +184,26 @@ class Rack:
         self, offset_V: float, module: int = 0, cell: int = 0, over_s: float = 0.0
     ) -> None:
         """Fault: a cell's voltage deviates by offset_V, reached within over_s. 0.0 repairs it."""
-        part = self._modules[module]
-        part.moving.pop(cell, None)
+        module_cells = self._modules[module]
+        module_cells.moving.pop(cell, None)
         if over_s > 0.0:
-            part.move_cell(cell, offset_V, over_s)
+            module_cells.move_cell(cell, offset_V, over_s)
             return
-        part.offset_cell(cell, offset_V)
+        module_cells.offset_cell(cell, offset_V)
         self._scan(module)
         self._find_extremes()
         self.carry(self.current_A, 0.0)
 
     def invalidate_sensors(self, module: int, count: int) -> None:
         """Fault: `count` sensors of one kind in the module are invalid; 0 repairs them."""
-        self._invalid[module] = count
-        self.sensors_invalid = max(self._invalid.values())
+        self._invalid_counts[module] = count
+        self.sensors_invalid = max(self._invalid_counts.values())
 
     def stick_sensor(self, module: int, degC: float | None) -> None:
         """Fault: the module's temperature sensor repeats degC; None repairs it."""
-        self._stuck.pop(module, None)
+        self._stuck_degC.pop(module, None)
         if degC is not None:
-            self._stuck[module] = degC
+            self._stuck_degC[module] = degC
         self._show(module, self._thermal[module].reading_degC)
 
     def place_sensors(self, sensor_cells: Iterable[int]) -> None:
@@ -235,7 +232,7 @@ class Rack:
         """Report the module's temperature with noise, or the value of a stuck sensor."""
         if self.sensor_noise_K:
             degC += self.sensor_random.gauss(0.0, self.sensor_noise_K)
-        self.temperatures_degC[module] = self._stuck.get(module, degC)
+        self.temperatures_degC[module] = self._stuck_degC.get(module, degC)
 
     def _collect(self, module: int, chain: Chain) -> None:
         """Take a burning module's emissions; let the voltage of its failed cells collapse."""
@@ -250,31 +247,34 @@ class Rack:
     def _warm(self, module: int, elapsed_s: float, air_degC: float) -> None:
         """Advance the module's temperature: heat of the current, cooling, neighbouring modules."""
         nodes = self._thermal
-        square = self._square_A2s - self._looked[module][0]
+        square_A2s = self._square_A2s - self._looked[module][0]
         ohm = self._modules[module].resistance_ohm * (1.0 + self._slow_ohm / self._ohmic_ohm)
         beside = nodes[max(0, module - 1) : module] + nodes[module + 1 : module + 2]
-        air = air_degC + _gradient(module, len(nodes))
-        self._show(module, nodes[module].step(elapsed_s, square * ohm / elapsed_s, beside, air))
+        heat_W = square_A2s * ohm / elapsed_s
+        module_air_degC = air_degC + _gradient(module, len(nodes))
+        self._show(module, nodes[module].step(elapsed_s, heat_W, beside, module_air_degC))
         self._looked[module] = self._square_A2s, self._age_s
 
     def _scan(self, module: int) -> None:
-        part = self._modules[module]
-        self.emf_V -= part.emf_V
-        self._ohm -= part.resistance_ohm
+        module_cells = self._modules[module]
+        self.emf_V -= module_cells.emf_V
+        self._ohm -= module_cells.resistance_ohm
         ohm = self._ohmic_ohm * cells.resistance_factor(self.soc, self._thermal[module].body_degC)
-        part.scan(self._depth, ohm, self.current_A)
-        self.emf_V += part.emf_V
-        self._ohm += part.resistance_ohm
+        module_cells.scan(self._depth, ohm, self.current_A)
+        self.emf_V += module_cells.emf_V
+        self._ohm += module_cells.resistance_ohm
 
     def _find_extremes(self) -> None:
         """Find the lowest and highest cell. Sum all totals again, because increments drift."""
         modules = self._modules
         self.emf_V = math.fsum([part.emf_V for part in modules])
         self._ohm = math.fsum([part.resistance_ohm for part in modules]) + self._connection_ohm
-        _, self._low_emf, self._low_ohm, self.position_min = min([part.low for part in modules])
+        lowest = min([part.low for part in modules])
+        _, self._low_emf_V, self._low_ohm, self.position_min = lowest
         if self._cell_sigma_V:
             self._cell_noise_V = self.sensor_random.gauss(0.0, self._cell_sigma_V)
-        _, self._high_emf, self._high_ohm, self.position_max = max([part.high for part in modules])
+        highest = max([part.high for part in modules])
+        _, self._high_emf_V, self._high_ohm, self.position_max = highest
 
     def _reconnect(self) -> None:
         """Update the conductance to the bus after a change of contacts or resistance."""

@@ -64,9 +64,9 @@ class SafetyRelays:
 
     def step(self, dt_s: float) -> None:
         """Advance the relays by dt_s."""
-        chain = self.channel_b_closed and self.chain_closed()
-        self.pcs_enable = chain and self.coils["pcs_enable"]
-        if chain and self.coils["contactor_supply"]:
+        is_fed = self.channel_b_closed and self.chain_closed()
+        self.pcs_enable = is_fed and self.coils["pcs_enable"]
+        if is_fed and self.coils["contactor_supply"]:
             self._left_s = self._off_delay_s
             self.contactor_supply = True
         elif self.contactor_supply:

@@ -49,13 +49,13 @@ class Chain:
         self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0
         self.failed: list[int] = []
         self._kind = kind
-        self._capacity = heat_capacity_J_per_K
-        self._release = kind.release_J * scale
-        self._gas = kind.gas_m3_per_Ah * capacity_Ah
-        self._smoke = SMOKE_G_PER_AH * capacity_Ah
-        self._beside = kinds.cell_resistance_K_per_W(kind, heat_capacity_J_per_K, barrier_mm)
-        self._air = kind.air_K_per_W / scale
-        self._left = [NOT_YET] * count  # J that the cell has still to release
+        self._cell_J_per_K = heat_capacity_J_per_K
+        self._release_J = kind.release_J * scale
+        self._gas_m3 = kind.gas_m3_per_Ah * capacity_Ah
+        self._smoke_g = SMOKE_G_PER_AH * capacity_Ah
+        self._cell_K_per_W = kinds.cell_resistance_K_per_W(kind, heat_capacity_J_per_K, barrier_mm)
+        self._air_K_per_W = kind.air_K_per_W / scale
+        self._left_J = [NOT_YET] * count  # J that the cell has still to release
         self._vented_s = [NOT_YET] * count
         self._heater: tuple[int, float] | None = None  # (cell, K/s)
 
@@ -72,60 +72,60 @@ class Chain:
         """Advance by dt_s. heat_W: heat of the current in the whole module. Modules exchange
         radiation only if both have a chain.
         """
-        pieces = math.ceil(dt_s / STEP_S_MAX)
-        for _ in range(pieces):
-            self._step(dt_s / pieces, heat_W / len(self.degC), faces, air_degC)
+        steps = math.ceil(dt_s / STEP_S_MAX)
+        for _ in range(steps):
+            self._step(dt_s / steps, heat_W / len(self.degC), faces, air_degC)
 
     def _step(self, dt_s: float, heat_W: float, faces: Faces, air_degC: float) -> None:
         degC = self.degC
         heater = self._heater
         ramp_degC = degC[heater[0]] + heater[1] * dt_s if heater else 0.0
-        to_air = [(own - air_degC) / self._air for own in degC]
-        flows = [heat_W - flow for flow in to_air]
-        self.air_J += math.fsum(to_air) * dt_s
+        to_air_W = [(cell_degC - air_degC) / self._air_K_per_W for cell_degC in degC]
+        flows_W = [heat_W - flow_W for flow_W in to_air_W]
+        self.air_J += math.fsum(to_air_W) * dt_s
         for i in range(len(degC) - 1):
-            flow = (degC[i] - degC[i + 1]) / self._beside
-            flows[i] -= flow
-            flows[i + 1] += flow
+            flow = (degC[i] - degC[i + 1]) / self._cell_K_per_W
+            flows_W[i] -= flow
+            flows_W[i + 1] += flow
         for opposite, resistance_K_per_W, radiates in faces:
             for i, facing_degC in enumerate(opposite):
-                flows[i] += (facing_degC - degC[i]) / resistance_K_per_W
+                flows_W[i] += (facing_degC - degC[i]) / resistance_K_per_W
                 if radiates:
-                    flows[i] += radiation_W(degC[i], facing_degC)
-        for i, flow in enumerate(flows):
-            degC[i] += (flow * dt_s + self._burnt_J(i, dt_s)) / self._capacity
+                    flows_W[i] += radiation_W(degC[i], facing_degC)
+        for i, flow in enumerate(flows_W):
+            degC[i] += (flow * dt_s + self._burnt_J(i, dt_s)) / self._cell_J_per_K
         if heater is not None and degC[heater[0]] < ramp_degC:
-            self.heater_J += (ramp_degC - degC[heater[0]]) * self._capacity
+            self.heater_J += (ramp_degC - degC[heater[0]]) * self._cell_J_per_K
             degC[heater[0]] = ramp_degC
         for i, own in enumerate(degC):
             self._open(i, own, dt_s)
 
     def _burnt_J(self, i: int, dt_s: float) -> float:
         """Heat that cell i releases in dt_s, J. Also adds its gas and smoke to the totals."""
-        left = self._left[i]
-        if left <= 0.0:
+        left_J = self._left_J[i]
+        if left_J <= 0.0:
             return 0.0
-        burnt = left * -math.expm1(-dt_s / self._kind.release_s)
-        self._left[i] = left - burnt
-        self.released_J += burnt
-        share = burnt / self._release
-        self.gas_m3 += share * self._gas
-        self.smoke_g += share * self._smoke
-        self.air_J += burnt * self._kind.jet_share
-        return burnt
+        burnt_J = left_J * -math.expm1(-dt_s / self._kind.release_s)
+        self._left_J[i] = left_J - burnt_J
+        self.released_J += burnt_J
+        share = burnt_J / self._release_J
+        self.gas_m3 += share * self._gas_m3
+        self.smoke_g += share * self._smoke_g
+        self.air_J += burnt_J * self._kind.jet_share
+        return burnt_J
 
-    def _open(self, i: int, own_degC: float, dt_s: float) -> None:
+    def _open(self, i: int, cell_degC: float, dt_s: float) -> None:
         """Vent or trigger cell i if it is hot enough. Between the two, the cell emits vapour."""
-        if self._vented_s[i] == NOT_YET and own_degC >= self._kind.vent_degC:
+        if self._vented_s[i] == NOT_YET and cell_degC >= self._kind.vent_degC:
             self._vented_s[i] = 0.0
-        elif self._vented_s[i] != NOT_YET and self._left[i] == NOT_YET:
-            age = self._vented_s[i]
-            self._vented_s[i] = age + dt_s
-            burst = math.exp(-age / VAPOUR_BURST_S) - math.exp(-(age + dt_s) / VAPOUR_BURST_S)
+        elif self._vented_s[i] != NOT_YET and self._left_J[i] == NOT_YET:
+            age_s = self._vented_s[i]
+            self._vented_s[i] = age_s + dt_s
+            burst = math.exp(-age_s / VAPOUR_BURST_S) - math.exp(-(age_s + dt_s) / VAPOUR_BURST_S)
             self.vapour_m3 += burst * VAPOUR_BURST_M3 + VAPOUR_M3_PER_S * dt_s
-            self.gas_m3 += SEEP_PER_S * dt_s * self._gas
-        if self._left[i] == NOT_YET and own_degC >= self._kind.trigger_degC:
-            self._left[i] = self._release
+            self.gas_m3 += SEEP_PER_S * dt_s * self._gas_m3
+        if self._left_J[i] == NOT_YET and cell_degC >= self._kind.trigger_degC:
+            self._left_J[i] = self._release_J
             self.failed.append(i)
             if self._heater is not None and self._heater[0] == i:
                 self._heater = None

@@ -17,16 +17,16 @@ class Table:
 
     def at(self, x: float) -> float:
         """The value at x, linear between grid points."""
-        place = (x - self.low) * self.per_unit
-        if place <= 0.0:
+        position = (x - self.low) * self.per_unit
+        if position <= 0.0:
             return self.values[0]
-        if place >= self.last:
+        if position >= self.last:
             return self.values[-1]
-        i = int(place)
-        return self.values[i] + self.steps[i] * (place - i)
+        i = int(position)
+        return self.values[i] + self.steps[i] * (position - i)
 
 
 def _between(anchors: Sequence[tuple[float, float]], x: float) -> float:
-    right = bisect.bisect_left([place for place, _ in anchors], x, 1, len(anchors) - 1)
+    right = bisect.bisect_left([anchor_x for anchor_x, _ in anchors], x, 1, len(anchors) - 1)
     (x0, y0), (x1, y1) = anchors[right - 1], anchors[right]
     return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
