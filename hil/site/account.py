@@ -53,8 +53,8 @@ class Account:
     def error_J(self) -> float:
         """Energy that came in minus energy that went out; 0 except for rounding."""
         energy_J = self.energy_J
-        came_in = ("imported", *FEEDING, "discharged")
-        went_out = ("load", "other", "auxiliaries", "exported", "charged")
-        return math.fsum(energy_J[flow] for flow in came_in) - math.fsum(
-            energy_J[flow] for flow in went_out
+        inflows = ("imported", *FEEDING, "discharged")
+        outflows = ("load", "other", "auxiliaries", "exported", "charged")
+        return math.fsum(energy_J[flow] for flow in inflows) - math.fsum(
+            energy_J[flow] for flow in outflows
         )

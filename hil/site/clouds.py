@@ -21,8 +21,10 @@ TAKES = 1 - math.fsum(PASSES) / 2  # share of the sun that a cloud takes on aver
 #   correlation with next day    0.33 / 0.31, 0.33 / 0.36
 #   percent of days below 0.4    8 / 11, 31 / 35
 RANKS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
-DAYS = {0.56: (0.15, 0.22, 0.26, 0.33, 0.56, 0.76, 0.92, 1.0)}
-DAYS |= {0.72: (0.2, 0.25, 0.39, 0.54, 0.77, 0.89, 0.97, 1.0)}
+DAYS = {
+    0.56: (0.15, 0.22, 0.26, 0.33, 0.56, 0.76, 0.92, 1.0),
+    0.72: (0.2, 0.25, 0.39, 0.54, 0.77, 0.89, 0.97, 1.0),
+}
 # mean duration of one kind of sky; duration of the front between two kinds
 LASTS_S, FRONT_S = (65_000.0, 3600.0)
 OVERCAST = 0.4  # below this index the sky is a closed layer, above it there are broken clouds
@@ -47,8 +49,8 @@ class Clouds:
             return 1.0
         while time_s >= self._until_s:
             self._next()
-        part = (time_s - self._from_s) / (self._until_s - self._from_s)
-        return self._before + (self._after - self._before) * min(1.0, max(0.0, part))
+        share = (time_s - self._from_s) / (self._until_s - self._from_s)
+        return self._before + (self._after - self._before) * min(1.0, max(0.0, share))
 
     def _next(self) -> None:
         if not self._ahead:
@@ -60,12 +62,17 @@ class Clouds:
     def _cloud(self) -> list[tuple[float, float]]:
         """[(duration, share at its end)] of a gap and then a cloud with its edges."""
         deal = self._deal
-        passes, bright = deal.uniform(*PASSES), deal.uniform(*BRIGHT)
+        passing_share, bright_share = deal.uniform(*PASSES), deal.uniform(*BRIGHT)
         gap_s = deal.expovariate(1.0) * CYCLE_S * (1 - self.cover)
         cloud_s = deal.expovariate(1.0) * CYCLE_S * self.cover
         edges_s = deal.uniform(*EDGE_S), deal.uniform(*EDGE_S)
-        rising = [(0.1 + gap_s, 1.0), (BRIGHT_S, bright), (edges_s[0], passes)]
-        return [*rising, (0.1 + cloud_s, passes), (edges_s[1], bright), (BRIGHT_S, 1.0)]
+        rising = [(0.1 + gap_s, 1.0), (BRIGHT_S, bright_share), (edges_s[0], passing_share)]
+        return [
+            *rising,
+            (0.1 + cloud_s, passing_share),
+            (edges_s[1], bright_share),
+            (BRIGHT_S, 1.0),
+        ]
 
 
 class Sky:
@@ -75,9 +82,12 @@ class Sky:
 
     def __init__(self, seed: object, index: float) -> None:
         self._deal = random.Random(f"{seed}/sky")
-        (low, few), (high, many) = DAYS.items()
-        part = (index - low) / (high - low)
-        self._days = [dull + (clear - dull) * part for dull, clear in zip(few, many)]
+        (dull_mean, dull_days), (clear_mean, clear_days) = DAYS.items()
+        share = (index - dull_mean) / (clear_mean - dull_mean)
+        self._days = [
+            dull_index + (clear_index - dull_index) * share
+            for dull_index, clear_index in zip(dull_days, clear_days)
+        ]
         self.clouds = Clouds(seed, 0.0)
         self._from_s = self._until_s = 0.0
         self._before = self._after = self._kind()
@@ -94,8 +104,8 @@ class Sky:
             self._until_s += self._deal.expovariate(1 / LASTS_S)
             self._before, self._after = self._after, self._kind()
         part = min(1.0, (time_s - self._from_s) / FRONT_S)
-        index, takes = [
+        index, cloud_share = [
             before + (after - before) * part for before, after in zip(self._before, self._after)
         ]
-        self.clouds.cover = takes / TAKES
-        return index / (1 - takes) * self.clouds(time_s)
+        self.clouds.cover = cloud_share / TAKES
+        return index / (1 - cloud_share) * self.clouds(time_s)

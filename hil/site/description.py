@@ -15,13 +15,14 @@ from hil.site.grid import Grid
 from hil.site.grid_contact import CONTACTS, GridContact
 from hil.site.load import Table
 from hil.site.part import SitePart
+from hil.site.parts import PARTS
 from hil.site.pv import Pv
 from hil.site.site import Site
 from hil.site.weather import Weather
 
-POWER_W = 0, 50e6
-TIME_S = 0, 400 * 86_400
-PERMILLE = 0, 1000
+POWER_W_MAX = 50e6
+TIME_RANGE_S = 0, 400 * 86_400
+PERMILLE_RANGE = 0, 1000
 
 
 def _defaults(values: dict[str, float], high: float = 1e6) -> dict[str, forms.Field]:
@@ -32,41 +33,43 @@ def _defaults(values: dict[str, float], high: float = 1e6) -> dict[str, forms.Fi
     }
 
 
-RATED = {"rated_W": forms.number(1, POWER_W[1])}
+RATED = {"rated_W": forms.number(1, POWER_W_MAX)}
 OF_FILE = {
     "column": forms.text(None),
     "scale": forms.number(1e-6, 1e6, 1.0),
     "zone": forms.text("UTC"),  # for times in the file that state no offset
 }
 LOADS = {
-    "constant": {"power_W": forms.number(*POWER_W)},
-    "training": {"peak_W": forms.number(1000, POWER_W[1])},
+    "constant": {"power_W": forms.number(0, POWER_W_MAX)},
+    "training": {"peak_W": forms.number(1000, POWER_W_MAX)},
     "file": {"file": forms.text()} | OF_FILE,
     "queue": {
-        "capacity_W": forms.number(1000, POWER_W[1]),
-        "idle_W": forms.number(*POWER_W, 0),
-        "jobs": forms.rows(TIME_S, TIME_S, POWER_W),  # [[at_s, for_s, W]]; if empty, drawn by:
+        "capacity_W": forms.number(1000, POWER_W_MAX),
+        "idle_W": forms.number(0, POWER_W_MAX, 0),
+        # [[at_s, for_s, W]]; if empty, drawn by the next keys
+        "jobs": forms.rows(TIME_RANGE_S, TIME_RANGE_S, (0, POWER_W_MAX)),
         "use_permille": forms.integer(1, 1000, 650),  # mean use of the capacity
         "day_swing_permille": forms.integer(0, 1000, 300),  # of the job rate; highest at 15 h
         "weekend_permille": forms.integer(0, 1000, 800),  # of the job rate on a working day
         "weekday": forms.integer(0, 6, 0),  # first day of the run; 0 is Monday
         "job_s_min": forms.number(1, 30 * 86_400, 900),
         "job_s_max": forms.number(1, 30 * 86_400, 604_800),
-        "job_W_min": forms.number(1, POWER_W[1], 10_000),
-        "job_W_max": forms.number(1, POWER_W[1], 100_000),
+        "job_W_min": forms.number(1, POWER_W_MAX, 10_000),
+        "job_W_max": forms.number(1, POWER_W_MAX, 100_000),
     },
 }
 MEMBER = {
     "cabinet": forms.text(),
-    "share_permille": forms.integer(*PERMILLE),
+    "share_permille": forms.integer(*PERMILLE_RANGE),
     "can_form": forms.flag(False),  # its converters can form the voltage of an island
 }
 CONNECTION = {
-    "import_W": forms.number(1000, POWER_W[1], 500_000),
-    "outages": forms.rows(TIME_S, TIME_S),  # [[at_s, for_s], ...]
-    "dips": forms.rows(TIME_S, TIME_S, PERMILLE),  # [[at_s, for_s, permille of voltage left], ...]
+    "import_W": forms.number(1000, POWER_W_MAX, 500_000),
+    "outages": forms.rows(TIME_RANGE_S, TIME_RANGE_S),  # [[at_s, for_s], ...]
+    # [[at_s, for_s, permille of voltage left], ...]
+    "dips": forms.rows(TIME_RANGE_S, TIME_RANGE_S, PERMILLE_RANGE),
 }
-CLOSED = dict.fromkeys(CONTACTS, forms.rows(TIME_S, TIME_S))  # [[at_s, for_s], ...]
+CLOSED = dict.fromkeys(CONTACTS, forms.rows(TIME_RANGE_S, TIME_RANGE_S))  # [[at_s, for_s], ...]
 WEATHER = {
     "latitude_deg": forms.number(-90, 90, 45),
     "day": forms.integer(1, 366, 172),
@@ -84,7 +87,7 @@ PV = (
     | OF_FILE
 )
 YIELDS = {
-    "lower_W_max": forms.number(1, POWER_W[1]),
+    "lower_W_max": forms.number(1, POWER_W_MAX),
     "follows_s": forms.number(0.01, 3600, branches.LoadCap.DEFAULTS["follows_s"]),
 }
 RACKS = (
@@ -140,9 +143,9 @@ def _load(file: str, path: Path, content: Table) -> Table:
 
 def _members(file: str, path: Path, members: list[Table]) -> list[Table]:
     """The checked members. Each takes a share of one load, so the sum is at most all of it."""
-    total = sum(member["share_permille"] for member in members)
-    if not members or total > PERMILLE[1]:
-        problem = f"{len(members)} members with {total} permille together are not allowed"
+    total_permille = sum(member["share_permille"] for member in members)
+    if not members or total_permille > PERMILLE_RANGE[1]:
+        problem = f"{len(members)} members with {total_permille} permille together are not allowed"
         refuse(file, path, problem, "1 or more members with at most 1000")
     return members
 
@@ -163,20 +166,15 @@ def built(site: Table, seed: object, folder: str) -> Site:
 
 
 def _parts(site: Table, seed: object, folder: str, weather: Weather) -> list[SitePart]:
-    kinds: dict[str, type[SitePart]] = {
-        "transfer_switch": transfer_switch.TransferSwitch,
-        "genset": genset.Genset,
-        "load_ups": load_ups.LoadUps,
-        "load_cap": branches.LoadCap,
-    }
-    parts = [kind(site[name]) for name, kind in kinds.items() if site[name] is not None]
+    roles = "transfer_switch", "genset", "load_ups", "load_cap"
+    parts = [PARTS[role](site[role]) for role in roles if site[role] is not None]
     if site["grid_contact"] is not None:
         parts.append(GridContact({}, site["grid_contact"]))
     pv = site["pv"]
     if pv is not None:
-        names = [pv.pop(key) for key in ("file", "column", "scale", "zone")]
-        path = names[0] and os.path.join(folder, names[0])
-        measured = stream.of_file(path, *names[1:]) if path else None
+        file_settings = [pv.pop(key) for key in ("file", "column", "scale", "zone")]
+        measured_file = file_settings[0] and os.path.join(folder, file_settings[0])
+        measured = stream.of_file(measured_file, *file_settings[1:]) if measured_file else None
         parts.append(Pv(pv, weather, seed, measured))
     return parts
 

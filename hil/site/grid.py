@@ -53,9 +53,9 @@ class Grid:
             return
         now_s = now_us / 1e6
         self.is_present = not any([at_s <= now_s < at_s + for_s for at_s, for_s in self._outages])
-        now = [dip for at_s, for_s, *dip in self._dips if at_s <= now_s < at_s + for_s]
-        self._left = min([1000.0, *[dip[0] for dip in now]]) / 1000
-        self._fall_Hz = math.fsum([dip[1] for dip in now if len(dip) > 1])
+        present_dips = [dip for at_s, for_s, *dip in self._dips if at_s <= now_s < at_s + for_s]
+        self._left = min([1000.0, *[dip[0] for dip in present_dips]]) / 1000
+        self._fall_Hz = math.fsum([dip[1] for dip in present_dips if len(dip) > 1])
 
     def drift(self, now_us: int, power_W: float) -> None:
         """Let the frequency drift, and the voltage sag with the import, ten times a second."""

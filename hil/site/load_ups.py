@@ -42,8 +42,10 @@ class LoadUps(SitePart):
         missing_Wh, hours = parameters["energy_Wh"] - self.left_Wh, dt_s / 3600
         if self.is_live:
             self._charges_s = (self._charges_s + dt_s) * self.may_recharge
-            part = min(1.0, self._charges_s / WALK_IN_S)
-            charge_W = part * parameters["recharge_permille"] * parameters["rated_W"] / 1000
+            walk_in_share = min(1.0, self._charges_s / WALK_IN_S)
+            charge_W = (
+                walk_in_share * parameters["recharge_permille"] * parameters["rated_W"] / 1000
+            )
             charge_W = min(charge_W, missing_Wh * 3600 / max(TAPER_S, dt_s))
             self.draws_W = self.needed_W(load_W) + charge_W
             self.left_Wh += charge_W * hours

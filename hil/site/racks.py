@@ -17,8 +17,12 @@ from typing import Any
 
 # J_per_kW: 65 J per GPU of 1.0 to 1.4 kW give 46 to 65 (second-hand source, 2026).
 DEFAULTS = {
-    **{"J_per_kW": 0.0, "capacitor_permille": 1000.0},
-    **{"floor_permille": 0.0, "up_W_per_s": 0.0, "down_W_per_s": 0.0, "hysteresis_s": 0.0},
+    "J_per_kW": 0.0,
+    "capacitor_permille": 1000.0,
+    "floor_permille": 0.0,
+    "up_W_per_s": 0.0,
+    "down_W_per_s": 0.0,
+    "hysteresis_s": 0.0,
 }
 
 
@@ -108,7 +112,7 @@ class Racks:
             asked_W = asked_W[0]
         if dt_s <= 0.0:
             return asked_W
-        power_W = self.smoothing.step(dt_s, asked_W)
-        feed_W = self.capacitor.step(dt_s, power_W)
-        self.inside_W = power_W - feed_W if self._is_metered_inside else 0.0
+        smoothed_W = self.smoothing.step(dt_s, asked_W)
+        feed_W = self.capacitor.step(dt_s, smoothed_W)
+        self.inside_W = smoothed_W - feed_W if self._is_metered_inside else 0.0
         return feed_W

@@ -126,17 +126,17 @@ class Site:
         self.units += member.pcs
 
     def part(self, role: str, settings: Mapping[str, float]) -> SitePart:
-        """The part behind a device. If the site's file describes no such part, a new one is made.
+        """The part behind a device. Makes a part that the site's file does not describe.
         ValueError, one line, if the file and the device give different numbers.
         """
         part = next((part for part in self._described if part.kind == role), None)
         if part is None:
             return self._add(PARTS[role](settings))
         for key, value in settings.items():
-            of_site = part.parameters.get(key, value)
-            if of_site != value:
-                line = f"site: {role}.{key} = {of_site:g}, but a cabinet's device has {value}"
-                raise ValueError(f"{line}: allowed is the same number")
+            site_number = part.parameters.get(key, value)
+            if site_number != value:
+                text = f"site: {role}.{key} = {site_number:g}, but a cabinet's device has {value}"
+                raise ValueError(f"{text}: allowed is the same number")
         return part
 
     def _add(self, part: SitePart) -> SitePart:
@@ -182,8 +182,8 @@ class Site:
 
     def _choose(self, dt_s: float) -> None:
         """Decide whether grid, island or nothing gives the voltage of this step."""
-        before, switch, is_present = self.source, self.switch, self.grid.is_present
-        if switch is None and is_present and before == ON_GRID and not self.is_parted:
+        earlier_source, switch, is_present = self.source, self.switch, self.grid.is_present
+        if switch is None and is_present and earlier_source == ON_GRID and not self.is_parted:
             return
         if switch is not None:
             switch.is_grid_present = is_present
@@ -200,7 +200,7 @@ class Site:
         if self.source != ISLAND:
             for unit in self.units:
                 unit.carry(None)
-        if (self.source == DARK) != (before == DARK):
+        if (self.source == DARK) != (earlier_source == DARK):
             for member in self.members:
                 member.supply(self.source != DARK)
 

@@ -32,10 +32,10 @@ class Weather(NamedTuple):
         if self.hours:
             return self._of_hours(time_s, 1)
         local_s = self.time_of_day_s + time_s
-        of_day = math.cos(2 * math.pi * (local_s - WARMEST_S) / DAY_S)
+        day_cosine = math.cos(2 * math.pi * (local_s - WARMEST_S) / DAY_S)
         days = self.day + local_s / DAY_S - WARMEST_DAY
-        of_year = math.cos(2 * math.pi * days / YEAR_DAYS)
-        return self.mean_degC + self.season_K * of_year + self.swing_K * of_day
+        year_cosine = math.cos(2 * math.pi * days / YEAR_DAYS)
+        return self.mean_degC + self.season_K * year_cosine + self.swing_K * day_cosine
 
     def irradiance_W_per_m2(self, time_s: float) -> float:
         """Irradiance on a level surface, W/m2."""
@@ -48,9 +48,9 @@ class Weather(NamedTuple):
         day = self.day + time_s / DAY_S
         declination = math.radians(23.45) * math.sin(2 * math.pi * (284 + day) / 365)
         latitude = math.radians(self.latitude_deg)
-        turned = math.cos(2 * math.pi * (time_s / DAY_S - 0.5))
-        level = math.sin(latitude) * math.sin(declination)
-        return level + math.cos(latitude) * math.cos(declination) * turned
+        hour_cosine = math.cos(2 * math.pi * (time_s / DAY_S - 0.5))
+        constant_part = math.sin(latitude) * math.sin(declination)
+        return constant_part + math.cos(latitude) * math.cos(declination) * hour_cosine
 
     def _of_hours(self, time_s: float, column: int) -> float:
         """Value at this time, linear between the middles of two hours."""
