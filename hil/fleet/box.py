@@ -21,7 +21,7 @@ CHANGED_PERMILLE = 10  # of the rated power
 
 
 class _Statistics:
-    """Counters in memory, as those of the socket's file."""
+    """The counters of the hint socket's file, in memory."""
 
     def __init__(self, sources: int) -> None:
         self.common = memoryview(bytearray(8 * len(hint_statistics.COMMON))).cast("Q")
@@ -45,15 +45,15 @@ class Box:
         self._report_ms = 0.0
 
     def _current(self) -> admission.Admission | None:
-        """The admission check of the controller that runs; None: it is dead."""
+        """The admission check of the running controller; None if the controller is dead."""
         cabinet = self.rig.controller.cabinet
         if cabinet is not self._cabinet:
             self._cabinet = cabinet
-            self._admission = None if cabinet is None else self._made(cabinet)
+            self._admission = None if cabinet is None else self._new_admission(cabinet)
             self._report_ms = self.clock.now_ms + self._draw.uniform(0, REPORT_MS)
         return self._admission
 
-    def _made(self, cabinet: Cabinet[Any]) -> admission.Admission:
+    def _new_admission(self, cabinet: Cabinet[Any]) -> admission.Admission:
         sources = cabinet.config.sources
         keys: dict[str, tuple[admission.Key, ...]] = {
             name: (admission.key_of(key, 0),) for name, key in self._keys.items()
@@ -61,8 +61,8 @@ class Box:
         controller = admission.Controller(
             cabinet.request_hint,
             lambda *_: h.BUSY,
-            lambda *_: _refused(),
-            lambda *_: _refused(),
+            _refused,
+            _refused,
             cabinet.keep_epoch,
             cabinet.epochs,
         )
@@ -72,22 +72,28 @@ class Box:
 
     def receive(self, data: bytes) -> bytes | None:
         """Take a datagram. Returns the answer to a hello; the answer to a hint comes later."""
-        check = self._current()
-        return None if check is None else check.receive(data, "fleet", self.clock.now_ms)
+        admission_check = self._current()
+        return (
+            None
+            if admission_check is None
+            else admission_check.receive(data, "fleet", self.clock.now_ms)
+        )
 
     def answers(self) -> list[bytes]:
         """The answers to the hints of the tick that ended."""
-        check = self._current()
-        if check is None or self._cabinet is None or not self.clock.has_ticked:
+        admission_check = self._current()
+        if admission_check is None or self._cabinet is None or not self.clock.has_ticked:
             return []
-        check.later.begin(self.clock.now_ms)
+        admission_check.later.begin(self.clock.now_ms)
         answers = []
-        for request in check.pending:
+        for request in admission_check.pending:
             assert isinstance(request.hint, w.Hint), "only hints are sent here"
             core = self._cabinet.core
-            reply = replies.reply(request, request.hint, core, check.nonce, self.clock.now_ms)
+            reply = replies.reply(
+                request, request.hint, core, admission_check.nonce, self.clock.now_ms
+            )
             answers.append(w.reply_bytes(reply, request.key))
-        check.pending.clear()
+        admission_check.pending.clear()
         return answers
 
     def report(self) -> bytes | None:
@@ -99,22 +105,22 @@ class Box:
             return None
         core, config = self._cabinet.core, self._cabinet.config
         share_permille = config.control["share_permille"]
-        now = reported(core.control, s.STATES[core.out[s.STATE]], share_permille)
-        now |= {name: factor * (now[name] or 0) for name, factor in self.lie.items()}
-        if since_ms < REPORT_MS and not self._is_changed(now):
+        report = reported(core.control, s.STATES[core.out[s.STATE]], share_permille)
+        report |= {name: factor * (report[name] or 0) for name, factor in self.lie.items()}
+        if since_ms < REPORT_MS and not self._is_changed(report):
             return None
-        self._reported, self._report_ms = now, self.clock.now_ms
-        return json.dumps(now).encode()
+        self._reported, self._report_ms = report, self.clock.now_ms
+        return json.dumps(report).encode()
 
     def _is_changed(self, now: dict[str, Any]) -> bool:
         before = self._reported
         step_W = sum(round(unit.rated_W) for unit in self.rig.plant.pcs) * CHANGED_PERMILLE // 1000
         for name, value in now.items():
-            known = before.get(name)
-            if name.endswith("_W") and value is not None and known is not None:
-                if abs(value - known) > step_W:
+            earlier = before.get(name)
+            if name.endswith("_W") and value is not None and earlier is not None:
+                if abs(value - earlier) > step_W:
                     return True
-            elif name in ("state", "load_W", "grid_W") and value != known:
+            elif name in ("state", "load_W", "grid_W") and value != earlier:
                 return True
         return False
 
@@ -125,7 +131,7 @@ def reported(control: Control, state: str, share_permille: int) -> dict[str, Any
     sun_W = functions["site_load"].state.sun_W  # the share of this cabinet
     is_testing = control.chain.out[O_BINDING_REASON] == METER_SIGN
     can_give = state == RUNNING and not is_testing
-    degC, soc = known.module_temperature_ddegC, known.soc_permille
+    temperatures_ddegC, socs_permille = known.module_temperature_ddegC, known.soc_permille
     return {
         "uptime_ms": 0,
         "state": state,
@@ -134,11 +140,11 @@ def reported(control: Control, state: str, share_permille: int) -> dict[str, Any
         "load_W": known.load_meter_W,
         "pv_W": sun_W * 1000 // share_permille,
         "discharge_W_max": max(0, control.chain.limits.high_W) if can_give else 0,
-        "soc_permille": soc[0] if soc else None,
-        "temperature_ddegC": degC[1] if degC else None,
+        "soc_permille": socs_permille[0] if socs_permille else None,
+        "temperature_ddegC": temperatures_ddegC[1] if temperatures_ddegC else None,
         "remaining_Wh": max(0, functions["hint_table"].out[O_REMAINING_WH]),
     }
 
 
-def _refused() -> Any:
+def _refused(*_: object) -> Any:
     raise AssertionError("a dispatcher asks for no state and no schedule")

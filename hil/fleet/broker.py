@@ -42,8 +42,10 @@ class Broker:
         is_doubled = self._draw.random() < self._faults.doubled
         self.counts["doubled"] += is_doubled
         for _ in range(1 + is_doubled):
-            at_ms = now_ms + self._draw.expovariate(1 / self._faults.delay_ms)
-            heapq.heappush(self._queue, (at_ms, next(self._order), Message(kind, name, payload)))
+            arrival_ms = now_ms + self._draw.expovariate(1 / self._faults.delay_ms)
+            heapq.heappush(
+                self._queue, (arrival_ms, next(self._order), Message(kind, name, payload))
+            )
 
     def arrived(self, now_ms: float) -> list[Message]:
         """The messages that have arrived by now."""

@@ -76,5 +76,5 @@ def _limit_W(rig: VirtualRig) -> int:
     index, fallback_W = source_of(rig.config)
     if rig.controller.cabinet is None:
         return fallback_W
-    value_W, _, _ = replies.in_force(rig.core, index, IMPORT_W_MAX)
-    return value_W
+    limit_W, _, _ = replies.in_force(rig.core, index, IMPORT_W_MAX)
+    return limit_W

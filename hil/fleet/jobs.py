@@ -1,6 +1,6 @@
-"""Eight cabinets on one connection, among which jobs move: how much of the load is short.
+"""Moves jobs among eight cabinets on one connection, and measures how much load gets no power.
 
-A perfect dispatcher moves each watt with its job. Fixed eighths never move one.
+A perfect dispatcher moves each watt with its job; fixed shares move none.
 """
 
 import random
@@ -18,7 +18,9 @@ STEP_MS, SETTLE_MS, REPORT_MS, CHANGED_MS = 100, 90_000, 9000, 1000
 
 
 class Short(NamedTuple):
-    """Energy short as a part of the load's energy, permille; above_W: most above the connection."""
+    """Energy that the load lacks, permille of its energy: with a dispatcher and with fixed shares;
+    above_W: highest sum of limits above the connection.
+    """
 
     short_permille: float
     fixed_permille: float
@@ -26,8 +28,8 @@ class Short(NamedTuple):
     messages: int
 
 
-class _Game:
-    """The cabinets, the broker and the dispatcher, with the jobs of now."""
+class _Simulation:
+    """Cabinets, broker, dispatcher and jobs."""
 
     def __init__(self, seed: int, faults: Faults) -> None:
         draw = self.draw = random.Random(f"{seed}/jobs")
@@ -46,7 +48,7 @@ class _Game:
         )
         self.dispatcher = Dispatcher(fleet, 1, 0, seed=draw.randrange(2**32))
         self.broker = Broker(faults, draw)
-        self._at = [draw.randrange(COUNT) for _ in range(JOBS)]
+        self._cabinet_of_job = [draw.randrange(COUNT) for _ in range(JOBS)]
         self._moves_ms = [draw.expovariate(1 / JOB_MS) for _ in range(JOBS)]
         self._reported = {name: (-draw.uniform(0, REPORT_MS), -1) for name in keys}
 
@@ -55,13 +57,13 @@ class _Game:
         for job in range(JOBS):
             if now_ms >= self._moves_ms[job]:
                 self._moves_ms[job] = now_ms + self.draw.expovariate(1 / JOB_MS)
-                targets = [number for number in range(COUNT) if number != self._at[job]]
-                self._at[job] = self.draw.choice(targets)
+                targets = [number for number in range(COUNT) if number != self._cabinet_of_job[job]]
+                self._cabinet_of_job[job] = self.draw.choice(targets)
         for number, (name, box) in enumerate(self.boxes.items()):
-            box.load_W = BASE_W + JOB_W * self._at.count(number)
-            at_ms, before_W = self._reported[name]
-            is_changed = now_ms - at_ms >= CHANGED_MS and box.load_W != before_W
-            if now_ms - at_ms >= REPORT_MS or is_changed:
+            box.load_W = BASE_W + JOB_W * self._cabinet_of_job.count(number)
+            reported_ms, before_W = self._reported[name]
+            is_changed = now_ms - reported_ms >= CHANGED_MS and box.load_W != before_W
+            if now_ms - reported_ms >= REPORT_MS or is_changed:
                 self._reported[name] = now_ms, box.load_W
                 self.broker.send("report", name, box.report(now_ms), now_ms)
         for kind, name, payload in self.broker.arrived(now_ms):
@@ -78,16 +80,17 @@ class _Game:
 
 
 def played(seed: int, hours: float, faults: Faults) -> Short:
-    """Play it with drawn moves of the jobs."""
-    game = _Game(seed, faults)
-    short = load = fixed = above_W = 0
+    """Simulate the cabinets with drawn moves of the jobs."""
+    simulation = _Simulation(seed, faults)
+    short_W = load_W = fixed_W = above_W = 0  # sums over the steps; above_W: highest
     for now_ms in range(0, int(hours * 3_600_000) + SETTLE_MS, STEP_MS):
-        game.step(now_ms)
-        boxes = game.boxes.values()
+        simulation.step(now_ms)
+        boxes = simulation.boxes.values()
         limits_W = [box.limit_W(now_ms) for box in boxes]
         above_W = max(above_W, sum(limits_W) - CONNECTION_W)
         if now_ms >= SETTLE_MS:
-            load += sum([box.load_W for box in boxes])
-            short += sum([max(0, box.load_W - most) for box, most in zip(boxes, limits_W)])
-            fixed += sum([max(0, box.load_W - CONNECTION_W // COUNT) for box in boxes])
-    return Short(1000 * short / load, 1000 * fixed / load, above_W, game.broker.counts["sent"])
+            load_W += sum([box.load_W for box in boxes])
+            short_W += sum([max(0, box.load_W - limit_W) for box, limit_W in zip(boxes, limits_W)])
+            fixed_W += sum([max(0, box.load_W - CONNECTION_W // COUNT) for box in boxes])
+    sent = simulation.broker.counts["sent"]
+    return Short(1000 * short_W / load_W, 1000 * fixed_W / load_W, above_W, sent)

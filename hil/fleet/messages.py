@@ -52,8 +52,8 @@ class Messages:
         """Start a dispatcher with a new epoch, which remembers nothing."""
         self._epoch += 1
         self._offset_us = int(self._draw.uniform(0, 1e9))
-        at_us, seed = now_us + self._offset_us, self._draw.randrange(2**32)
-        self.dispatcher = Dispatcher(self._fleet, self._epoch, at_us, seed=seed)
+        dispatcher_us, seed = now_us + self._offset_us, self._draw.randrange(2**32)
+        self.dispatcher = Dispatcher(self._fleet, self._epoch, dispatcher_us, seed=seed)
 
     def kill(self) -> None:
         """End the dispatcher without a last message."""

@@ -15,23 +15,23 @@ class OwnClock:
         return self.rig.now_us // 1000 + self._ahead_ms
 
     def drift(self, gained_ms: int, within_ms: int) -> None:
-        """Gain this time evenly within that; below 0: lose it. A dead controller does not."""
+        """Gain gained_ms evenly over within_ms; < 0: lose it. A dead controller does not."""
         cabinet, tick_ms = self.rig.controller.cabinet, self.rig.config.tick_ms
         if cabinet is None:
             return
-        plain, interval_ticks = cabinet.tick, within_ms // abs(gained_ms)
-        left, more = within_ms // tick_ms, 1 if gained_ms > 0 else -1
+        own_tick, interval_ticks = cabinet.tick, within_ms // abs(gained_ms)
+        left_ticks, extra_ticks = within_ms // tick_ms, 1 if gained_ms > 0 else -1
 
         def tick(now_us: int, elapsed_ticks: int) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                cabinet.tick = plain  # type: ignore[method-assign]
-            elif left % interval_ticks == 0:
-                self._ahead_ms += more * tick_ms
-                elapsed_ticks += more
+            nonlocal left_ticks
+            left_ticks -= 1
+            if left_ticks < 0:
+                cabinet.tick = own_tick  # type: ignore[method-assign]
+            elif left_ticks % interval_ticks == 0:
+                self._ahead_ms += extra_ticks * tick_ms
+                elapsed_ticks += extra_ticks
             self.has_ticked = elapsed_ticks > 0
             if self.has_ticked:
-                plain(now_us, elapsed_ticks)
+                own_tick(now_us, elapsed_ticks)
 
         cabinet.tick = tick  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
 """A cabinet without a battery that speaks the datagrams of hints: for thousands of cabinets.
 
-It keeps the import limit, its fallback after an expiry, and the epoch over a restart, by its own
-reading of the pages about datagrams; it shares no code with the controller.
+It keeps the import limit, its fallback after an expiry, and the epoch over a restart. Its source is
+the pages about datagrams; it shares no code with the controller.
 """
 
 import hmac
@@ -21,7 +21,7 @@ class StandIn:
 
     def __init__(self, name: str, key: bytes, fallback_W: int, draw: random.Random) -> None:
         self.name, self._key, self.fallback_W, self._draw = name, key, fallback_W, draw
-        self.load_W, self._epoch, self._fast = 0, 0, draw.uniform(0.9995, 1.0005)
+        self.load_W, self._epoch, self._clock_rate = 0, 0, draw.uniform(0.9995, 1.0005)
         self._boot_ms = 0.0
         self.boot(0.0)
 
@@ -37,14 +37,14 @@ class StandIn:
         return b"FBN1" + self._nonce + struct.pack("<QQ", self._uptime_ms(now_ms), self._sequence)
 
     def _uptime_ms(self, now_ms: float) -> int:
-        return int((now_ms - self._boot_ms) * self._fast)
+        return int((now_ms - self._boot_ms) * self._clock_rate)
 
     def limit_W(self, now_ms: float) -> int:
-        """The import limit in force."""
+        """The import limit in force. Ends a limit whose time is over."""
         up_ms = self._uptime_ms(now_ms)
         if up_ms >= self._until_ms:
-            self._has_lapsed = self._has_lapsed or self._until_ms > 0
             if self._until_ms:
+                self._has_lapsed = True
                 self._until_ms = self._beat_ms = 0.0
             return self.fallback_W
         if self._has_lapsed and up_ms >= self._beat_ms:
@@ -61,7 +61,7 @@ class StandIn:
         _, source, nonce, sequence, sent_ms, kind, quantity, _, value_W, valid_ms = HINT.unpack(
             body
         )
-        up_ms, code = self._uptime_ms(now_ms), GRANTED
+        up_ms = self._uptime_ms(now_ms)
         self.limit_W(now_ms)
         if nonce != self._nonce:
             code = OTHER_BOOT
