@@ -104,30 +104,36 @@ class MeterRows(powers.Powers):
     def _cut(
         self, times_s: array.array, powers_W: array.array, gap_s: float, typical_s: float
     ) -> Trace:
-        start = times_s[0]
-        cut_s, times, steps, resume, cuts = start, array.array("d", [0.0]), [], [-math.inf], [start]
+        start_s = times_s[0]
+        cut_s, cut_times_s, steps, resume_s, cuts_s = (
+            start_s,
+            array.array("d", [0.0]),
+            [],
+            [-math.inf],
+            [start_s],
+        )
         for i in range(1, len(times_s)):
-            pause = times_s[i] - times_s[i - 1]
-            if pause > gap_s:
-                cut_s += pause - typical_s
+            pause_s = times_s[i] - times_s[i - 1]
+            if pause_s > gap_s:
+                cut_s += pause_s - typical_s
                 steps.append(i)
-                resume.append(times_s[i])
-                cuts.append(cut_s)
-            times.append(times_s[i] - cut_s)
-        trace = Trace(times, powers_W, steps)
+                resume_s.append(times_s[i])
+                cuts_s.append(cut_s)
+            cut_times_s.append(times_s[i] - cut_s)
+        trace = Trace(cut_times_s, powers_W, steps)
         trace.column, trace.gaps_cut = self.column, len(steps)
         trace.rows_read, trace.rows_refused, trace.rows_empty = self.rows, self.refused, self.empty
         if self.raw:
             trace.channel_rows = self.raw_rows
-            trace.channel_times_s = _on_cut_axis(self.raw_times, resume, cuts)
+            trace.channel_times_s = _on_cut_axis(self.raw_times, resume_s, cuts_s)
         return trace
 
 
 def _on_cut_axis(times_s: list[float], resume_s: list[float], cuts_s: list[float]) -> list[float]:
     """times_s on the axis without gaps. A wrong row within a gap moves to the end of the gap."""
     latest_s = [resume - cut for resume, cut in zip(resume_s[1:], cuts_s[1:])] + [math.inf]
-    places = [bisect.bisect_right(resume_s, t_s) - 1 for t_s in times_s]
-    return [min(t_s - cuts_s[k], latest_s[k]) for t_s, k in zip(times_s, places)]
+    piece_indexes = [bisect.bisect_right(resume_s, t_s) - 1 for t_s in times_s]
+    return [min(t_s - cuts_s[k], latest_s[k]) for t_s, k in zip(times_s, piece_indexes)]
 
 
 def _channel_ok(watts: float, volts: float, amperes: float, power_factor: float) -> bool:

@@ -42,11 +42,11 @@ def connection_W(config: Config, has_hints: bool) -> dict:
     fallback limits, so these count too, unless has_hints.
     """
     limits_W = {}
-    for way, quantity in (("import", IMPORT_W_MAX), ("export", EXPORT_W_MAX)):
+    for direction, quantity in (("import", IMPORT_W_MAX), ("export", EXPORT_W_MAX)):
         sources = () if has_hints else config.sources
         fallbacks_W = [source.fallback[quantity] for source in sources]
-        known_W = [each_W for each_W in fallbacks_W if each_W is not None]
-        limits_W[way] = min([config.control[f"grid_{way}_W_max"], *known_W])
+        set_W = [limit_W for limit_W in fallbacks_W if limit_W is not None]
+        limits_W[direction] = min([config.control[f"grid_{direction}_W_max"], *set_W])
     return limits_W
 
 
@@ -77,8 +77,8 @@ def load_of(order: dict, scenario: Chosen | None = None) -> Load:
     if kind == "steps":
         power: Power = step_load(chosen["steps_kW"])
     else:
-        peak_W = SYNTHETIC_W if kind == "synthetic" else order.get("peak_W", PEAK_W)
-        power = synthetic_load(order["seed"], max(duration_s, 1.0), peak_W, kind)
+        highest_W = SYNTHETIC_W if kind == "synthetic" else order.get("peak_W", PEAK_W)
+        power = synthetic_load(order["seed"], max(duration_s, 1.0), highest_W, kind)
     about = {"file": None, "column": kind, "scale": 1.0, "rows_refused": 0}
     return Load(power, about, duration_s, None)
 

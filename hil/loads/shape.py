@@ -51,7 +51,7 @@ class _Curve:
 
 
 def cluster(seed: object, duration_s: float) -> _Curve:
-    """A cluster's power, by seed. This curve, as each one, goes beyond duration_s."""
+    """A cluster's power, by seed. Every curve goes beyond duration_s."""
     deal = random.Random(f"{seed}/load")
     curve = _Curve(deal.uniform(*IDLE))
     # The first job starts early, so that a short run has one.

@@ -91,8 +91,7 @@ def _points(path: str | Path, column: str | None, scale: float, zone: str) -> Po
 
 def training(seed: object, peak_W: float) -> Stream:
     """The built-in training cluster; it never ends."""
-    parts = shape.training_parts(seed)
-    return Stream(_joined(parts, peak_W))
+    return Stream(_joined(shape.training_parts(seed), peak_W))
 
 
 def _joined(parts: Iterator[shape.Breakpoints], peak_W: float) -> Points:
@@ -152,12 +151,14 @@ def drawn_jobs(
     shortest_s, longest_s = for_s
     ratio = math.log(longest_s / shortest_s)
     mean_s = (longest_s - shortest_s) / ratio if ratio else shortest_s
-    every_s = mean_s * math.fsum(power_W) / 2 / use_W
-    most = max(1.0, pattern.weekend) * (1 + pattern.day_swing) * 7 / (5 + 2 * pattern.weekend)
+    interval_s = mean_s * math.fsum(power_W) / 2 / use_W
+    highest_rate = (
+        max(1.0, pattern.weekend) * (1 + pattern.day_swing) * 7 / (5 + 2 * pattern.weekend)
+    )
     at_s = -longest_s  # early enough that the run begins in a steady state
     while True:
-        at_s += deal.expovariate(1.0) * every_s / most
-        if deal.random() * most < pattern.rate(at_s):
+        at_s += deal.expovariate(1.0) * interval_s / highest_rate
+        if deal.random() * highest_rate < pattern.rate(at_s):
             yield Job(at_s, shortest_s * math.exp(ratio * deal.random()), deal.uniform(*power_W))
 
 
@@ -200,15 +201,15 @@ def _edges(changes: Points, idle_W: float) -> Points:
     """Points of a power that takes each change within EDGE_S. The first point contains all changes
     before the run.
     """
-    power_W, at_s = idle_W, 0.0
+    power_W, point_s = idle_W, 0.0
     change = next(changes, None)
     while change and change[0] < 0:
         power_W += change[1]
         change = next(changes, None)
-    yield at_s, power_W
+    yield point_s, power_W
     for time_s, change_W in itertools.chain([change] if change else [], changes):
-        at_s = max(at_s + 1e-6, time_s)
-        yield at_s, power_W
+        point_s = max(point_s + 1e-6, time_s)
+        yield point_s, power_W
         power_W += change_W
-        at_s += EDGE_S
-        yield at_s, power_W
+        point_s += EDGE_S
+        yield point_s, power_W

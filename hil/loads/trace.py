@@ -77,9 +77,9 @@ class Trace:
         wrong.
         """
         row = max(0, bisect.bisect_right(self.channel_times_s, t_s) - 1)
-        first = row * CHANNELS * len(CHANNEL_POINTS)
-        starts = range(first, first + CHANNELS * len(CHANNEL_POINTS), len(CHANNEL_POINTS))
-        return tuple(tuple(self.channel_rows[i : i + len(CHANNEL_POINTS)]) for i in starts)
+        width = len(CHANNEL_POINTS)
+        starts = [(row * CHANNELS + channel) * width for channel in range(CHANNELS)]
+        return tuple(tuple(self.channel_rows[i : i + width]) for i in starts)
 
 
 def synthetic_load(
