@@ -96,23 +96,23 @@ class VirtualSerial:
         return self._send(UP, data, now_us)
 
     def _send(self, direction: int, data: bytes, now_us: int) -> int:
-        ends = self._end_us
-        other_end_us, start_us = ends[1 - direction], max(ends[direction], now_us)
+        ends_us = self._end_us
+        other_end_us, start_us = ends_us[1 - direction], max(ends_us[direction], now_us)
         end_us = start_us + self.bytes_us(len(data))
         if self.cut:
             return end_us
-        arrives = direction
+        receiver = direction
         if other_end_us > start_us and self._start_us[1 - direction] < end_us:
             data = self._collide(direction, data)
         elif direction == DOWN and 0 <= start_us - other_end_us < self.gap_us:
             self.gap_violations += 1
-            arrives = _LOST
+            receiver = _LOST
         self._start_us[direction] = start_us
-        ends[direction] = end_us
+        ends_us[direction] = end_us
         if self.noise is not None:
             forged = self.noise.forged(data) if direction == UP else b""
             data = forged + self.noise.applied(data)
-        self._insert_pieces(arrives, data, start_us, end_us)
+        self._insert_pieces(receiver, data, start_us, end_us)
         if self.echo and direction == DOWN:
             self._insert_pieces(UP, data, start_us, end_us)
         return end_us
@@ -138,11 +138,11 @@ class VirtualSerial:
         events.append(event)
 
     def _collide(self, direction: int, data: bytes) -> bytes:
-        """Destroy both chunks of a collision. Returns the destroyed `data`."""
+        """Destroy both chunks that collide. Returns the destroyed `data`."""
         self.collisions += 1
         self._events = [
-            (time_us, way, _garbled(piece) if way != direction else piece)
-            for time_us, way, piece in self._events
+            (time_us, piece_direction, _garbled(piece) if piece_direction != direction else piece)
+            for time_us, piece_direction, piece in self._events
         ]
         return _garbled(data)
 
@@ -153,7 +153,7 @@ class VirtualSerial:
             time_us, direction, data = events.pop(0)
             self.next_us = events[0][0] if events else NEVER
             if self.tap is not None:
-                self.tap(time_us, direction & 1, data)
+                self.tap(time_us, DOWN if direction == _LOST else direction, data)
             if direction == UP:
                 self.on_up(data, time_us)
             elif direction == DOWN:
