@@ -51,7 +51,7 @@ class Failure(NamedTuple):
     text: str
 
     @property
-    def words(self) -> str:
+    def reason(self) -> str:
         """The reason in a few words."""
         last = self.text.strip().splitlines()[-1]
         kind, _, text = last.partition(": ")
@@ -96,18 +96,18 @@ def on_dask(address: str, cases: Sequence, work: Work, workers: int) -> Results:
         futures = {
             client.submit(checked, case, pure=False): place for place, case in enumerate(cases)
         }
-        left = set(futures)
-        while left:
+        open_futures = set(futures)
+        while open_futures:
             try:
-                ended = distributed.wait(left, WALL_S_MAX, "FIRST_COMPLETED").done
+                done_futures = distributed.wait(open_futures, WALL_S_MAX, "FIRST_COMPLETED").done
             except (TimeoutError, CancelledError) as error:
                 reason = GONE if isinstance(error, CancelledError) else NO_END
-                yield from ((futures[future], Failure(reason)) for future in left)
+                yield from ((futures[future], Failure(reason)) for future in open_futures)
                 return
-            for future in ended:
+            for future in done_futures:
                 is_failed = future.status != "finished"
                 yield futures[future], _failed(future) if is_failed else future.result()
-            left -= ended
+            open_futures -= done_futures
 
 
 def _of_same_code(digest: str, work: Work, case: Any) -> Any:
@@ -138,9 +138,9 @@ def _apart(names: list[str]) -> list[str]:
     return unique_names
 
 
-def say(program: str, done: int, total: int, each_s: float) -> None:
+def say(program: str, done: int, total: int, case_s: float) -> None:
     """Print on standard error how far a long run is. each_s: wall time of a case so far."""
-    left_min = -(-each_s * (total - done) // 60)
+    left_min = -(-case_s * (total - done) // 60)
     print(f"{program}: {done} of {total} cases, about {left_min:.0f} min left", file=sys.stderr)
 
 
@@ -162,7 +162,7 @@ class Runner:
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         self._kept.close(is_over=error is None)
         if isinstance(error, KeyboardInterrupt) and self._kept.count:
-            raise KeyboardInterrupt(self._kept.words) from None
+            raise KeyboardInterrupt(self._kept.resume_text) from None
 
     def play(
         self,
@@ -183,20 +183,22 @@ class Runner:
             engine = functools.partial(on_dask, self._dask)
         names, kept = _apart([name(case) for case in cases]), self._kept.results
         self.done, failures = [], {}
-        left = [case for case, label in zip(cases, names) if label not in kept]
-        names_left = [label for label in names if label not in kept]
-        for earlier in [kept[label] for label in names if label in kept]:
-            self._take(earlier, line)
+        left = {label: case for label, case in zip(names, cases) if label not in kept}
+        names_left = list(left)
+        for earlier_result in [kept[label] for label in names if label in kept]:
+            self._take(earlier_result, line)
         if self._kept.is_stored and self._has_bar:
             valid = f"{len(cases) - len(left)} of {len(cases)} results are still valid"
             print(f"{self._arguments.program}: {valid}, {len(left)} to play", file=sys.stderr)
         noted = executed.noted(work)
-        for place, ended in self._drawn(engine(left, noted, self._workers), len(cases)):
-            if isinstance(ended, Failure):
-                failures[names_left[place]] = ended
-                self._kept.fail(names_left[place], ended.text)
+        for place, outcome in self._drawn(
+            engine(list(left.values()), noted, self._workers), len(cases)
+        ):
+            if isinstance(outcome, Failure):
+                failures[names_left[place]] = outcome
+                self._kept.fail(names_left[place], outcome.text)
             else:
-                self._take(self._kept.add(names_left[place], *ended), line)
+                self._take(self._kept.add(names_left[place], *outcome), line)
         if failures:
             raise CaseError(self._complaint(min(failures, key=names.index), failures))
         self.evidence = [self._kept.evidence.get(label, {}) for label in names]
@@ -223,16 +225,21 @@ class Runner:
             ) as progress,
         ):
             task = progress.add_task(self._arguments.program, total=total, completed=len(self.done))
-            began_s, kept = forks.wall_s(), len(self.done)
-            said_s = began_s
+            began_s, earlier_count = forks.wall_s(), len(self.done)
+            printed_s = began_s
             for number, ended in enumerate(results, 1):
                 yield ended
                 progress.update(task, advance=1, refresh=True)
                 now_s = forks.wall_s()
-                if self._has_bar and not is_terminal and now_s - said_s >= SAY_S:
-                    said_s = now_s
-                    say(self._arguments.program, kept + number, total, (now_s - began_s) / number)
+                if self._has_bar and not is_terminal and now_s - printed_s >= SAY_S:
+                    printed_s = now_s
+                    say(
+                        self._arguments.program,
+                        earlier_count + number,
+                        total,
+                        (now_s - began_s) / number,
+                    )
 
     def _complaint(self, first: str, failures: dict[str, Failure]) -> str:
         more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
-        return f"{first}: no result: {failures[first].words}{more}; {self._kept.words}"
+        return f"{first}: no result: {failures[first].reason}{more}; {self._kept.resume_text}"

@@ -26,19 +26,19 @@ def docstrings(text: str) -> Iterator[Place]:
 
 def tokens(text: str) -> Iterator[tuple[int, Place, str]]:
     """(kind, start, text) of each token."""
-    ends, opened = [0, *itertools.accumulate(map(len, text.splitlines(True)))], list[Place]()
-    for generate_token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if generate_token.type == FSTRING[0]:
-            opened.append(generate_token.start)
-        elif generate_token.type == FSTRING[1]:
+    line_starts, opened = [0, *itertools.accumulate(map(len, text.splitlines(True)))], list[Place]()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == FSTRING[0]:
+            opened.append(token.start)
+        elif token.type == FSTRING[1]:
             start = opened.pop()
             if not opened:
                 first, last = [
-                    ends[line - 1] + column for line, column in (start, generate_token.end)
+                    line_starts[line - 1] + column for line, column in (start, token.end)
                 ]
                 yield tokenize.STRING, start, text[first:last]
         elif not opened:
-            yield generate_token.type, generate_token.start, generate_token.string
+            yield token.type, token.start, token.string
 
 
 def code(text: str) -> list[str]:
@@ -56,16 +56,16 @@ def units(text: str) -> Units:
     """The code tokens of each function of a text. Those of a function within another one are in the
     outer one. "" has those of modules and classes, with decorators and the names of methods.
     """
-    docs, spans, found = set(docstrings(text)), sorted(_spans(ast.parse(text))), Units()
-    found[""] = []
+    docs, spans, code_of_unit = set(docstrings(text)), sorted(_spans(ast.parse(text))), Units()
+    code_of_unit[""] = []
     for kind, start, token in tokens(text):
         while spans and start >= spans[0][1]:
             spans.pop(0)
         name = spans[0][2] if spans and start >= spans[0][0] else ""
         if kind not in LINES and start not in docs:
-            found.setdefault(name, []).append(token)
-    found[""] += [f"def {name}" for name in found if "." in name]
-    return found
+            code_of_unit.setdefault(name, []).append(token)
+    code_of_unit[""] += [f"def {name}" for name in code_of_unit if "." in name]
+    return code_of_unit
 
 
 def _spans(tree: ast.AST, within: str = "") -> Iterator[tuple[Place, Place, str]]:

@@ -68,19 +68,25 @@ def digest(used: Used) -> str:
             f"{name} {_of_module(name, used.functions[name])}" for name in sorted(used.functions)
         ]
         parts += [f"{path} {_of_data(path)}" for path in sorted(map(_short, used.files))]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return _sha256("\n".join(parts))
 
 
 @functools.cache
 def digest_of_tree() -> str:
     """SHA-256 of all files of the program, for a worker on another computer."""
-    found = hashlib.sha256()
+    tree_hash = hashlib.sha256()
     with executed.apart():
         for room in executed.ROOMS:
             for path in sorted((code.ROOT / room).rglob("*")):
                 if path.is_file() and path.suffix != ".pyc":
-                    found.update(f"{path.relative_to(code.ROOT)}\n".encode() + path.read_bytes())
-    return found.hexdigest()
+                    tree_hash.update(
+                        f"{path.relative_to(code.ROOT)}\n".encode() + path.read_bytes()
+                    )
+    return tree_hash.hexdigest()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _of_module(module: str, names: Iterable[str] | None) -> str:
@@ -89,19 +95,16 @@ def _of_module(module: str, names: Iterable[str] | None) -> str:
     parts = [f"{name} {units.get(name, GONE)}" for name in sorted(chosen)]
     # A new function may take the place of one from another module.
     new = sorted(name for name in units if "." not in name) if len(chosen) > 1 else []
-    return hashlib.sha256("\n".join([*parts, *new]).encode()).hexdigest()
+    return _sha256("\n".join([*parts, *new]))
 
 
 @functools.cache
 def _units(module: str) -> dict[str, str]:
     """{function: digest of its code}; "": the code around the functions."""
     text = _text(module)
-    known, key = _known_units(), hashlib.sha256(text.encode()).hexdigest()
+    known, key = _known_units(), _sha256(text)
     if key not in known:
-        known[key] = {
-            name: hashlib.sha256("\n".join(tokens).encode()).hexdigest()
-            for name, tokens in code.units(text).items()
-        }
+        known[key] = {name: _sha256("\n".join(tokens)) for name, tokens in code.units(text).items()}
     return known[key]
 
 
@@ -123,8 +126,8 @@ def save_units() -> None:
 
 
 def _text(module: str) -> str:
-    place = code.ROOT.joinpath(*module.split("."))
-    for path in (place / "__init__.py", place.with_suffix(".py")):
+    module_path = code.ROOT.joinpath(*module.split("."))
+    for path in (module_path / "__init__.py", module_path.with_suffix(".py")):
         if path.is_file():
             return path.read_text(encoding="utf-8")
     return ""
@@ -138,14 +141,14 @@ def _run_at_import(module: str) -> set[str]:
     tree = ast.parse(_text(module))
     bodies = _Bodies()
     bodies.visit(tree)
-    found, left = set[str](), set(bodies.called)
-    while left:
-        name = left.pop()
+    called_units, names_left = set[str](), set(bodies.called)
+    while names_left:
+        name = names_left.pop()
         for unit, names in bodies.named.items():
-            if unit.partition(".")[0] == name and unit not in found:
-                found.add(unit)
-                left |= names
-    return found
+            if unit.partition(".")[0] == name and unit not in called_units:
+                called_units.add(unit)
+                names_left |= names
+    return called_units
 
 
 class _Bodies(ast.NodeVisitor):
@@ -184,8 +187,8 @@ def _names(node: ast.AST) -> set[str]:
 
 def _short(path: str) -> str:
     """The path below the tree, or the whole path."""
-    place = pathlib.Path(path)
-    return str(place.relative_to(code.ROOT)) if place.is_relative_to(code.ROOT) else path
+    full_path = pathlib.Path(path)
+    return str(full_path.relative_to(code.ROOT)) if full_path.is_relative_to(code.ROOT) else path
 
 
 @functools.cache

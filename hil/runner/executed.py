@@ -33,7 +33,7 @@ ELSEWHERE = tuple(f"{folder}/" for folder in (*SYSTEM, *LIBRARIES, CACHE))
 IMPORTER = "<frozen importlib"
 WRITING = os.O_WRONLY | os.O_RDWR
 STARTS = "subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system"
-PLACE = 0.125  # stands in a probe for what it calls
+PLACEHOLDER = 0.125  # constant of _template that a probe replaces by the function to call
 
 
 class Used(NamedTuple):
@@ -63,7 +63,7 @@ def begin() -> None:
     for name in [name for name in sys.modules if is_ours(name)]:
         _watch.used.functions[name] = None
     sys.meta_path.insert(0, _Finder())
-    sys.addaudithook(_heard)
+    sys.addaudithook(_audit)
 
 
 def dask_setup(worker: object) -> None:
@@ -176,14 +176,14 @@ def _probe(function: FunctionType, module: str) -> None:
     if code.co_filename.startswith("<"):  # made by a library, such as __init__ of a dataclass
         return
 
-    def first(args: tuple, keywords: dict[str, Any]) -> object:
+    def first_call(args: tuple, keywords: dict[str, Any]) -> object:
         function.__code__ = code
         names = _watch.used.functions[module]
         if names is not None:
             names.add(code.co_qualname.partition(".<locals>")[0])
         return function(*args, **keywords)
 
-    function.__code__ = _calling(first, code)
+    function.__code__ = _calling(first_call, code)
 
 
 def _template(*arguments: Any, **keywords: Any) -> Any:
@@ -191,17 +191,17 @@ def _template(*arguments: Any, **keywords: Any) -> Any:
     return called(arguments, keywords)
 
 
-def _calling(first: Callable[[tuple, dict[str, Any]], object], code: CodeType) -> CodeType:
+def _calling(first_call: Callable[[tuple, dict[str, Any]], object], code: CodeType) -> CodeType:
     """Code that only calls first(arguments, keywords), and looks like the given code. Python lets a
     function change only to code with as many free variables.
     """
     template = _template.__code__
-    consts = [first if const == PLACE else const for const in template.co_consts]
+    consts = [first_call if const == PLACEHOLDER else const for const in template.co_consts]
     names = {f"co_{name}": getattr(code, f"co_{name}") for name in ("name", "qualname", "filename")}
     return template.replace(co_consts=tuple(consts), co_freevars=code.co_freevars, **names)
 
 
-def _heard(event: str, args: tuple) -> None:
+def _audit(event: str, args: tuple) -> None:
     """The audit hook: notes each file that is opened to be read, and the start of a program."""
     if event in STARTS:
         _watch.starts_others = True

@@ -28,8 +28,19 @@ from hil.runner.options import WrongOptionError
 
 BEGIN = '{"order": '
 ORDERS_MAX = 40  # files in the user's cache; the oldest ones go
-# These options change no result.
-WITHOUT = {"run", "json", "html", "md", "png", "against", "measured", "processes", "resume", "dask"}
+# options that change no result
+IRRELEVANT = {
+    "run",
+    "json",
+    "html",
+    "md",
+    "png",
+    "against",
+    "measured",
+    "processes",
+    "resume",
+    "dask",
+}
 
 
 class Kept:
@@ -41,7 +52,7 @@ class Kept:
         self.evidence: dict[str, Evidence] = {}
         self._written = set[str]()  # digests of the evidence in the file
         self.is_asked, self.is_stored, self._has_errors = bool(arguments.resume), False, False
-        order = {key: var for key, var in vars(arguments).items() if key not in WITHOUT}
+        order = {key: var for key, var in vars(arguments).items() if key not in IRRELEVANT}
         name = f"firebreak-{arguments.program.replace(' ', '-')}-"
         self._path = arguments.resume or self._stored(name, order) or _temporary(name)
         # Bytes beyond ASCII, which no run writes, must not raise here; the file is refused later.
@@ -79,37 +90,41 @@ class Kept:
             self.results.clear()
         self._file.truncate(0)
         self._write({"order": order})
-        for case, kept in self.results.items():
-            self._write_case(case, kept)
+        for case, outcome in self.results.items():
+            self._write_case(case, outcome)
 
     def _lines(self, order: dict[str, Any]) -> list[dict[str, Any]]:
         """The lines of the file, which ends after them. Raises WrongOptionError."""
         self._file.seek(0)
-        whole, _, torn = self._file.read().rpartition("\n")
-        lines = [self._parsed(line) for line in whole.split("\n") if whole]
-        begun = lines[0].get("order") if lines else order
-        if not isinstance(begun, dict) or not lines and torn[: len(BEGIN)] != BEGIN[: len(torn)]:
+        complete_text, _, torn_line = self._file.read().rpartition("\n")
+        lines = [self._parsed(line) for line in complete_text.split("\n") if complete_text]
+        stored_order = lines[0].get("order") if lines else order
+        if (
+            not isinstance(stored_order, dict)
+            or not lines
+            and torn_line[: len(BEGIN)] != BEGIN[: len(torn_line)]
+        ):
             self._refuse()
-        if begun != order:
+        if stored_order != order:
             raise WrongOptionError(
                 f"--resume {self._path}: was begun with other options; allowed is a new file, or "
-                f"the options {_words(begun)}"
+                f"the options {_options_text(stored_order)}"
             )
-        self._file.truncate(len(whole) + 1 if whole else 0)
+        self._file.truncate(len(complete_text) + 1 if complete_text else 0)
         if not lines:
             self._write({"order": order})
         return lines
 
     def _take(self, lines: list[dict[str, Any]]) -> None:
         """Take the valid results. One without evidence is valid if a person names the file."""
-        every = [line["evidence"] for line in lines if evidence.is_whole(line.get("evidence"))]
-        known = {kept["digest"]: kept for kept in every}
-        valid = {digest for digest, kept in known.items() if evidence.is_valid(kept)}
+        evidences = [line["evidence"] for line in lines if evidence.is_whole(line.get("evidence"))]
+        evidence_by_digest = {kept["digest"]: kept for kept in evidences}
+        valid = {digest for digest, kept in evidence_by_digest.items() if evidence.is_valid(kept)}
         for line in lines:
             digest = str(line.get("evidence", ""))
             if "result" in line and (digest in valid or not digest and self.is_asked):
                 self.results[line["case"]] = line["result"]
-                self.evidence[line["case"]] = known.get(digest, {})
+                self.evidence[line["case"]] = evidence_by_digest.get(digest, {})
 
     def _parsed(self, line: str) -> dict[str, Any]:
         try:
@@ -134,7 +149,7 @@ class Kept:
         return len(self.results)
 
     @property
-    def words(self) -> str:
+    def resume_text(self) -> str:
         """The line for a run that ends early."""
         if self.is_stored:
             return f"{self.count} results are kept: the same command goes on with them"
@@ -183,7 +198,7 @@ def _temporary(name: str) -> str:
     return path
 
 
-def _words(order: dict[str, Any]) -> str:
+def _options_text(order: dict[str, Any]) -> str:
     """The options that were given, or that have a default."""
     options = [
         (key, setting)

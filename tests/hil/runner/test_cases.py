@@ -241,7 +241,7 @@ def test_files_of_one_name_in_two_folders_are_two_orders(watched, folder, monkey
 
 def test_a_case_that_starts_another_program_keeps_no_result_for_the_next_run(watched, capsys):
     def starts(case):
-        executed._heard("subprocess.Popen", ("true",))
+        executed._audit("subprocess.Popen", ("true",))
         return case
 
     for _ in range(2):

@@ -254,12 +254,12 @@ def test_what_a_person_gives_counts_and_what_python_and_the_system_have_does_not
     assert not [path for path in others if executed._is_data(str(path))]
     monkeypatch.setattr(executed._watch, "used", executed.Used({}, set()))
     for name, mode, flags in ((own, "r", 0), (own, None, os.O_RDONLY), (tmp_path, None, 0)):
-        executed._heard("open", (str(name), mode, flags))
+        executed._audit("open", (str(name), mode, flags))
     assert executed._watch.used.files == {str(own)}
     written = tmp_path / "written.csv"
     written.write_text("")
     for mode, flags in (("w", 0), ("r", 0), (None, os.O_RDWR)):
-        executed._heard("open", (str(written), mode, flags))
+        executed._audit("open", (str(written), mode, flags))
     assert executed._watch.used.files == {str(own)}
 
 
