@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from hil.runner import executed
 
-# Commands that keep results: their process watches from the first import on what it executes.
+# These commands keep results, so their process records what it executes from the first import on.
 WATCHED = "golden", "rows", "trials", "smooth", "run", "claims", "plan", "vendor-pack"
 if __name__ == "__main__" and sys.argv[1:2] and sys.argv[1] in WATCHED:
     executed.begin()
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _obey(command_line: list[str]) -> int:
-    before = {
+    earlier_handlers = {
         number: signal.signal(number, signal.default_int_handler)
         for number in (signal.SIGTERM, signal.SIGHUP)
     }
@@ -79,10 +79,10 @@ def _obey(command_line: list[str]) -> int:
         if command_line and command_line[0] in RENAMED:
             name = command_line[0]
             raise InputError(f"is now `{PROGRAM} {RENAMED[name]}`")
-        arguments, left = parser(*command_line[:1]).parse_known_args(command_line)
+        arguments, unknown_arguments = parser(*command_line[:1]).parse_known_args(command_line)
         name = arguments.program
-        if left:  # argparse would name the program here, not the command
-            raise InputError(f"unrecognized arguments: {' '.join(left)}")
+        if unknown_arguments:  # argparse would name the program here, not the command
+            raise InputError(f"unrecognized arguments: {' '.join(unknown_arguments)}")
         _check_apart(arguments)
         return int(arguments.run(arguments))
     except WRONG as error:
@@ -90,10 +90,10 @@ def _obey(command_line: list[str]) -> int:
     except (RigError, JournalError, OSError, CaseError) as error:
         return report.refuse(name, error, report.NO_START)
     except KeyboardInterrupt as error:
-        kept = f"; {error}" if str(error) else ""
-        return report.refuse(name, f"interrupted, no result{kept}", report.INTERRUPTED)
+        kept_text = f"; {error}" if str(error) else ""
+        return report.refuse(name, f"interrupted, no result{kept_text}", report.INTERRUPTED)
     finally:
-        for number, handler in before.items():
+        for number, handler in earlier_handlers.items():
             signal.signal(number, handler)
 
 
@@ -110,10 +110,10 @@ def parser(word: str = "") -> _Parser:
     """The parser of the command that `word` names, or of all commands if it names none."""
     command_parser = _Parser(prog=PROGRAM)
     commands = command_parser.add_subparsers(required=True, metavar="COMMAND", dest="program")
-    known = BENCH | LAB
-    for name in (word,) if word in known else known:
+    modules = BENCH | LAB
+    for name in (word,) if word in modules else modules:
         if name in BENCH or has_lab():  # imports the module of a given command only
-            importlib.import_module(f"hil.{known[name]}").add(commands)
+            importlib.import_module(f"hil.{modules[name]}").add(commands)
         else:
             commands.add_parser(name, help="of the package firebreak-lab").set_defaults(run=_absent)
     return command_parser
@@ -130,10 +130,10 @@ def _absent(arguments: argparse.Namespace) -> int:
 
 def _check_apart(arguments: argparse.Namespace) -> None:
     """Refuse an output that would overwrite the load or another output."""
-    seen: dict[str, str] = {}
+    option_of_path: dict[str, str] = {}
     for option in OUTPUTS:
         path = getattr(arguments, option, None)
-        earlier = seen.setdefault(os.path.realpath(path), option) if path else option
+        earlier = option_of_path.setdefault(os.path.realpath(path), option) if path else option
         if earlier != option:
             raise InputError(
                 f"--{option} {path}: --{earlier} names the same file; give each option its own file"
