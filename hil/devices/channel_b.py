@@ -1,7 +1,6 @@
 """Simulates channel B, the second channel with its own permit relay, in virtual time."""
 
 from array import array
-from typing import Any
 
 from hil.plant.cabinet import CabinetPlant
 from safety import parameters, second as sc
@@ -10,9 +9,9 @@ from safety import parameters, second as sc
 class VirtualChannelB:
     """Steps channel B. `sent`: bytes that it has sent since the last take()."""
 
-    def __init__(self, plant: CabinetPlant, image: array, *remembered: Any) -> None:
-        """image: the limit image of channel A; remembered: further arguments of sc.Second."""
-        self.plant, self.second = plant, sc.Second(image, *(remembered or (0,)))
+    def __init__(self, plant: CabinetPlant, image: array) -> None:
+        """image: the limit image of channel A."""
+        self.plant, self.second = plant, sc.Second(image, 0)
         self.tick_us = image[parameters.H_TICK_MS] * 1000
         self.due_us, self.sent = 0, b""
         self.powered = True  # False: no supply, so the relay opens and nothing is sent

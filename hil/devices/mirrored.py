@@ -14,8 +14,7 @@ from hil.devices.registers import ModbusException, RegisterDevice
 from hil.devices.sunspec_chain import WORDS, Table, count_of
 from hil.site.part import SitePart
 
-# exponent of the scale factor, by whether the controller writes the register
-EXPONENTS = {False: 1, True: -2}
+WRITTEN_EXPONENT = -2  # of the scale factor of a register that the controller writes
 S16_MAX = 32767
 BITS = registers.READ_COILS, registers.READ_INPUTS
 
@@ -69,7 +68,7 @@ class MirroredDevice(RegisterDevice):
                 bits |= ((1 << int(value)) - 1) << register["address"]
             else:
                 put(image, 2 * register["address"], register, self._raw(register, value))
-        for register in self.identity.values() if function not in BITS else ():
+        for register in self.identity.values():
             if register.get("function", 3) == function:
                 put(image, 2 * register["address"], register, register["equals"][0])
         return bits if function in BITS else bytes(image)
@@ -92,9 +91,10 @@ class MirroredDevice(RegisterDevice):
         """
         if "scale_from" not in register:
             return 0
-        is_written = "write" in register.get("direction", "read")
-        exponent, shown_W = EXPONENTS[is_written], 1.5 * self.part.parameters.get("rated_W", 0)
-        while not is_written and shown_W > 10.0**exponent * abs(register.get("scale", 1)) * S16_MAX:
+        if "write" in register.get("direction", "read"):
+            return WRITTEN_EXPONENT
+        exponent, shown_W = 1, 1.5 * self.part.parameters.get("rated_W", 0)
+        while shown_W > 10.0**exponent * abs(register.get("scale", 1)) * S16_MAX:
             exponent += 1
         return exponent
 
@@ -113,9 +113,7 @@ class MirroredDevice(RegisterDevice):
 
     def _keep(self, function: int, address: int, values: list[int]) -> None:
         is_coil = function in (registers.WRITE_COIL, registers.WRITE_COILS)
-        self._written |= {
-            (is_coil, address + index): int(word) for index, word in enumerate(values)
-        }
+        self._written |= {(is_coil, place): value for place, value in enumerate(values, address)}
 
     def _decoded(self, register: Table, values: list[int]) -> int:
         if register["type"] == "bit":

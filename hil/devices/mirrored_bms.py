@@ -28,7 +28,6 @@ class MirroredBms(SimulatedBms):
         self.command_ids = tuple(
             row["id"] + (self._offset if row["addressed"] else 0) for row in self._sent.values()
         )
-        self.command_id = self.command_ids[0] if self.command_ids else -1
         self._due_us: dict[str, int] = {}
         self._counts: dict[int, int] = {}
         self._kept: dict[str, Frames] = {}
@@ -55,7 +54,7 @@ class MirroredBms(SimulatedBms):
         self.tick(now_us)
         due = []
         for name, row in self._profile.messages.items():
-            period_us = self._period_us(row)
+            period_us = int(row["period_ms"] or self._profile.period_ms) * US_PER_MS
             due_us = self._due_us.setdefault(name, now_us)
             if due_us <= now_us:
                 self._due_us[name] = due_us + ((now_us - due_us) // period_us + 1) * period_us
@@ -66,9 +65,6 @@ class MirroredBms(SimulatedBms):
         if self.silent:
             return []
         return self.sent(due)
-
-    def _period_us(self, row: Table) -> int:
-        return int(row["period_ms"] or self._profile.period_ms) * US_PER_MS
 
     def _encoded(self, name: str, row: Table) -> Frames:
         """Every frame of a message: one for each id and each value of its multiplexer."""
@@ -94,10 +90,10 @@ class MirroredBms(SimulatedBms):
         if row["counter"]["start"] is not None:
             self._counts[can_id] = self._counts.get(can_id, 0) + 1
             _put(data, row["counter"], self._counts[can_id])
-        if row["check"]:
-            is_sum = row["check"] == "sum8"
-            total = (can_id + len(data) + sum(data[:-1])) & 0xFF
-            data[-1] = total if is_sum else crc8(data[:-1], crc_of_id(can_id))
+        if row["check"] == "sum8":
+            data[-1] = (can_id + len(data) + sum(data[:-1])) & 0xFF
+        elif row["check"]:
+            data[-1] = crc8(data[:-1], crc_of_id(can_id))
         return bytes(data)
 
     def _fill(self, data: bytearray, name: str, page: int | None, number: int) -> None:

@@ -108,9 +108,9 @@ class MirroredRegisterBms(RegisterDevice):
         states = self._map[name].get("values", {}).values()
         if name == "contactor_state" and self.rack.contactor_state in states:
             return self.rack.contactor_state  # pre-charge too, if the profile has this state
-        if name == "rack_current_mA" and "current_direction" in self._map:
-            return abs(value(self.rack, name))
-        return value(self.rack, name)
+        reading = value(self.rack, name)
+        has_no_sign = name == "rack_current_mA" and "current_direction" in self._map
+        return abs(reading) if has_no_sign else reading
 
 
 def _raw_of(register: Table, reading: float, factor: float = 1) -> int:

@@ -62,12 +62,12 @@ def crc_of_id(can_id: int) -> int:
     return crc8((can_id & 0xFFFF).to_bytes(2, "little"))
 
 
-@functools.lru_cache(maxsize=8)
-def load(path: str) -> Any:
-    """The cantools Database in the file at `path`; each file is read once."""
+@functools.cache
+def _database() -> Any:
+    """The cantools Database of DBC."""
     import cantools  # takes 0.1 s, which a rig without such a rack does not need
 
-    return cantools.database.load_file(path)
+    return cantools.database.load_file(str(DBC))
 
 
 class MessageEncoder:
@@ -120,7 +120,7 @@ class _Message:
         signals: Iterable[str],
         values: Callable[["NativeBms"], list[float]],
     ) -> None:
-        message = load(str(DBC)).get_message_by_name(name)
+        message = _database().get_message_by_name(name)
         self.name, self.signals, self.values = name, tuple(signals), values
         self.can_id = message.frame_id + NODE_STRIDE * node
         self.encoder = MessageEncoder(message, signals)
@@ -169,10 +169,10 @@ class NativeBms(SimulatedBms):
         self.frozen_messages: set[str] = set()
         self._counter: int | None = None
         self._position = self.command_echo = 0
-        command = load(str(DBC)).get_message_by_name("COMMAND")
-        self.command_id = command.frame_id + NODE_STRIDE * node
-        self.command_ids = (self.command_id,)
-        self._command_crc_start = crc_of_id(self.command_id)
+        command = _database().get_message_by_name("COMMAND")
+        command_id = command.frame_id + NODE_STRIDE * node
+        self.command_ids = (command_id,)
+        self._command_crc_start = crc_of_id(command_id)
         self._messages = [
             _Message(name, node, signals, _reader(signals)) for name, signals in MESSAGES.items()
         ]
@@ -222,7 +222,7 @@ class NativeBms(SimulatedBms):
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
         """Take a command with a new counter whose length, CRC and content are right."""
-        if can_id != self.command_id or self.deaf or len(data) != 8:
+        if can_id not in self.command_ids or self.deaf or len(data) != 8:
             return
         if crc8(data[:7], self._command_crc_start) != data[7] or data[0] > 1 or any(data[1:6]):
             return

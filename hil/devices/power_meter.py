@@ -161,52 +161,22 @@ class Sdm630(PowerMeter):
         """Write all values of the map. Values that the rig does not simulate are 0."""
         powers_W, volts_V, amps_A, factors = phases
         apparent_VA = [voltage_V * current_A for voltage_V, current_A in zip(volts_V, amps_A)]
-        reactive_var = [_reactive(*pair) for pair in zip(apparent_VA, powers_W)]
-        imported_kWh, exported_kWh = self._count(_total(powers_W), elapsed_us)
-        struct.pack_into(
-            f">{FLOATS}f",
-            self.image,
-            0,
-            *volts_V,
-            *amps_A,
-            *powers_W,
-            *apparent_VA,
-            *reactive_var,
-            *factors,
-            *(_angle(factor) for factor in factors),
-            _total(volts_V) / 3,
-            0,
-            _total(amps_A) / 3,
-            _total(amps_A),
-            0,
-            *self._totals(_total(powers_W), _total(apparent_VA), _total(reactive_var)),
-            imported_kWh,
-            exported_kWh,
-            0,
-            0,
-        )
+        reactive_var = [*map(_reactive, apparent_VA, powers_W)]
+        power_W, total_VA, total_var = map(_total, (powers_W, apparent_VA, reactive_var))
+        factor = power_W / total_VA if total_VA else 1.0
+        jitter_Hz = FREQUENCY_JITTER_Hz * (self._random() - 0.5)
+        frequency_Hz = self.cabinet.grid_frequency_Hz + jitter_Hz
+        imported_kWh, exported_kWh = self._count(power_W, elapsed_us)
+        angles_deg = map(_angle, factors)
+        by_phase = *volts_V, *amps_A, *powers_W, *apparent_VA, *reactive_var, *factors, *angles_deg
+        means = _total(volts_V) / 3, 0, _total(amps_A) / 3, _total(amps_A), 0
+        totals = power_W, 0, total_VA, 0, total_var, factor, 0, _angle(factor), 0, frequency_Hz
+        floats = *by_phase, *means, *totals, imported_kWh, exported_kWh, 0, 0
+        struct.pack_into(f">{FLOATS}f", self.image, 0, *floats)
         root = 1.7320508
         line_V = [voltage_V * root for voltage_V in volts_V]
         struct.pack_into(">4f", self.image, LINE_TO_LINE * 2, *line_V, _total(volts_V) / 3 * root)
         struct.pack_into(">2f", self.image, TOTAL_ENERGY * 2, imported_kWh + exported_kWh, 0)
-
-    def _totals(self, power_W: float, apparent_VA: float, reactive_var: float) -> tuple[float, ...]:
-        """The values from total power to frequency, in the order of the map."""
-        factor = power_W / apparent_VA if apparent_VA else 1.0
-        jitter_Hz = FREQUENCY_JITTER_Hz * (self._random() - 0.5)
-        frequency_Hz = self.cabinet.grid_frequency_Hz + jitter_Hz
-        return (
-            power_W,
-            0,
-            apparent_VA,
-            0,
-            reactive_var,
-            factor,
-            0,
-            _angle(factor),
-            0,
-            frequency_Hz,
-        )
 
 
 def _reactive(apparent_VA: float, power_W: float) -> float:

@@ -37,7 +37,7 @@ class PylontechBms(SimulatedBms):
     fault: negative_discharge_limit.
     """
 
-    command_id, command_ids = 0x305, (0x305,)
+    command_ids = (0x305,)
 
     def __init__(self, rack: Rack) -> None:
         super().__init__(rack)
@@ -61,7 +61,7 @@ class PylontechBms(SimulatedBms):
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
         """Close the contactors at 0x305, which shows that an inverter is present."""
-        if can_id != self.command_id or self.deaf:
+        if can_id not in self.command_ids or self.deaf:
             return
         if self._heard_us is None:
             self.rack.command_close(True)

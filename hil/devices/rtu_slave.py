@@ -98,7 +98,7 @@ class RtuSlave:
 
     def __init__(
         self,
-        units: Mapping[int, registers.RegisterDevice],
+        units: Mapping[int, RegisterDevice],
         baud_Bd: int,
         turnaround_us: int,
         char_bits: int = 10,

@@ -20,10 +20,34 @@ Table = dict[str, Any]
 
 
 def read(profile: Path, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
-    """The TOML of a profile, with the addresses that a device would have. order: ids of models that
-    come first; the other models follow in rising order.
+    """The TOML of a profile, with the addresses that a device would have. The headers of the models
+    are in its identity. order: ids of models that come first; the others follow in rising order.
     """
-    return laid_out(tomllib.loads(Path(profile).read_text(encoding="utf-8")), base, order)
+    content = tomllib.loads(Path(profile).read_text(encoding="utf-8"))
+    placed = [table for table in _tables(content) if "model" in table]
+    if not placed:
+        return content
+    keys = {_key(table) for table in placed} | {(COMMON, 1)}
+    rank = {model: position for position, model in enumerate(order)}
+    chain = sorted(keys, key=lambda key: (rank.get(key[0], len(order)), key[1], key[0]))
+    headers = {base: int.from_bytes(MARKER, "big")}  # {address: model id and length, 16 bits each}
+    addresses, address = {}, base + 2
+    for key in chain:
+        addresses[key] = address
+        length = _length(key, placed)
+        headers[address] = key[0] << 16 | length
+        address += 2 + length
+    headers[address] = END << 16
+    for table in placed:
+        model_address = addresses[_key(table)]
+        table["address"] += model_address
+        if "write_address" in table:
+            table["write_address"] += model_address
+        del table["model"]
+    identity = content.setdefault("identity", {})
+    for start, number in headers.items():
+        identity[f"chain_{start}"] = {"type": "u32", "address": start, "equals": [number]}
+    return content
 
 
 def serial_at(profile: Path) -> range:
@@ -32,42 +56,15 @@ def serial_at(profile: Path) -> range:
     return range(serial["address"], serial["address"] + serial["registers"])
 
 
-def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
-    """The table with addresses, as in `read`. The chain's headers are added to its identity."""
-    placed = [table for table in _tables(data) if "model" in table]
-    if not placed:
-        return data
-    keys = {_key(table) for table in placed} | {(COMMON, 1)}
-    rank = {model: position for position, model in enumerate(order)}
-    chain = sorted(keys, key=lambda key: (rank.get(key[0], len(order)), key[1], key[0]))
-    addresses, headers, address = {}, [(base, MARKER)], base + 2
-    for key in chain:
-        addresses[key] = address
-        length = _length(key, placed)
-        headers.append((address, key[0].to_bytes(2, "big") + length.to_bytes(2, "big")))
-        address += 2 + length
-    for table in placed:
-        model_address = addresses[_key(table)]
-        table["address"] += model_address
-        if "write_address" in table:
-            table["write_address"] += model_address
-        del table["model"]
-    identity = data.setdefault("identity", {})
-    for start, content in [*headers, (address, END.to_bytes(2, "big") + bytes(2))]:
-        number = int.from_bytes(content, "big")
-        identity[f"chain_{start}"] = {"type": "u32", "address": start, "equals": [number]}
-    return data
-
-
-def _tables(data: Table) -> Iterator[Table]:
+def _tables(content: Table) -> Iterator[Table]:
     """Every table of a profile that may contain an address."""
     for name in ("registers", "identity", "sent"):
-        yield from data.get(name, {}).values()
+        yield from content.get(name, {}).values()
     for name in ("setpoint", "setup", "start", "stop"):
-        yield from data.get(name, [])
+        yield from content.get(name, [])
     for name in ("heartbeat", "serial"):
-        if name in data:
-            yield data[name]
+        if name in content:
+            yield content[name]
 
 
 def count_of(register: Table) -> int:

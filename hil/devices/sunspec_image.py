@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import sunspec2.device
-from sunspec2.device import Point
 
 BASE_ADDRESS = 40000  # first of the three addresses in the SunSpec specification
 MARKER = b"SunS"
@@ -97,12 +96,6 @@ class Place(NamedTuple):
     writable: bool
 
 
-def _place(name: str, address: int, point: Point) -> Place:
-    registers = int(point.len)
-    code = CODES.get(point.pdef["type"], f"{registers * 2}s")
-    return Place(name, address, registers, code, point.pdef.get("access") == "RW")
-
-
 class Block(NamedTuple):
     """Consecutive points in registers [first, after). pack(data, offset, *values) writes them."""
 
@@ -134,7 +127,14 @@ class ModelChain:
     def _add(self, model_id: int, model: sunspec2.device.Model, address: int) -> None:
         for prefix, group in _groups(model):
             for name, point in group.points.items():
-                place = _place(f"{model_id}.{prefix}{name}", address + point.offset, point)
+                registers = int(point.len)
+                place = Place(
+                    name=f"{model_id}.{prefix}{name}",
+                    address=address + point.offset,
+                    registers=registers,
+                    code=CODES.get(point.pdef["type"], f"{registers * 2}s"),
+                    writable=point.pdef.get("access") == "RW",
+                )
                 self.places[place.name] = place
                 offset = (place.address - self.base) * 2
                 self._packers[place.name] = struct.Struct(">" + place.code), offset

@@ -221,10 +221,10 @@ class SunSpecPcs(RegisterDevice):
         power_W = pcs.ac_power_W
         power = round(power_W / 10**self.scale)
         phase_dV = round(cabinet.grid_voltage_V * 10)
-        running = pcs.state in (RUNNING, THROTTLED)
+        running = int(pcs.state in (RUNNING, THROTTLED))
         alarms = pcs.alarm_bits | (MANUFACTURER_ALARM if self._controller_lost() else 0)
         mode = FORMING if pcs.is_forming else FOLLOWING
-        states = int(running), pcs.state, int(running), alarms, mode
+        states = running, pcs.state, running, alarms, mode
         powers = power, abs(power), 0, 1000  # W, VA, Var, PF
         current_dA = round(power_W / cabinet.grid_voltage_V / 3 * 10) if phase_dV else 0
         current_dA = max(-CURRENT_DA_MAX, min(CURRENT_DA_MAX, current_dA))  # large near 0 V
@@ -244,9 +244,9 @@ class SunSpecPcs(RegisterDevice):
         no_place = 0xFFFF, 0xFFFF  # string and module of the cell
         cells_mV = round(highest_V * 1000), *no_place, round(lowest_V * 1000), *no_place
         mean_mV = round((lowest_V + highest_V) * 500)
-        limits_A = [math.fsum(rack.charge_limit_A for rack in closed)]
-        limits_A.append(math.fsum(rack.discharge_limit_A for rack in closed))
-        currents_dA = [round(level_A * 10) for level_A in (current_A, *limits_A)]
+        charge_A = math.fsum(rack.charge_limit_A for rack in closed)
+        discharge_A = math.fsum(rack.discharge_limit_A for rack in closed)
+        currents_dA = [round(level_A * 10) for level_A in (current_A, charge_A, discharge_A)]
         power = round(voltage_V * current_A / 10**self.scale)
         pack(self.image.data, offset, *voltages_dV, *cells_mV, mean_mV, *currents_dA, power)
 
