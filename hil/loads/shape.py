@@ -178,9 +178,15 @@ def _evaluation(curve: _Curve, deal: random.Random) -> None:
 
 
 def _checkpoint(curve: _Curve, deal: random.Random) -> None:
-    low = deal.uniform(0.42, 0.48)
-    fall, pause_s = ((2.0, 0.82), (2.0, 0.50), (2.0, low)), deal.uniform(8.0, 14.0)
-    for duration_s, share in (*fall, (pause_s, low), (3.0, 0.58), (3.0, 0.95)):
+    low, pause_s = deal.uniform(0.42, 0.48), deal.uniform(8.0, 14.0)
+    for duration_s, share in (
+        (2.0, 0.82),
+        (2.0, 0.50),
+        (2.0, low),
+        (pause_s, low),
+        (3.0, 0.58),
+        (3.0, 0.95),
+    ):
         curve.line(duration_s, share)
 
 

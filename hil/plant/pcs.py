@@ -84,8 +84,8 @@ class Pcs:
     @property
     def forms(self) -> bool:
         """True if the converter can carry an island now."""
-        is_ready = self._wait_s <= 1e-9
-        return is_ready and self.can_form and self._run and self.state in (RUNNING, THROTTLED)
+        is_ready = self._wait_s <= 1e-9 and self.can_form and self._run
+        return is_ready and self.state in (RUNNING, THROTTLED)
 
     def wait(self, dark_s: float, is_off_grid: bool) -> None:
         """Count the transfer time while the site has left the grid and has no voltage."""

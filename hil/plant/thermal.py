@@ -79,10 +79,11 @@ class ModuleThermal:
                 hottest_degC = max(hottest_degC, self.body_degC + self._excess_K)
             else:
                 hottest_degC += self._excess_K
-        if self.chain is None and hottest_degC >= self._kind.trigger_degC:
-            self.cells_apart().place(0, hottest_degC)
-        elif self.chain is None and is_woken:
-            self.cells_apart()
+        if self.chain is None:
+            if hottest_degC >= self._kind.trigger_degC:
+                self.cells_apart().place(0, hottest_degC)
+            elif is_woken:
+                self.cells_apart()
         self.reading_degC = min(hottest_degC, SENSOR_DEGC_MAX)
         return self.reading_degC
 

@@ -37,8 +37,7 @@ class Account:
     def add_grid(self, power_W: float, dt_s: float) -> None:
         """Add the power of the connection in this step."""
         self.energy_J["imported" if power_W > 0 else "exported"] += abs(power_W) * dt_s
-        if power_W > self.import_W_max:
-            self.import_W_max = power_W
+        self.import_W_max = max(self.import_W_max, power_W)
         self._quarter_s += dt_s
         self._quarter_J += power_W * dt_s
         if self._quarter_s >= QUARTER_S - 1e-6:

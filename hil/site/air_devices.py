@@ -56,5 +56,9 @@ def colder_K(parts: Iterable[SitePart]) -> float:
 
 def flow(parts: Iterable[SitePart], unit: int) -> float:
     """Air flow to the racks of a unit (from 1), relative to the design."""
-    fans = [part for part in parts if isinstance(part, Fan)]
-    return max([fan.flow for fan in fans if fan.parameters["fan_unit"] in (0, unit)], default=1.0)
+    flows = [
+        part.flow
+        for part in parts
+        if isinstance(part, Fan) and part.parameters["fan_unit"] in (0, unit)
+    ]
+    return max(flows, default=1.0)

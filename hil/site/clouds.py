@@ -39,7 +39,7 @@ class Clouds:
     def __init__(self, seed: object, cover: float) -> None:
         self._deal = random.Random(f"{seed}/clouds")
         self.cover = cover
-        self._from_s, self._until_s = 0.0, 0.0
+        self._from_s = self._until_s = 0.0
         self._before = self._after = 1.0
         self._ahead: list[tuple[float, float]] = []
 

@@ -79,23 +79,23 @@ WEATHER = {
     "season_K": forms.number(0, 40, 0),
     "file": forms.text(None),
 }
-PV = (
-    RATED
-    | {"cloud_cover_permille": forms.number(0, 950, 0)}  # either the same cover at any time,
-    | {"clear_index_permille": forms.number(560, 720, 0)}  # or days that differ, with this mean
-    | {"file": forms.text(None)}
-    | OF_FILE
-)
+PV = {
+    **RATED,
+    "cloud_cover_permille": forms.number(0, 950, 0),  # either the same cover at any time,
+    "clear_index_permille": forms.number(560, 720, 0),  # or days that differ, with this mean
+    "file": forms.text(None),
+    **OF_FILE,
+}
 YIELDS = {
     "lower_W_max": forms.number(1, POWER_W_MAX),
     "follows_s": forms.number(0.01, 3600, branches.LoadCap.DEFAULTS["follows_s"]),
 }
-RACKS = (
-    RATED
-    | {"is_metered_inside": forms.flag(False)}  # the load meter is on the GPUs' side of capacitors
-    | _defaults(racks.DEFAULTS, 1e9)
-    | dict.fromkeys(("up_W_per_s", "down_W_per_s"), forms.number(1, 1e9, None))
-)
+RACKS = {
+    **RATED,
+    "is_metered_inside": forms.flag(False),  # the load meter is on the GPUs' side of capacitors
+    **_defaults(racks.DEFAULTS, 1e9),
+    **dict.fromkeys(("up_W_per_s", "down_W_per_s"), forms.number(1, 1e9, None)),
+}
 TOP = {
     "name": forms.text(),
     "connection": forms.table(CONNECTION, {}),

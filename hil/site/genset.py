@@ -90,17 +90,18 @@ class Genset(SitePart):
         self.tries = 0 if state == STOPPED else self.tries + (state == CRANKING)
 
     def _ramp(self, dt_s: float) -> None:
-        parameters = self.parameters
-        names = "base_permille", "least_permille"
-        base_W, least_W = (parameters[name] * parameters["rated_W"] / 1000 for name in names)
+        parameters, rated_W = self.parameters, self.parameters["rated_W"]
+        base_W = parameters["base_permille"] * rated_W / 1000
+        least_W = parameters["least_permille"] * rated_W / 1000
         wanted_W = max(least_W, min(base_W, self.load_W)) if self.state == LOADED else 0.0
-        step_W = parameters["ramp_permille_per_s"] * parameters["rated_W"] / 1000 * dt_s
+        step_W = parameters["ramp_permille_per_s"] * rated_W / 1000 * dt_s
         self.feeds_W = max(self.feeds_W - step_W, min(self.feeds_W + step_W, wanted_W))
 
     def _burn(self, dt_s: float) -> None:
         parameters = self.parameters
-        full_l_per_s = parameters["fuel_l_per_kWh"] * parameters["rated_W"] / 3.6e6
-        share = self.feeds_W / parameters["rated_W"]
+        rated_W = parameters["rated_W"]
+        full_l_per_s = parameters["fuel_l_per_kWh"] * rated_W / 3.6e6
+        share = self.feeds_W / rated_W
         idle = parameters["idle_permille"] / 1000
         self.fuel_l -= full_l_per_s * (idle + (1 - idle) * share) * dt_s
         if self.fuel_l <= 0:

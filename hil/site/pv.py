@@ -44,20 +44,19 @@ class Pv(SitePart):
 
     def _move(self, dt_s: float) -> None:
         rated_W = self.parameters["rated_W"]
-        time_s = self.time_s
-        possible_W = self._measured(time_s) if self._measured else self._of_sun_W(time_s, rated_W)
+        possible_W = self._measured(self.time_s) if self._measured else self._of_sun_W()
         self.available_W = max(0.0, min(rated_W, possible_W))
         wanted_W = min(self.available_W, self.asked.get("limit_W", rated_W))
         self.feeds_W = towards(self.feeds_W, wanted_W, dt_s, self.TIME_CONSTANT_S)
         if not self.is_live:
             self.feeds_W = 0.0
 
-    def _of_sun_W(self, time_s: float, rated_W: float) -> float:
-        weather = self._weather
+    def _of_sun_W(self) -> float:
+        weather, time_s = self._weather, self.time_s
         irradiance_W_per_m2 = weather.irradiance_W_per_m2(time_s) * self._clouds(time_s)
         cell_degC = weather.outside_degC(time_s) + ROSS_K_PER_W_PER_M2 * irradiance_W_per_m2
         temperature_factor = 1 + PER_K * (cell_degC - 25.0)
-        return rated_W * irradiance_W_per_m2 / FULL_W_PER_M2 * temperature_factor
+        return self.parameters["rated_W"] * irradiance_W_per_m2 / FULL_W_PER_M2 * temperature_factor
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""

@@ -169,7 +169,7 @@ class Site:
         fed_W = 0.0
         for part in self.parts:
             if part is not self.load_ups and part is not self.switch:
-                part.is_live = self.source != DARK
+                part.is_live = self.is_live
                 is_shed = isinstance(part, LoadShed)
                 part.step(now_us / 1e6, dt_s, self._beside_W(drawn_W) if is_shed else drawn_W)
                 self.load_power_W -= part.sheds_W
@@ -202,7 +202,7 @@ class Site:
                 unit.carry(None)
         if (self.source == DARK) != (earlier_source == DARK):
             for member in self.members:
-                member.supply(self.source != DARK)
+                member.supply(self.is_live)
 
     def _can_carry(self) -> bool:
         """True if the island continues, or if the sources suffice for a new island."""
@@ -225,7 +225,7 @@ class Site:
 
     def _step_load(self, dt_s: float) -> float:
         """Power of the load with its UPS and its cooling, W."""
-        drawn_W, is_live = self.load_wanted_W, self.source != DARK
+        drawn_W, is_live = self.load_wanted_W, self.is_live
         if self.load_ups is not None:
             self.load_ups.is_live, self.load_ups.may_recharge = (is_live, self.source == ON_GRID)
             self.load_ups.step(self.now_us / 1e6, dt_s, drawn_W)
@@ -276,7 +276,7 @@ class Site:
 
     def _book(self, dt_s: float) -> None:
         """Add the powers of this step to the account."""
-        is_live, ups = self.source != DARK, self.load_ups
+        is_live, ups = self.is_live, self.load_ups
         energy_J = self.account.energy_J
         energy_J["load"] += self.load_power_W * dt_s
         if isinstance(self.load, Racks):
