@@ -58,11 +58,6 @@ class CanServer:
         """The epoll descriptor over the listening socket and all clients."""
         return self._epoll.fileno()
 
-    # number of clients in raw mode
-    clients = property(
-        lambda self: sum(client.end is not None for client in self._clients.values())
-    )
-
     def service(self, now_us: int) -> None:
         """Accept and read clients, put their frames on the bus, and send them frames of the bus."""
         self.bus.now_us = now_us
