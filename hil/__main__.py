@@ -23,7 +23,7 @@ from hil.loads.trace import LoadError
 from hil.runner import report
 from hil.runner.options import WrongOptionError
 
-PROGRAM = "python -m hil"
+PROGRAM, SHORT_NAME = "python -m hil", "hil"
 WRONG = LoadError, ConfigError, NotSimulatedError, InputError, WrongOptionError
 # command: its module in hil/
 BENCH = {
@@ -74,7 +74,7 @@ def _obey(command_line: list[str]) -> int:
         number: signal.signal(number, signal.default_int_handler)
         for number in (signal.SIGTERM, signal.SIGHUP)
     }
-    name = PROGRAM.split()[-1]
+    name = SHORT_NAME
     try:
         if command_line and command_line[0] in RENAMED:
             name = command_line[0]
@@ -102,7 +102,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with the code of wrong input."""
-        name = self.prog.removeprefix(PROGRAM).strip() or PROGRAM.split()[-1]
+        name = self.prog.removeprefix(PROGRAM).strip() or SHORT_NAME
         self.exit(report.WRONG_INPUT, f"{name}: {cli.with_nearest(message)}\n")
 
 

@@ -17,7 +17,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -159,7 +158,7 @@ class Runner:
     def __enter__(self) -> "Runner":
         return self
 
-    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._kept.close(is_over=error is None)
         if isinstance(error, KeyboardInterrupt) and self._kept.count:
             raise KeyboardInterrupt(self._kept.resume_text) from None
@@ -185,8 +184,9 @@ class Runner:
         self.done, failures = [], {}
         left = {label: case for label, case in zip(names, cases) if label not in kept}
         names_left = list(left)
-        for earlier_result in [kept[label] for label in names if label in kept]:
-            self._take(earlier_result, line)
+        for label in names:
+            if label in kept:
+                self._take(kept[label], line)
         if self._kept.is_stored and self._has_bar:
             valid = f"{len(cases) - len(left)} of {len(cases)} results are still valid"
             print(f"{self._arguments.program}: {valid}, {len(left)} to play", file=sys.stderr)

@@ -197,8 +197,13 @@ def _calling(first_call: Callable[[tuple, dict[str, Any]], object], code: CodeTy
     """
     template = _template.__code__
     consts = [first_call if const == PLACEHOLDER else const for const in template.co_consts]
-    names = {f"co_{name}": getattr(code, f"co_{name}") for name in ("name", "qualname", "filename")}
-    return template.replace(co_consts=tuple(consts), co_freevars=code.co_freevars, **names)
+    return template.replace(
+        co_consts=tuple(consts),
+        co_freevars=code.co_freevars,
+        co_name=code.co_name,
+        co_qualname=code.co_qualname,
+        co_filename=code.co_filename,
+    )
 
 
 def _audit(event: str, args: tuple) -> None:

@@ -51,7 +51,8 @@ class Kept:
         self.results: dict[str, Any] = {}
         self.evidence: dict[str, Evidence] = {}
         self._written = set[str]()  # digests of the evidence in the file
-        self.is_asked, self.is_stored, self._has_errors = bool(arguments.resume), False, False
+        self.is_asked = bool(arguments.resume)
+        self.is_stored = self._has_errors = False
         order = {key: var for key, var in vars(arguments).items() if key not in IRRELEVANT}
         name = f"firebreak-{arguments.program.replace(' ', '-')}-"
         self._path = arguments.resume or self._stored(name, order) or _temporary(name)
@@ -151,9 +152,9 @@ class Kept:
     @property
     def resume_text(self) -> str:
         """The line for a run that ends early."""
-        if self.is_stored:
-            return f"{self.count} results are kept: the same command goes on with them"
-        return f"{self.count} results are kept: go on with --resume {self._path}"
+        option = f"go on with --resume {self._path}"
+        way = "the same command goes on with them" if self.is_stored else option
+        return f"{self.count} results are kept: {way}"
 
     def add(self, case: str, result: Any, used: Used | None) -> Any:
         """Keep a result; returns it as it would be read again. used: by its case."""
@@ -200,15 +201,12 @@ def _temporary(name: str) -> str:
 
 def _options_text(order: dict[str, Any]) -> str:
     """The options that were given, or that have a default."""
-    options = [
-        (key, setting)
-        for key, setting in order.items()
-        if setting is not None and setting is not False
-    ]
-    return ", ".join(
-        [key if setting is True else f"{key} {_text(setting)}" for key, setting in options]
-    )
-
-
-def _text(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    options = []
+    for key, setting in order.items():
+        if isinstance(setting, list):
+            setting = " ".join(map(str, setting))
+        if setting is True:
+            options.append(key)
+        elif setting is not None and setting is not False:
+            options.append(f"{key} {setting}")
+    return ", ".join(options)

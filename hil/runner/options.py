@@ -1,6 +1,5 @@
 """Options that several commands of the lab have, and how a command is added."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ class WrongOptionError(ValueError):
 
 def command(name: str, summary: str, run: Any, options: Options) -> Callable[[Any], Any]:
     """A function that adds a command to argparse's subparsers. run(arguments): the exit code."""
-    return functools.partial(add, name=name, summary=summary, run=run, options=options)
+    return lambda commands: add(commands, name, summary, run, options)
 
 
 def add(commands: Any, name: str, summary: str, run: Any, options: Options) -> Any:
