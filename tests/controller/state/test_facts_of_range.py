@@ -8,7 +8,6 @@ from watched import CONFIG, Watched
 
 from tests.tables import cases
 
-
 UPPER = np.random.default_rng(4).integers(0, 2, 60).tolist()
 
 
