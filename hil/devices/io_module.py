@@ -37,8 +37,8 @@ DOCUMENTED = Map()
 def mirrored(path: Path) -> Map:
     """The addresses in a profile of the family io. Its inputs must be read with function 2."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))["registers"]
-    addresses = [tables[name]["address"] for name in ("inputs", "coils", "output_expiry")]
-    expiry = tables["output_expiry"]
+    inputs, coils, expiry = [tables[name] for name in ("inputs", "coils", "output_expiry")]
+    addresses = inputs["address"], coils["address"], expiry["address"]
     return Map(*addresses, expiry["function"], expiry.get("scale", 1), ())
 
 

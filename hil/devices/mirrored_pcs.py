@@ -194,7 +194,7 @@ class MirroredPcs(MirroredDevice):
         return any([(function, address) == (step["function"], step["address"]) for step in steps])
 
     def _feed(self, address: int, values: list[int], now_us: int) -> None:
-        is_beat = bool(self._beat) and address == self._beat["address"]
+        is_beat = address == self._beat.get("address")
         feeds = {
             "reads": True,
             "heartbeat": is_beat and values[0] != self._last_beat,

@@ -194,11 +194,12 @@ class Runner:
         for place, outcome in self._drawn(
             engine(list(left.values()), noted, self._workers), len(cases)
         ):
+            label = names_left[place]
             if isinstance(outcome, Failure):
-                failures[names_left[place]] = outcome
-                self._kept.fail(names_left[place], outcome.text)
+                failures[label] = outcome
+                self._kept.fail(label, outcome.text)
             else:
-                self._take(self._kept.add(names_left[place], *outcome), line)
+                self._take(self._kept.add(label, *outcome), line)
         if failures:
             raise CaseError(self._complaint(min(failures, key=names.index), failures))
         self.evidence = [self._kept.evidence.get(label, {}) for label in names]

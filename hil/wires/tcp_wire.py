@@ -73,8 +73,7 @@ class TcpWire(RealWire):
     def _frame(self) -> bytes:
         if len(self._received) < HEAD_BYTES:
             return b""
-        (length,) = struct.unpack_from(">H", self._received, 4)
-        end = HEAD_BYTES + length
+        end = HEAD_BYTES + int.from_bytes(self._received[4:HEAD_BYTES], "big")
         if len(self._received) < end:
             return b""
         self._head, content = self._received[:4], self._received[HEAD_BYTES:end]
