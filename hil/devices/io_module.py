@@ -1,4 +1,4 @@
-"""A remote I/O module: 8 contact inputs and 8 relay coils. The coils drop if nobody writes them.
+"""A remote I/O module: 8 contact inputs and 8 relay coils. Unwritten coils drop after the expiry.
 
 Default map, as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5,
 FC15), and in holding register 64 the expiry in ms (FC3, FC6, FC16; 0 = never), followed by two

@@ -35,7 +35,7 @@ DASK_S = 10  # until the scheduler has answered
 NO_END = f"hil.runner.cases.LostError: no result for {WALL_S_MAX // 3600} hours"
 GONE = "hil.runner.cases.LostError: the scheduler has gone"
 DASK_MISSING = "--dask: needs a package that is not here: .venv/bin/pip install distributed"
-OURS = ("hil.", "controller.", "drivers.")  # an exception of these modules has text for people
+OWN_MODULES = ("hil.", "controller.", "drivers.")  # their exceptions have text for people
 Work = Callable[[Any], Any]
 Line = Callable[[Any], str | None]
 Ended = tuple[int, Any]  # (place of a case among the cases, its result or a Failure)
@@ -54,7 +54,7 @@ class Failure(NamedTuple):
         """The reason in a few words."""
         last = self.text.strip().splitlines()[-1]
         kind, _, text = last.partition(": ")
-        if kind.startswith(OURS):
+        if kind.startswith(OWN_MODULES):
             return text
         if kind.startswith("child ended with"):
             return "its process was killed"

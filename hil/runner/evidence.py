@@ -25,7 +25,7 @@ Evidence = dict[str, Any]  # {digest, functions, files}: Used as plain data
 
 
 def evidence(used: Used) -> Evidence:
-    """What is kept beside a result."""
+    """The evidence to keep beside a result."""
     functions = {
         module: None if names is None else " ".join(sorted(names))
         for module, names in sorted(used.functions.items())
@@ -62,7 +62,7 @@ def folder() -> pathlib.Path:
 
 
 def digest(used: Used) -> str:
-    """SHA-256 of all that a result depends on, as it stands in the tree now."""
+    """SHA-256 of all that a result depends on, as it is in the tree now."""
     with executed.apart():
         parts = [
             f"{name} {_of_module(name, used.functions[name])}" for name in sorted(used.functions)
@@ -135,8 +135,8 @@ def _text(module: str) -> str:
 
 @functools.cache
 def _run_at_import(module: str) -> set[str]:
-    """Functions of a module that its own code calls while it is imported, before a probe is there:
-    those of a class that it uses, and whatever these name, count too.
+    """Functions that the module's own code calls during its import, before a probe is there. A class
+    that this code uses counts with all its methods. Names in a counted function count too.
     """
     tree = ast.parse(_text(module))
     bodies = _Bodies()

@@ -1,7 +1,7 @@
 """Finds out what a result depends on: the functions that a case executed, and the files it read.
 
-    begin()     --> each function of ours gets a probe in place of its code, as soon as its module
-                    is imported; the first call writes its name down and puts the code back
+    begin()     --> each function of the project gets a probe in place of its code, as soon as its
+                    module is imported; the first call writes its name down and puts the code back
     noted(work) --> the result of a case, with what was executed and read in its process
 
 So a case pays once for each function, and nothing for the calls after that. A function within
@@ -25,8 +25,8 @@ from hil.runner.code import ROOT
 
 CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
 ROOMS = "controller", "drivers", "safety", "hil"
-# What a program reads besides the data of its case. A person's file may stand anywhere else, also
-# in /etc.
+# A program reads these files besides the data of its case. A person's file may be anywhere else,
+# also in /etc.
 LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 SYSTEM = "/proc", "/sys", "/etc/localtime", "/etc/ssl", "/usr/share", "/usr/lib"
 ELSEWHERE = tuple(f"{folder}/" for folder in (*SYSTEM, *LIBRARIES, CACHE))
@@ -44,7 +44,7 @@ class Used(NamedTuple):
 
 
 class _Watch:
-    """What this process knows of itself. sources: {file of a module: when it was changed};
+    """What this process has loaded and read. sources: {file of a module: when it was changed};
     own_files: those that it wrote; is_apart: what it reads now is no part of a case.
     """
 
@@ -121,7 +121,7 @@ class _Finder:
     """Finds our modules as Python does, and puts the probes into each after its import."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        """The spec of a module of ours; None for others."""
+        """The spec of a module of this project; None for others."""
         if not is_ours(name):
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)

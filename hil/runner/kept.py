@@ -65,8 +65,8 @@ class Kept:
             self._take(self._lines(order))
 
     def _stored(self, name: str, order: dict[str, Any]) -> str:
-        """The file of this order in the user's cache; "": there is none that this process may
-        write, or it does not watch.
+        """The file of this order in the user's cache; "" if this process does not watch itself, or
+        may not write there.
         """
         if not executed.has_begun():
             return ""

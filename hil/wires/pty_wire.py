@@ -19,7 +19,7 @@ class PtyWire(RealWire):
 
     def _open(self) -> str:
         self._master, self._slave = os.openpty()
-        # A pty that nobody has opened yet would echo the bytes of the devices.
+        # A pty that no process has opened yet would echo the bytes of the devices.
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self._waiting = array("i", [0])
@@ -42,5 +42,5 @@ class PtyWire(RealWire):
         os.close(self._slave)
 
     def _write(self, data: bytes, time_us: int) -> None:
-        with contextlib.suppress(BlockingIOError):  # if nobody reads, a UART loses bytes too
+        with contextlib.suppress(BlockingIOError):  # without a reader, a UART loses bytes too
             os.write(self._master, data)
