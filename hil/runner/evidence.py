@@ -135,8 +135,8 @@ def _text(module: str) -> str:
 
 @functools.cache
 def _run_at_import(module: str) -> set[str]:
-    """Functions that the module's own code calls during its import, before a probe is there. A class
-    that this code uses counts with all its methods. Names in a counted function count too.
+    """Functions that the module's own code calls during its import, before a probe is there. A used
+    class counts with all its methods. Names in a counted function count too.
     """
     tree = ast.parse(_text(module))
     bodies = _Bodies()
