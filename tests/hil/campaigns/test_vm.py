@@ -69,7 +69,7 @@ def test_the_bridge_carries_frames_both_ways_also_in_pieces():
     end = bus.attach()
     server = CanServer(bus, grace_us=0)
     connection = slcan.connect(f"127.0.0.1:{server.port}/can0")
-    while server.clients == 0:
+    while bus.ends == [end]:
         select.select([server], (), ())
         server.service(0)
     master, slave = os.openpty()
