@@ -187,7 +187,7 @@ def _value_form(register: Register, rated_W: int) -> ValueForm:
     return ValueForm(
         register.role,
         register.words,
-        number="float" if register.type in FLOATS else "signed" if is_signed else "unsigned",
+        encoding="float" if register.type in FLOATS else "signed" if is_signed else "unsigned",
         is_word_little=register.word_order == "little",
         is_byte_little=register.byte_order == "little",
         scale=Fraction(str(register.scale)) * (rated_W if register.scale_by else 1),

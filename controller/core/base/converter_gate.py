@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 from controller.core.base import reasons
-from controller.core.base.form_gate import REGISTER, FormGate
+from controller.core.base.form_gate import WRITE_REGISTER, FormGate
 from controller.core.base.gate import first_wrong
 from controller.core.base.scaled_gate import ScaledGate
 
@@ -36,7 +36,7 @@ class Write(NamedTuple):
         """True if a whole frame is this write, and its first register is `register`."""
         size = 2 * self.words
         head = HEAD.pack(self.function, register)
-        head += b"" if self.function == REGISTER else COUNTS.pack(self.words, size)
+        head += b"" if self.function == WRITE_REGISTER else COUNTS.pack(self.words, size)
         content = frame[-2 - size : -2] if self.content is None else self.content
         return frame[1:-2] == head + content
 

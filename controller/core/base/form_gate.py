@@ -19,11 +19,12 @@ from controller.core.base import reasons
 from controller.core.base.gate import big_endian, first_wrong
 from safety.signals import INT_MAX
 
-REGISTER, REGISTERS = 6, 16
+WRITE_REGISTER, WRITE_REGISTERS = 6, 16
 HEAD, COUNTED_HEAD = Struct(">BBHH"), Struct(">BBHHB")
 FLOATS = {2: Struct(">f"), 4: Struct(">d")}
 WAYS = (-1, 0, 1)  # charge, idle, discharge
 EVERY_WAY = frozenset(WAYS)
+UNSIGNED_ROLES = {-1: ("magnitude", "charge"), 1: ("magnitude", "discharge")}
 POSSIBLE_MAX = 16  # contents that are kept for one frame; with more, any content counts as possible
 Number = Fraction | float
 Content = tuple[Number, ...]  # the values of a frame; a mode is one of WAYS
@@ -31,12 +32,12 @@ Content = tuple[Number, ...]  # the values of a frame; a mode is one of WAYS
 
 class ValueForm(NamedTuple):
     """One value of a frame. role: power, magnitude, charge, discharge, mode, constant; raws: for a
-    mode {raw: one of WAYS}, for a constant {raw: 0}; number: "unsigned", "signed", "float".
+    mode {raw: one of WAYS}, for a constant {raw: 0}; encoding: "unsigned", "signed", "float".
     """
 
     role: str
     words: int
-    number: str
+    encoding: str
     is_word_little: bool
     is_byte_little: bool
     scale: Fraction
@@ -71,7 +72,7 @@ class FormGate:
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
         code, number, content = self._parsed(frame)
-        return code or self._within(number, content, charge_W_max, discharge_W_max)
+        return code or self._limit_code(number, content, charge_W_max, discharge_W_max)
 
     def sent(self, frame: bytes) -> int | None:
         """Note that a frame is being sent. Returns the power that is now asked for, W; None while
@@ -95,15 +96,17 @@ class FormGate:
 
     # -- the worst mixture
 
-    def _within(self, number: int, content: Content, *most: int) -> int:
-        after = list(self._possible)
-        after[number] = {content}
-        worst = _worst(self._forms, self._possible), _worst(self._forms, after)
-        own = _worst(self._forms, after, number)
+    def _limit_code(self, number: int, content: Content, *limits_W: int) -> int:
+        """reasons.NONE within both limits, else the reason. limits_W: (charge, discharge)."""
+        possible_after = list(self._possible)
+        possible_after[number] = {content}
+        before = _worst(self._forms, self._possible)
+        after = _worst(self._forms, possible_after)
+        own = _worst(self._forms, possible_after, number)
         forms = self._forms[number].values
         sets_way = any([form.role == "mode" and way for form, way in zip(forms, content)])
         codes = reasons.GATE_CHARGE, reasons.GATE_DISCHARGE
-        for code, limit_W, before_W, after_W, own_W in zip(codes, most, *worst, own):
+        for code, limit_W, before_W, after_W, own_W in zip(codes, limits_W, before, after, own):
             if own_W > limit_W or after_W > (limit_W if sets_way else max(limit_W, before_W)):
                 return code
         return reasons.NONE
@@ -144,18 +147,20 @@ class FormGate:
 
 def _code(form: FrameForm, frame: bytes) -> int:
     registers = sum([value_form.words for value_form in form.values])
-    size = HEAD.size + 2 if form.function == REGISTER else COUNTED_HEAD.size + 2 * registers + 2
+    size = (
+        HEAD.size + 2 if form.function == WRITE_REGISTER else COUNTED_HEAD.size + 2 * registers + 2
+    )
     if len(frame) != size:
         return reasons.GATE_LENGTH
     _, function, _, count = HEAD.unpack_from(frame)
-    is_counted = form.function == REGISTER or (count, frame[6]) == (registers, 2 * registers)
-    is_same = function == form.function, reasons.GATE_FUNCTION
-    return first_wrong(frame, form.unit_id, is_same, (is_counted, reasons.GATE_COUNT))
+    is_counted = form.function == WRITE_REGISTER or (count, frame[6]) == (registers, 2 * registers)
+    same_function = function == form.function, reasons.GATE_FUNCTION
+    return first_wrong(frame, form.unit_id, same_function, (is_counted, reasons.GATE_COUNT))
 
 
 def _content(form: FrameForm, frame: bytes) -> Content | None:
     """The values of a frame of the right form, None if a value has no meaning."""
-    start = HEAD.size - 2 if form.function == REGISTER else COUNTED_HEAD.size
+    start = HEAD.size - 2 if form.function == WRITE_REGISTER else COUNTED_HEAD.size
     numbers: list[Number] = []
     for value_form in form.values:
         value = _value(value_form, frame[start : start + 2 * value_form.words])
@@ -168,12 +173,12 @@ def _content(form: FrameForm, frame: bytes) -> Content | None:
 
 def _value(form: ValueForm, data: bytes) -> Number | None:
     data = big_endian(data, form.is_word_little, form.is_byte_little)
-    if form.number == "float":
+    if form.encoding == "float":
         (raw,) = FLOATS[form.words].unpack(data)
         if raw != raw or raw in (inf, -inf):
             return None
     else:
-        raw = int.from_bytes(data, "big", signed=form.number == "signed")
+        raw = int.from_bytes(data, "big", signed=form.encoding == "signed")
     if form.raws:
         return form.raws.get(raw)
     value = Fraction(raw) * form.scale + form.offset
@@ -211,8 +216,13 @@ def _worst(
     worst: dict[int, Number] = {-1: 0, 1: 0}
     for role, low, high in ranges:
         for way in (-1, 1):
-            most = high if role != "power" or way > 0 else -low
-            is_way = role not in ("charge", "discharge") or (role == "discharge") == (way > 0)
-            is_on = role != "constant" and is_way and (role == "power" or way in ways)
-            worst[way] = max(worst[way], most) if is_on else worst[way]
+            worst[way] = max(worst[way], _largest_W(role, low, high, way, ways))
     return worst[-1], worst[1]
+
+
+def _largest_W(role: str, low: Number, high: Number, way: int, ways: Collection[Number]) -> Number:
+    """Largest power of a value in one direction, W; 0 if it has none in this direction."""
+    if role == "power":  # signed: > 0 discharges
+        return high if way > 0 else -low
+    # Other values have no sign. They need a mode of this direction.
+    return high if role in UNSIGNED_ROLES[way] and way in ways else 0

@@ -10,7 +10,7 @@ from struct import Struct
 from typing import Protocol
 
 from controller.core.base import reasons
-from controller.core.base.form_gate import REGISTERS, FormGate, FrameForm, ValueForm
+from controller.core.base.form_gate import WRITE_REGISTERS, FormGate, FrameForm, ValueForm
 from safety.signals import INT_MAX
 
 WORDS = 2  # of WSet
@@ -53,14 +53,14 @@ class ScaledGate:
             power_form = ValueForm(
                 role="power",
                 words=WORDS,
-                number="signed",
+                encoding="signed",
                 is_word_little=False,
                 is_byte_little=False,
                 scale=Fraction(10) ** exponent,
                 offset=Fraction(0),
                 raws={},
             )
-            gate = FormGate([FrameForm(self._unit_id, REGISTERS, address, (power_form,))])
+            gate = FormGate([FrameForm(self._unit_id, WRITE_REGISTERS, address, (power_form,))])
             self._gates = {(address, exponent): gate}
         return gate.check(frame, charge_W_max, discharge_W_max)
 
@@ -71,7 +71,7 @@ class ScaledGate:
         address, exponent = self._last
         first, registers = PLACE.unpack_from(frame, 2)
         offset = address - first
-        if frame[1] != REGISTERS or not 0 <= offset <= registers - WORDS:
+        if frame[1] != WRITE_REGISTERS or not 0 <= offset <= registers - WORDS:
             return None
         (raw,) = VALUE.unpack_from(frame, VALUES_AT + 2 * offset)
         return max(-INT_MAX, min(INT_MAX, int(raw * Fraction(10) ** exponent)))
