@@ -58,7 +58,7 @@ class Readings(NamedTuple):
     setpoint_W: int
     battery_rated_W: int
     connection_W: int
-    others_W: int  # draw that no meter sees, as last found on the grid
+    unmetered_W: int  # draw that no meter sees, as last found on the grid
     sets: tuple[Source, ...]  # generator sets
     inverters: tuple[Source, ...]  # PV inverters
     is_contact_doubted: bool = False  # the contact of the transfer switch has been contradicted
@@ -273,8 +273,8 @@ def _terms(site: Readings) -> list[Term]:
     load_margin_W = abs(site.load_W or 0) * TOLERANCE_PERMILLE // 1000 + TOLERANCE_W_MIN
     load = -ANY_W, load_margin_W
     if site.load_W is not None:
-        load_W, others_W = -site.load_W - load_margin_W, site.others_W
-        load = load_W - max(0, others_W), -site.load_W + load_margin_W - min(0, others_W)
+        load_W, unmetered_W = -site.load_W - load_margin_W, site.unmetered_W
+        load = load_W - max(0, unmetered_W), -site.load_W + load_margin_W - min(0, unmetered_W)
     # Sets that alone form the voltage of an island give power. If none of them reports power, the
     # set is wrong and not the load.
     running = [source for source in site.sets if source.runs and not source.is_warming]

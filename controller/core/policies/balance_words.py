@@ -59,14 +59,14 @@ class State(Words):
     grid_W: int  # grid meter at its last change
     grid_ms: int  # time since that change
     quiet_ms: int  # time since the grid meter last showed power
-    is_open: int  # a timer of any signal runs
+    is_timer_running: int  # of any signal
 
 
 class Timer(Words):
     """How long a signal has been contradicted, or doubtful."""
 
-    ms: int  # while counts is 0: how long it has lasted; later: time until it no longer counts
-    counts: int
+    ms: int  # before it is effective: how long it has lasted; then: time until it ends
+    is_effective: int
 
 
 class Engine(Words):

@@ -42,7 +42,7 @@ class Found:
         is_carried_by_sets      generator sets carry the load, and no other source is certain
         is_load_wrong, is_grid_wrong       other measurements contradict this meter
         is_meter_disputed       the meters contradict each other, but only for a short time
-        others_W                draw that no meter sees
+        unmetered_W             draw that no meter sees
     modes: mode, is_off_grid (modes.py)
     meter_sign:
         path_delay_ms           measured delay from a change of the load to the battery's answer;
@@ -85,7 +85,7 @@ class Found:
         self.source: int | None = None
         self.is_forming, self.forming_W = False, 0
         self.is_carried_by_sets = self.is_load_wrong = self.is_grid_wrong = False
-        self.others_W, self.is_meter_disputed = 0, False
+        self.unmetered_W, self.is_meter_disputed = 0, False
         self.mode, self.is_off_grid = 0, False
         self.path_delay_ms, self.is_meter_tested = 0, False
         self.load_source = 0

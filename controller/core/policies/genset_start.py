@@ -49,8 +49,8 @@ class GensetStart(Function):
         "is_off_grid",
         "load_meter_W",
         "mode",
-        "others_W",
         "soc_permille",
+        "unmetered_W",
     )
     BEFORE = ("is_set_needed",)
     WRITES = ("genset_W",)
@@ -140,5 +140,6 @@ class GensetStart(Function):
         loads_W = [] if sum_W is None else [sum_W]
         load_W = metered_W(known, findings, self._inverters, self._share_permille)
         if load_W is not None:
-            loads_W += [load_W + min(0, findings.others_W), load_W + max(0, findings.others_W)]
+            unmetered_W = findings.unmetered_W
+            loads_W += [load_W + min(0, unmetered_W), load_W + max(0, unmetered_W)]
         return loads_W

@@ -32,7 +32,7 @@ class Rest:
         self.are_meters_compared = self.is_load_fitted and settings["share_permille"] == 1000
 
     @property
-    def unseen_W(self) -> int:
+    def unmetered_W(self) -> int:
         """Draw that no meter sees, as last found on the grid; 0 while the sum has other parts."""
         return self._state.others >> 16 if self.are_meters_compared else 0
 

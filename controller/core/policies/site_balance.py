@@ -44,10 +44,11 @@ from controller.core.policies.source_reports import gives
 SET_MS, URGENT_SET_MS = 5000, 2000
 CLEAR_MS = 10_000  # time without a contradiction until the signal counts again
 LEAK_PARTS = 4  # the timer runs back slowly, because a jumping signal is sometimes right by chance
-CALM_MS = 3000  # largest age of a device's reading (records.STALE)
+CALM_MS = 3000  # the load is calm after this time, the largest age of a reading (records.STALE)
 STILL_MS = 1000  # within this time a working meter shows another power
 # If the grid meter shows no power for this time, the grid may have failed and the contact of the
-# transfer switch be broken. But sets that carry the load can also hold a sound grid at 0.
+# transfer switch be broken, so a set that then gives power starts the check. But sets that carry
+# the load can also hold a sound grid at 0.
 QUIET_MS = 60_000
 MS_MAX = 1_000_000_000
 
@@ -77,8 +78,8 @@ class SiteBalance(Function):
         "is_grid_wrong",
         "is_load_wrong",
         "is_meter_disputed",
-        "others_W",
         "source",
+        "unmetered_W",
     )
     OUTPUTS = "balance_wrong", "balance_doubtful"  # a bit for each of `signals`
     TEXTS = TEXTS
@@ -91,7 +92,7 @@ class SiteBalance(Function):
         self.state = State.zero()
         self.rest = Rest(setup, self.state)
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
-        self._connection_W = settings["grid_import_W_max"]
+        self._import_W_max = settings["grid_import_W_max"]
         self._engines = [Engine.zero() for _ in self._sets]
         # timers of each signal: it is wrong, it is doubtful
         self._timers = [(Timer.zero(), Timer.zero()) for _ in self.signals()]
@@ -112,7 +113,9 @@ class SiteBalance(Function):
         findings.source, findings.is_forming = known.contact, known.is_reported_forming
         findings.forming_W = known.reported_forming_W
         is_off_grid, state = known.contact == ISLAND, self.state
-        if not (self._sources or self.rest.are_meters_compared or is_off_grid or state.is_open):
+        if not (
+            self._sources or self.rest.are_meters_compared or is_off_grid or state.is_timer_running
+        ):
             return ()
         passed_ms = elapsed_ticks * self._tick_ms
         doubted = self.rest.judge_jumps(known, is_off_grid, passed_ms)
@@ -128,35 +131,36 @@ class SiteBalance(Function):
         for engine, device in zip(self._engines, self._sets):
             self._watch(engine, device, passed_ms)
         self._look_at_meters(known, passed_ms)
-        others_W = self.rest.now_W(known)
-        if is_off_grid or self._is_disputed(known, others_W):
+        rest_W = self.rest.now_W(known)
+        if is_off_grid or self._is_disputed(known, rest_W):
             site = self._readings(known, findings, is_off_grid)
-            self._keep(self._judged(site), is_off_grid, passed_ms)
+            self._run_timers(self._judged(site), is_off_grid, passed_ms)
             battery_W = site.battery_W or 0
             follows = abs(battery_W - site.setpoint_W) < balance.tolerance_W(self._rated_W)
+            # a converter that forms the voltage follows the load instead of its set-point
             is_shown = known.shown_W is not None or not follows
             state.is_formed = known.is_reported_forming and (state.is_formed or is_shown)
             state.is_carried = not state.is_formed and balance.carries(site)
         else:
             state.is_formed = state.is_carried = 0
             if not findings.is_off_grid:
-                self.rest.learn(known, others_W)
+                self.rest.learn(known, rest_W)
 
-    def _is_disputed(self, known: Known, others_W: int | None) -> bool:
-        """True if the meters differ, a timer runs, or a set gives power while its engine does not
-        report "running" or the grid meter shows no power.
+    def _is_disputed(self, known: Known, rest_W: int | None) -> bool:
+        """True if the meters differ or a timer runs. Also true if a set gives power, and either its
+        engine does not report "running" or the grid meter has shown no power for QUIET_MS.
         """
         state = self.state
         if known.grid_W is None or not state.is_learnt or not self.rest.are_meters_compared:
-            others_W = None
-        if others_W is not None and abs(others_W - (state.others >> 16)) > self._connection_W:
+            rest_W = None
+        if rest_W is not None and abs(rest_W - (state.others >> 16)) > self._import_W_max:
             return True
         for device in self._sets:
             power_W = device.reported("power_W") or 0
-            is_known = state.quiet_ms < QUIET_MS and device.reported("is_running")
-            if not is_known and power_W >= balance.NOISE_W_MIN:
+            is_explained = state.quiet_ms < QUIET_MS and device.reported("is_running")
+            if not is_explained and power_W >= balance.NOISE_W_MIN:
                 return True
-        return state.is_open != 0
+        return state.is_timer_running != 0
 
     def _watch(self, engine: Engine, device: DeviceView, passed_ms: int) -> None:
         """Count how long an engine has been asked to run, and how long it has been warming up."""
@@ -172,22 +176,22 @@ class SiteBalance(Function):
 
     def _readings(self, known: Known, findings: Found, is_off_grid: bool) -> Readings:
         state = self.state
+        # a meter without current keeps its last value
         is_seen = state.grid_ms < STILL_MS if is_off_grid else state.quiet_ms < QUIET_MS
-        # a meter also answers in a deep sag
+        # in a deep sag a meter answers, but wrongly
         is_load_shown = self.rest.are_meters_compared and not known.is_load_low
         return Readings(
             is_off_grid=is_off_grid,
             is_forming=known.is_reported_forming,
             is_dead=self.rest.is_load_fitted and (known.load_meter_W is None or known.is_load_low),
             is_calm=state.calm_ms >= CALM_MS,
-            # a meter without current keeps its last value
             grid_W=known.grid_meter_W if is_seen else None,
             load_W=known.load_meter_W if is_load_shown else None,
             battery_W=known.battery_W,
             setpoint_W=findings.setpoint_W,
             battery_rated_W=self._rated_W,
-            connection_W=self._connection_W,
-            others_W=self.rest.unseen_W,
+            connection_W=self._import_W_max,
+            unmetered_W=self.rest.unmetered_W,
             sets=tuple([genset_source(*pair) for pair in zip(self._engines, self._sets)]),
             inverters=tuple([Source(*power_and_rating(pv)) for pv in self._inverters]),
             is_contact_doubted=(state.wrong | state.doubtful) >> SOURCE & 1 != 0,
@@ -203,7 +207,7 @@ class SiteBalance(Function):
         if grid_W != state.grid_W:
             state.grid_W, state.grid_ms = grid_W, 0
         state.quiet_ms = min(state.quiet_ms + passed_ms, MS_MAX)
-        if abs(grid_W) >= balance.noise_W(2 * self._connection_W):
+        if abs(grid_W) >= balance.noise_W(2 * self._import_W_max):
             state.quiet_ms = 0
 
     def _judged(self, site: Readings) -> Verdict:
@@ -214,24 +218,26 @@ class SiteBalance(Function):
                 wrong |= 1 << FIRST + 2 * place + 1
         return Verdict(wrong, doubtful)
 
-    def _keep(self, verdict: Verdict, is_off_grid: bool, passed_ms: int) -> None:
+    def _run_timers(self, verdict: Verdict, is_off_grid: bool, passed_ms: int) -> None:
         """Count how long each signal has been contradicted, and find the contradictions
         that count.
         """
         state = self.state
-        if not (verdict.wrong | verdict.doubtful | state.is_open):
+        if not (verdict.wrong | verdict.doubtful | state.is_timer_running):
             return
-        wrong = doubtful = is_open = 0
+        wrong = doubtful = is_running = 0
         urgent_signals = (SOURCE,) if is_off_grid else (SOURCE, balance.GRID, LOAD)
         for number, timers in enumerate(self._timers):
             set_ms, bit = URGENT_SET_MS if number in urgent_signals else SET_MS, 1 << number
             for timer, mask in zip(timers, verdict):
-                now = timer.ms, timer.counts, mask & bit != 0
-                timer.ms, timer.counts = step_timer(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
-                is_open |= timer.ms != 0
-            wrong |= bit * timers[0].counts
-            doubtful |= bit * timers[1].counts
-        state.wrong, state.doubtful, state.is_open = wrong, doubtful, is_open
+                now = timer.ms, timer.is_effective, mask & bit != 0
+                timer.ms, timer.is_effective = step_timer(
+                    *now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS)
+                )
+                is_running |= timer.ms != 0
+            wrong |= bit * timers[0].is_effective
+            doubtful |= bit * timers[1].is_effective
+        state.wrong, state.doubtful, state.is_timer_running = wrong, doubtful, is_running
 
     def _apply(self, findings: Found, doubted: int) -> None:
         """Make contradicted signals unknown, also in the first tick after a restart. doubted: a bit
@@ -241,27 +247,27 @@ class SiteBalance(Function):
         findings.is_carried_by_sets = self.state.is_carried != 0
         findings.is_load_wrong = wrong >> LOAD & 1 != 0
         findings.is_grid_wrong = wrong >> balance.GRID & 1 != 0
-        findings.is_meter_disputed = self.state.is_open != 0 and self._is_meter_disputed()
-        findings.others_W = self.rest.unseen_W
+        findings.is_meter_disputed = self.state.is_timer_running != 0 and self._is_meter_disputed()
+        findings.unmetered_W = self.rest.unmetered_W
         if wrong != self._applied:
-            self._doubt(wrong)
+            self._contradict(wrong)
         self.out[0], self.out[1] = wrong, doubtful
-        is_source_open = (wrong | doubtful) >> SOURCE & 1
-        if is_source_open:
+        is_source_uncertain = (wrong | doubtful) >> SOURCE & 1
+        if is_source_uncertain:
             findings.source = GRID if wrong >> SOURCE & 1 else None
-        if is_source_open or wrong >> FORMING & 1:
+        if is_source_uncertain or wrong >> FORMING & 1:
             findings.is_forming, findings.forming_W = False, 0
 
     def _is_meter_disputed(self) -> bool:
         """True if the meters contradict each other, but not for long enough to count."""
         meters = [self._timers[number][0] for number in (balance.GRID, LOAD)]
-        return any([meter.ms > 0 and not meter.counts for meter in meters])
+        return any([meter.ms > 0 and not meter.is_effective for meter in meters])
 
-    def _doubt(self, wrong: int) -> None:
+    def _contradict(self, wrong: int) -> None:
         """Mark the contradicted signals of each device."""
         self._applied = wrong
-        doubted = {name for number, (name, _) in enumerate(self.signals()) if wrong >> number & 1}
-        for source in self._sources:
-            name = source.device.name
-            bits = [bit for signal, bit in source.bits.items() if f"{name}.{signal}" in doubted]
-            source.doubted = sum(bits)
+        names = {name for number, (name, _) in enumerate(self.signals()) if wrong >> number & 1}
+        for view in self._sources:
+            device = view.device.name
+            bits = [bit for signal, bit in view.bits.items() if f"{device}.{signal}" in names]
+            view.doubted = sum(bits)

@@ -15,7 +15,7 @@ def site(set_W=100_000, runs=1, sun_W=50_000, rated_W=300_000, is_due=False, **m
     """An island of 150 kW that a set of 300 kW carries, beside PV of 200 kW."""
     known = {"is_off_grid": True, "is_forming": False, "is_dead": False, "is_calm": True}
     known |= {"battery_rated_W": 250_000, "connection_W": 500_000, "load_W": 150_000}
-    known |= dict.fromkeys(("grid_W", "battery_W", "setpoint_W", "others_W"), 0)
+    known |= dict.fromkeys(("grid_W", "battery_W", "setpoint_W", "unmetered_W"), 0)
     known["sets"] = (balance.Source(set_W, rated_W, runs, is_due),)
     known["inverters"] = (balance.Source(sun_W, 200_000),)
     return Readings(**known | more)
@@ -51,7 +51,7 @@ ON_GRID = {"is_off_grid": False, "set_W": 0, "runs": 0, "grid_W": 100_000}
     {"set_W": -7000}  (POWER,)  () | {"set_W": 376_000}  (POWER,)  ()
     {"set_W": 375_000, "load_W": 425_000}  ()  () | {"sun_W": -5000}  (SUN,)  ()
     {"set_W": 0}  (POWER,)  () | {"set_W": 10_000}  ()  (LOAD, POWER, SUN)
-    {"set_W": 10_000, "is_calm": False}  ()  () | {"set_W": 10_000, "others_W": -90_000}  ()  ()
+    {"set_W": 10_000, "is_calm": False}  ()  () | {"set_W": 10_000, "unmetered_W": -90_000}  ()  ()
     {"load_W": 1_500_000}  (LOAD,)  () | {"load_W": -150_000}  (LOAD,)  ()
     {"battery_W": 90_000}  ()  (LOAD, BATTERY, POWER)
     {**FORMED, "set_W": 0, "runs": 0, "battery_W": 150_000}  ()  (LOAD, BATTERY, SUN)
@@ -61,8 +61,8 @@ ON_GRID = {"is_off_grid": False, "set_W": 0, "runs": 0, "grid_W": 100_000}
     {"grid_W": 640_000, "load_W": 640_000, "set_W": 0, "runs": 0, "sun_W": 0}  (SOURCE,)  ()
     {"grid_W": 5000}  ()  () | {"grid_W": -25_000}  ()  () | {"grid_W": None}  ()  ()
     {"grid_W": 5000, **DOUBTED}  ()  (SOURCE,) | {"grid_W": 4999, **DOUBTED}  ()  ()
-    {"grid_W": 249_999, "others_W": 249_999}  ()  ()
-    {"grid_W": 250_000, "others_W": 250_000}  ()  (SOURCE,)
+    {"grid_W": 249_999, "unmetered_W": 249_999}  ()  ()
+    {"grid_W": 250_000, "unmetered_W": 250_000}  ()  (SOURCE,)
     {"grid_W": 20_000, "load_W": None}  ()  (SOURCE,) | {"grid_W": 19_999, "load_W": None}  ()  ()
     {"grid_W": 100_000, "set_W": 0, "runs": 0}  (SOURCE,)  ()
     {"grid_W": 100_000, "set_W": 0, "runs": 0, "is_calm": False}  ()  ()

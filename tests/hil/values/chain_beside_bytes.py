@@ -56,7 +56,9 @@ SLACK = (
     Slack("remaining_Wh", 6000, AFTER_S, "byte mode counts the energy of its start"),
     Slack("fuel_permille", 2, AFTER_S, "rounding"),
     Slack("uncertainty_ms", 5, AFTER_S, "rounding"),
-    Slack("others_W", 8000, AFTER_S, "after the start it takes 30 s to learn what no meter sees"),
+    Slack(
+        "unmetered_W", 8000, AFTER_S, "after the start it takes 30 s to learn what no meter sees"
+    ),
     Slack(
         "connection|part_W|meter_off|grid_W|grid_meter|battery_W|unit_.*_W|grid_cap|left_|import_room|"
         "available|low_W|high_W|held_back|obligation|setpoint_W|after_|request|genset_W|power_W|"

@@ -242,7 +242,7 @@ def test_it_takes_load_in_steps_and_no_less_than_its_least_load(ticks, low_W):
     {"battery_W": 0, "load_meter_W": 60_000}  0  (-100_000, 30_000)
     {"battery_W": 0, "load_meter_W": 60_000}  600_000  (-40_000, 570_000)
     {"battery_W": 0, "load_meter_W": 0, "is_load_wrong": True}  60_000  (-40_000, 30_000)
-    {"battery_W": 0, "load_meter_W": 60_000, "others_W": 9000}  69_000  (-40_000, 39_000)
+    {"battery_W": 0, "load_meter_W": 60_000, "unmetered_W": 9000}  69_000  (-40_000, 39_000)
     {"battery_W": None, "load_meter_W": 60_000}  60_000  None
 """)
 def test_below_the_least_load_the_battery_charges_above_the_rating_it_gives(known, power_W, found):

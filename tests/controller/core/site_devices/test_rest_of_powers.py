@@ -57,7 +57,7 @@ class Sun(Bench):
                 load_meter_W=LOAD_W,
                 battery_W=0 if sees else None,
             )
-        return self.function.rest.unseen_W, self.function.out[0]
+        return self.function.rest.unmetered_W, self.function.out[0]
 
 
 def test_a_jump_before_the_first_sum_is_no_part_of_the_rest():
