@@ -209,7 +209,7 @@ class SunSpecPcs:
         if (yield from self._wrong_setting()):
             answer = yield "write", *self._reversion()
             if answer is not None:  # WSetEna, WSetMod, then 0 W in WSet and WSetRvrt
-                answer = yield "write", self._address("704.WSetEna"), pcs_settings.mode()
+                answer = yield "write", self._address("704.WSetEna"), pcs_settings.zero_setpoint()
             if answer is None:
                 raise StepError("SunSpec model 704 refuses the settings of the set-point")
             self.state = READ_BACK

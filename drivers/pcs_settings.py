@@ -11,7 +11,7 @@ WSET, WSET_RVRT_REM = SETTINGS.index("WSet"), SETTINGS.index("WSetRvrtRem")
 ENABLED, WATTS = 1, 1  # WSetEna, WSetMod
 
 
-def mode() -> Words:
+def zero_setpoint() -> Words:
     """Registers from WSetEna on: enabled, in watts, set-point 0 W, reversion to 0 W."""
     return ENABLED, WATTS, *words(0), *words(0)
 
@@ -22,7 +22,7 @@ def reversion(reversion_s: int) -> Words:
 
 
 def first_wrong(values: Words, reversion_s: int) -> str:
-    """The first setting of a reading that differs from the written value, in words, or ""."""
+    """The first setting of a reading that differs from the written value, as text, or ""."""
     wanted = {"WSetEna": ENABLED, "WSetMod": WATTS, "WSetRvrt": 0, "WSetEnaRvrt": ENABLED}
     wanted["WSetRvrtTms"] = reversion_s
     for name, value in zip(SETTINGS, values):

@@ -9,7 +9,7 @@ from array import array
 from safety import matrix as m, parameters as p, signals as s
 from safety.ages import Ages
 
-TICKS_FOR_MS_MAX = 1_000_000  # in ms below 2^30, as a tick has at most 1000 ms
+TICKS_FOR_MS_MAX = 1_000_000  # so that age_ms stays below 2^30: a tick is at most 1000 ms
 
 
 class FeatureArrays:

@@ -14,7 +14,7 @@ SHOWN_MAX = 60  # an error line repeats at most so many characters of a wrong va
 Path = tuple[str, ...]  # place of a key in its file: the names of its tables, then its own name
 Unit = tuple[int, str]  # divisor of an integer, and the unit that the quotient then has
 SECRET = frozenset("token password secret sha256 key".split())
-PLAIN_BITS = 40  # no threshold has more; a longer integer is not divided by its unit
+PLAIN_BITS = 40  # a longer integer is shown without its unit; no threshold is so long
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 
 
@@ -68,6 +68,7 @@ def ranged(low: int, high: int, unit: Unit | None) -> str:
 
 def dotted(path: Path) -> str:
     """("rack", "1", "unit") -> "rack.1.unit"."""
+    # a part that begins with a quotation mark is quoted already
     return ".".join(
         part if _PLAIN.fullmatch(part) or part[:1] == '"' else shown(part) for part in path
     )

@@ -20,38 +20,38 @@ BURST, PER_SECOND = 200, 5  # all other kinds together: so many events at once, 
 
 
 class Batch:
-    """The waiting rows of events, seconds and minutes. trips: frame numbers of trips in `rows`."""
+    """The waiting rows of events, seconds and minutes. trip_sequences: frames of the trips."""
 
     def __init__(self, wall: WallClock, quarters: Quarters):
         """wall: gives each moment its UTC. quarters: gets each second, as `lifetime` does."""
         self._wall, self._quarters, self.lifetime = wall, quarters, Lifetime()
         self._tokens: float = BURST
         self._filled_us: int | None = None
-        self.too_many = 0
+        self.left_out = 0
         self.clear()
 
     def clear(self) -> None:
         """Forget all rows, because they are durable."""
-        self.rows: list[Row] = []
+        self.event_rows: list[Row] = []
         self.seconds: list[tuple] = []
         self.minutes: list[tuple] = []
-        self.trips: list[int] = []
+        self.trip_sequences: list[int] = []
 
-    def label(self, event: Event, moment_us: int, within_us: int | None = 0) -> Row:
+    def row_of(self, event: Event, moment_us: int, uncertainty_us: int | None = 0) -> Row:
         """The Row of an event at a moment."""
-        utc, *source = self._wall.label(moment_us, within_us)
+        utc, *source = self._wall.label(moment_us, uncertainty_us)
         return Row._make((event.sequence, moment_us // 1000, int(utc), *source, *event[1:]))
 
-    def add(self, event: Event, moment_us: int, within_us: int | None = 0) -> None:
+    def add(self, event: Event, moment_us: int, uncertainty_us: int | None = 0) -> None:
         """Take an event. Events that are not in ALWAYS are only counted when there are too many."""
         if event.kind in ALWAYS or self._token(moment_us):
-            self.rows.append(self.label(event, moment_us, within_us))
+            self.event_rows.append(self.row_of(event, moment_us, uncertainty_us))
             if event.kind in COUNTED:
                 self.lifetime.count(COUNTED[event.kind])
             if event.kind == events.TRIP and event.sequence is not None:
-                self.trips.append(event.sequence)
+                self.trip_sequences.append(event.sequence)
         else:
-            self.too_many += 1
+            self.left_out += 1
 
     def act(self, act: Act, now_us: int) -> None:
         """Take the action of a person, at its own moment if that is possible."""
@@ -68,10 +68,10 @@ class Batch:
         if self._tokens < 1:
             return False
         self._tokens -= 1
-        if self.too_many:
-            text = f"{self.too_many} events were left out: more than {PER_SECOND} a second for long"
-            self.too_many = 0
-            self.rows.append(self.label(events.event(events.LOSS, text), moment_us))
+        if self.left_out:
+            text = f"{self.left_out} events were left out: more than {PER_SECOND} a second for long"
+            self.left_out = 0
+            self.event_rows.append(self.row_of(events.event(events.LOSS, text), moment_us))
         return True
 
     def history(
@@ -80,7 +80,8 @@ class Batch:
         """Take the rows of the two histories that are due at this moment."""
         if second is not None:
             utc, health_permille = self._wall.utc(moment_us), measured.health_permille()
-            self._quarters.feed(second, utc, measured.lowered_W, *measured.able(), measured.ups_Wh)
+            last_fields = measured.lowered_W, *measured.able(), measured.ups_Wh
+            self._quarters.feed(second, utc, *last_fields)
             battery_W, is_running = second[BATTERY], second[STATE] == RUNNING
             self.lifetime.second(battery_W, is_running, utc, health_permille)
         for rows, values in ((self.seconds, second), (self.minutes, minute)):

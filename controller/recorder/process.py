@@ -71,7 +71,7 @@ class Recorder:
         self._compare_ticks()
 
     def _label_now(self, kind: str, code: str, scope: str, text: str) -> Row:
-        return self.batch.label(event(kind, text, scope, code), self._now_us)
+        return self.batch.row_of(event(kind, text, scope, code), self._now_us)
 
     def _note(self, text: str, code: str = "", kind: str = events.NOTE) -> None:
         self.batch.add(event(kind, text, code=code), self._now_us)
@@ -98,7 +98,7 @@ class Recorder:
             self._watch(header)
             is_more = self._collect()
         is_late = self._now_us - self._stored_us >= SECONDS_EVERY_US
-        if self.batch.rows or self.batch.seconds and is_late:
+        if self.batch.event_rows or self.batch.seconds and is_late:
             self._store()
         if self._retry_us is None:
             with self._last:
@@ -249,8 +249,8 @@ class Recorder:
         if self._inbox.taken:
             meta["acts"] = list(self._inbox.taken)
         try:
-            note = self.captures.note(batch.trips)
-            self.archive.write(batch.rows, batch.seconds, meta, note, batch.minutes)
+            note = self.captures.note(batch.trip_sequences)
+            self.archive.write(batch.event_rows, batch.seconds, meta, note, batch.minutes)
         except DatabaseError as error:
             if self._retry_us is None:
                 self._say(f"{error}: nothing is recorded, events wait in the journal")
@@ -260,8 +260,8 @@ class Recorder:
             self._say("the record takes events again")
         self._retry_us = None
         self._stored_us = self._now_us
-        trips, untidy_us = batch.trips, self._now_us - self._tidied_us
-        in_haste = bool(batch.rows) and untidy_us < SECONDS_EVERY_US
+        trips, untidy_us = batch.trip_sequences, self._now_us - self._tidied_us
+        in_haste = bool(batch.event_rows) and untidy_us < SECONDS_EVERY_US
         batch.clear()
         self._inbox.settle()
         with self._last:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: a character is 0.6 of the font or more
+FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: at least 0.6 of the font's height wide
 RINGS, STEPS = 14, 16
 CELL_px = 40
 
@@ -23,7 +23,7 @@ class Placer:
     def __init__(self, width: float, height: float) -> None:
         """width, height: of the plan. Labels stay inside the plan while it has room."""
         self._width, self._height = width, height
-        self._lines: Taken = {}
+        self._drawn: Taken = {}
         self._labels: Taken = {}
 
     def take_line(self, start: Pixel, end: Pixel) -> None:
@@ -32,7 +32,7 @@ class Placer:
         for step in range(count + 1):
             x, y = (a + (b - a) * step / count for a, b in zip(start, end, strict=True))
             if -CELL_px < x < self._width + CELL_px and -CELL_px < y < self._height + CELL_px:
-                _take(self._lines, (x - 3, y - 3, x + 3, y + 3))
+                _take(self._drawn, (x - 3, y - 3, x + 3, y + 3))
 
     def place(self, choices: list[list[str]], x: float, y: float) -> tuple[list[str], Pixel]:
         """(lines, center) of the first choice that has room near (x, y). It occupies this room.
@@ -40,9 +40,10 @@ class Placer:
         Without room, the last choice may cover lines of the plan, but no label. If even this is
         impossible, it is placed at (x, y).
         """
-        tries = [(lines, (self._lines, self._labels)) for lines in choices] + [
-            (choices[-1], (self._labels,))
+        tries: list[tuple[list[str], tuple[Taken, ...]]] = [
+            (lines, (self._drawn, self._labels)) for lines in choices
         ]
+        tries.append((choices[-1], (self._labels,)))
         for lines, taken in tries:
             width, height = size(lines)
             for center_x, center_y in _around(x, y, height):
@@ -76,11 +77,11 @@ def _cells(box: Box) -> list[tuple[int, int]]:
     ]
 
 
-def _around(x: float, y: float, step_px: float) -> Iterator[Pixel]:
+def _around(x: float, y: float, height_px: float) -> Iterator[Pixel]:
     """The place itself, then rings around it."""
     yield x, y
     for ring in range(1, RINGS + 1):
-        reach_px = step_px * (0.4 + 0.4 * ring)
+        reach_px = height_px * (0.4 + 0.4 * ring)
         for step in range(STEPS):
             angle = 2 * math.pi * step / STEPS + math.pi / 2
             yield x + 3 * reach_px * math.cos(angle), y + reach_px * math.sin(angle)

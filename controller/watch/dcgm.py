@@ -22,7 +22,7 @@ from controller.system.utc import elapsed_s
 POWER, UTIL = "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL"  # W, %
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ
 HIGHEST = {POWER: 5000.0, UTIL: 100.0, ENERGY: 1e18}
-STALE_S, EARLY_S, WAIT_S, MJ_PER_J = 120.0, 30.0, 2, 1000
+STALE_S, EARLY_S, WAIT_S, MILLIJOULES_PER_J = 120.0, 30.0, 2, 1000
 # If the reported power is more than this many times the mean power by the counter, the counter is
 # wrong (assumed).
 CONTRADICTS = 10
@@ -36,7 +36,7 @@ class GpuState(NamedTuple):
     """State of all GPUs at one moment."""
 
     at_s: float
-    gpus: int
+    gpu_count: int
     power_W: float  # NaN: unknown
     util_percent: float  # NaN: unknown
     why: str = ""  # reason of an unknown power
@@ -46,7 +46,7 @@ class GpuState(NamedTuple):
             return f"the power of the GPUs is unknown: {self.why}"
         known = self.util_percent == self.util_percent
         util = f"{self.util_percent:.0f} %" if known else "unknown"
-        return f"{self.gpus} GPUs take {self.power_W / 1000:.1f} kW, utilisation {util}"
+        return f"{self.gpu_count} GPUs take {self.power_W / 1000:.1f} kW, utilisation {util}"
 
 
 def read(data: bytes, now_s: float, where: str = "") -> Gpus:
@@ -55,11 +55,14 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
     where: address of the scrape, used if a row names no host. SeriesError: the text is cut or is
     not Prometheus text, so a GPU may be missing.
     """
+    error = SeriesError(f"{where}: is cut, or a line is not text of Prometheus with labels")
+    if not data.endswith(b"\n"):
+        raise error
     gpus: Gpus = defaultdict(dict)
     for line in data.decode("utf-8", "replace").split("\n"):
         row = _LINE.fullmatch(line)
-        if row is None and line.startswith(tuple(HIGHEST)) or not data.endswith(b"\n"):
-            raise SeriesError(f"{where}: is cut, or a line is not text of Prometheus with labels")
+        if row is None and line.startswith(tuple(HIGHEST)):
+            raise error
         if row is None or row["name"] not in HIGHEST:
             continue
         labels, name = dict(_LABEL.findall(row["labels"])), row["name"]
@@ -74,10 +77,10 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
 
 
 class Cluster:
-    """The exporters of a cluster. gpus: number of GPUs that must answer; 0: any number."""
+    """The exporters of a cluster. gpu_count_min: number of GPUs that must answer; 0: any number."""
 
-    def __init__(self, urls: Iterable[str], gpus: int):
-        self._urls, self._gpus = tuple(urls), gpus
+    def __init__(self, urls: Iterable[str], gpu_count_min: int):
+        self._urls, self._gpu_count_min = tuple(urls), gpu_count_min
         self._energy: dict[str, tuple[float, float]] = {}  # energy in mJ, time in s
 
     def state(self, now_s: float, uptime_s: float) -> GpuState:
@@ -96,11 +99,12 @@ class Cluster:
         return self._state(gpus, now_s, uptime_s)
 
     def _state(self, gpus: Gpus, now_s: float, uptime_s: float) -> GpuState:
-        powers_W = [self._mean_W(gpu, values, uptime_s) for gpu, values in gpus.items()]
+        powers_W = [self._take_counter(gpu, values, uptime_s) for gpu, values in gpus.items()]
         self._energy = {gpu: counter for gpu, counter in self._energy.items() if gpu in gpus}
         stuck = [gpu for gpu, values in gpus.items() if self._is_stuck(gpu, values, uptime_s)]
         utils = [values.get(UTIL, math.nan) for values in gpus.values()]
-        known, needed = sum(power_W == power_W for power_W in powers_W), max(len(gpus), self._gpus)
+        known = sum(power_W == power_W for power_W in powers_W)
+        needed = max(len(gpus), self._gpu_count_min)
         why = ""
         if known < needed:
             why = f"the power of {known} of {needed} GPUs is known"
@@ -109,17 +113,22 @@ class Cluster:
         power_W = math.nan if why else math.fsum(powers_W)
         return GpuState(now_s, len(gpus), power_W, math.fsum(utils) / len(utils), why)
 
-    def _mean_W(self, gpu: str, values: dict[str, float], uptime_s: float) -> float:
-        """Mean power since the last change of the counter, or else the power reported now."""
-        before_mJ, before_s = self._energy.get(gpu, (math.inf, 0.0))
-        energy_mJ, mean_W = values.get(ENERGY, before_mJ), math.inf
+    def _take_counter(self, gpu: str, values: dict[str, float], uptime_s: float) -> float:
+        """Keep a changed counter. Returns the mean power since the last change, or else the power
+        reported now, W; NaN: unknown.
+        """
+        power_W, energy_mJ = values.get(POWER, math.nan), values.get(ENERGY)
+        if energy_mJ is None:
+            return power_W
+        before_mJ, before_s = self._energy.get(gpu, (None, 0.0))
         if energy_mJ != before_mJ:
             self._energy[gpu] = energy_mJ, uptime_s
-        if energy_mJ > before_mJ and 1 <= uptime_s - before_s <= STALE_S:
-            mean_W = (energy_mJ - before_mJ) / MJ_PER_J / (uptime_s - before_s)
-        power_W = values.get(POWER, math.nan)
-        is_right = mean_W <= HIGHEST[POWER] and not power_W > CONTRADICTS * mean_W
-        return mean_W if is_right else power_W
+        passed_s = uptime_s - before_s
+        if before_mJ is None or energy_mJ <= before_mJ or not 1 <= passed_s <= STALE_S:
+            return power_W
+        mean_W = (energy_mJ - before_mJ) / MILLIJOULES_PER_J / passed_s
+        is_wrong = mean_W > HIGHEST[POWER] or power_W > CONTRADICTS * mean_W
+        return power_W if is_wrong else mean_W
 
     def _is_stuck(self, gpu: str, values: dict[str, float], uptime_s: float) -> bool:
         """True if the counter has not moved for STALE_S, although the GPU reports a power."""

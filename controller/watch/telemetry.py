@@ -1,4 +1,4 @@
-"""Measures GPUs beside any scheduler. Each turn reads them and writes the planner's files."""
+"""Measures the power of GPUs, whatever schedules their jobs, and writes the planner's files."""
 
 import os
 import re

@@ -1,7 +1,7 @@
 """Load cap: asks a scheduler for less load while the battery cannot keep the import in its limit.
 
-A peak of the import is paid for the whole month, so a few hours with a little less load are worth
-more than any forecast. The naive way asks again in each tick for the missing power. A scheduler
+A peak of the import is paid for the whole month, so it pays to lower the load for a few hours. The
+naive way asks again in each tick for the missing power. A scheduler
 takes seconds to lower its load, so it would be asked for the same power many times. So each device
 gets time to follow:
 
@@ -47,7 +47,7 @@ class State(Words):
 class Asked(Words):
     """The request to one device."""
 
-    is_heard: int  # it has reported, or has been asked, since the start of the controller
+    is_adopted: int  # it has reported, or has been asked, since the start of the controller
     lower_W: int
 
 
@@ -65,6 +65,7 @@ class LoadCap(Function):
         levels = [device.settings["start_soc_permille"] for device, _ in self._devices]
         self._low_permille = max(levels, default=0)
         self._tick_ms = setup.tick_ms
+        # without devices the function has no state: an array without words
         self.state = State.zero() if self._devices else State("q")
         self.more = self.asked = [Asked.zero() for _ in self._devices]
 
@@ -84,16 +85,18 @@ class LoadCap(Function):
         """Keep the request of a device that has lowered its load before the controller's start."""
         for asked, (device, _) in zip(self.asked, self._devices):
             reported_W = device.value("lowered_W")
-            if not asked.is_heard and reported_W is not None:
-                asked.is_heard = 1
+            if not asked.is_adopted and reported_W is not None:
+                asked.is_adopted = 1
                 asked.lower_W = within(reported_W, 0, device.settings["lower_W_max"])
 
     def _decide(self, known: Known, findings: Found, passed_ms: int) -> None:
         state, room_W = self.state, findings.import_room_W
         need_W, asked_W = max(0, -room_W), sum([asked.lower_W for asked in self.asked])
-        wanted_W = need_W - max(0, findings.limit_W)
+        battery_W = max(0, findings.limit_W)
+        wanted_W = need_W - battery_W
         soc = known.soc_permille
-        is_low = need_W > max(0, wanted_W) and soc is not None and soc[0] <= self._low_permille
+        uses_battery = need_W > 0 and battery_W > 0
+        is_low = uses_battery and soc is not None and soc[0] <= self._low_permille
         if is_low:
             wanted_W = need_W
         is_room = asked_W > 0 and room_W >= asked_W * ROOM_TENTHS // 10
@@ -115,7 +118,7 @@ class LoadCap(Function):
             if device.value("is_ready_ok") == 0:
                 continue
             more_W = within(wanted_W, 0, device.settings["lower_W_max"] - asked.lower_W)
-            asked.is_heard, asked.lower_W = 1, asked.lower_W + more_W
+            asked.is_adopted, asked.lower_W = 1, asked.lower_W + more_W
             wanted_W -= more_W
             if more_W:
                 self.state.wait_ms = max(self.state.wait_ms, device.settings["follow_s"] * 1000)

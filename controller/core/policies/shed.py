@@ -52,7 +52,7 @@ class State(Words):
 class Stages(Words):
     """The stages of one device."""
 
-    is_heard: int  # it has reported, or has been asked, since the start of the controller
+    is_adopted: int  # it has reported, or has been asked, since the start of the controller
     open: int  # stages that it has to shed
 
 
@@ -112,7 +112,7 @@ class Shed(Function):
         for stages, (device, number) in zip(self.stages, self._devices):
             least = self._least_stages(known, findings, device.settings, 0)
             if least:
-                stages.is_heard, stages.open = 1, max(stages.open, least)
+                stages.is_adopted, stages.open = 1, max(stages.open, least)
             reason = self._reason(findings, least) if stages.open else reasons.NO_REQUEST
             answers.append(ForDevice(number, BaseRequest(stages.open, reason)))
         findings.is_set_needed = self.state.is_set_needed != 0
@@ -124,8 +124,8 @@ class Shed(Function):
         """Keep the stages open that a device reports at the start of the controller."""
         for stages, (device, _) in zip(self.stages, self._devices):
             reported = device.value("stages")
-            if not stages.is_heard and reported is not None:
-                stages.is_heard = 1
+            if not stages.is_adopted and reported is not None:
+                stages.is_adopted = 1
                 stages.open = within(reported, 0, device.settings["stages_max"])
 
     def _reason(self, findings: Found, least: int) -> int:
@@ -222,5 +222,5 @@ class Shed(Function):
         for stages, (device, _) in zip(self.stages, self._devices):
             stage_W, most = device.settings["stage_W"], device.settings["stages_max"]
             more = within(-(-missing_W // stage_W), 0, most - stages.open)
-            stages.is_heard, stages.open = 1, stages.open + more
+            stages.is_adopted, stages.open = 1, stages.open + more
             missing_W -= more * stage_W

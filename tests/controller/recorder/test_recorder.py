@@ -360,7 +360,7 @@ def test_while_the_disk_is_full_everything_waits_in_the_journal(bench, monkeypat
     disk = FullDisk(monkeypatch)
     disk.full = True
     bench.run(4)  # the trip falls into this time
-    assert bench.events("trip") == [] and len(bench.recorder.batch.rows) < 50
+    assert bench.events("trip") == [] and len(bench.recorder.batch.event_rows) < 50
     for words in ("no room", "events wait in the journal"):
         assert any(words in line for line in bench.said)
     disk.full = False
@@ -531,11 +531,11 @@ def test_a_flood_of_events_is_bounded_and_the_log_is_moved_into_the_file(bench):
     always = ["trip", "latch", "reset", "start", "stop", "loss"]
     for kind in always:
         batch.add(events.event(kind, "c"), 10_000_000)
-    assert len(batch.rows) < 260 and [row.kind for row in batch.rows[-6:]] == always
-    told = [row.text.split() for row in batch.rows if row.kind == "loss" and row.text != "c"]
-    hints = len([row for row in batch.rows if row.kind == "hint"])
+    assert len(batch.event_rows) < 260 and [row.kind for row in batch.event_rows[-6:]] == always
+    told = [row.text.split() for row in batch.event_rows if row.kind == "loss" and row.text != "c"]
+    hints = len([row for row in batch.event_rows if row.kind == "hint"])
     assert hints in (224, 225) and told[0][1:5] == ["events", "were", "left", "out:"]
-    assert hints + sum([int(words[0]) for words in told]) + batch.too_many == 5000
+    assert hints + sum([int(words[0]) for words in told]) + batch.left_out == 5000
 
 
 def test_a_capture_leaves_the_room_that_is_kept_for_events(bench):

@@ -27,7 +27,7 @@ def called():
         for node in ast.walk(method)
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("self.")
     ]
-    return sorted(set(calls) - {"_say", "batch.rows.append"})
+    return sorted(set(calls) - {"_say", "batch.event_rows.append"})
 
 
 def played(folder, name=None):

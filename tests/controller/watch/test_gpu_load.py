@@ -51,7 +51,7 @@ class Scrapes:
 
     def now(self, at_s=NOW_S):
         found = self.cluster.state(at_s, at_s)
-        return found.gpus, found.power_W, found.util_percent, found.why
+        return found.gpu_count, found.power_W, found.util_percent, found.why
 
     def power_W(self, at_s=NOW_S):
         return self.cluster.state(at_s, at_s).power_W
