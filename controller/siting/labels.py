@@ -40,10 +40,9 @@ class Placer:
         Without room, the last choice may cover lines of the plan, but no label. If even this is
         impossible, it is placed at (x, y).
         """
-        tries: list[tuple[list[str], tuple[Taken, ...]]] = [
-            (lines, (self._drawn, self._labels)) for lines in choices
+        tries = [(lines, (self._drawn, self._labels)) for lines in choices] + [
+            (choices[-1], (self._labels,))
         ]
-        tries.append((choices[-1], (self._labels,)))
         for lines, taken in tries:
             width, height = size(lines)
             for center_x, center_y in _around(x, y, height):
