@@ -1,9 +1,9 @@
 """A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000.
 
-As in these models, power > 0 discharges. Reversion timer and heartbeats run on a one-second grid of
-the device. The inverter refuses a write to a part of a 32-bit point, and a set-point beyond WMax.
-When the controller's heartbeat stops, the inverter stops and shows an alarm until the heartbeat
-moves again. Then the inverter needs a new START.
+As in these models, power > 0 discharges. Reversion timer and heartbeats advance once a second, by
+the device's clock. The inverter refuses a write to a part of a 32-bit point, and a set-point beyond
+WMax. When the controller's heartbeat stops, the inverter stops and shows an alarm until the
+heartbeat moves again. Then the inverter needs a new START.
 """
 
 import math
@@ -38,7 +38,7 @@ _S32 = struct.Struct(">i").unpack_from
 
 
 class SunSpecPcs(RegisterDevice):
-    """One inverter. controller_silent_s: longest pause of the controller's heartbeat after its
+    """One inverter. controller_silence_s_max: longest pause of the controller's heartbeat after its
     first move (0: not supervised).
 
     Faults: frozen, heartbeat_stopped (DERHb), reversion_broken (the set-point never expires), local
@@ -52,7 +52,7 @@ class SunSpecPcs(RegisterDevice):
         self.cabinet = cabinet
         self.pcs = cabinet.pcs[index]
         self.racks = [cabinet.racks[rack] for rack in rack_indexes]
-        self.controller_silent_s = 5
+        self.controller_silence_s_max = 5
         self.frozen = self.heartbeat_stopped = self.reversion_broken = False
         self.readback_offset_W = 0
         self.reversions = 0  # expiries of the set-point since the start
@@ -63,7 +63,7 @@ class SunSpecPcs(RegisterDevice):
         self._now_us = self._shown_ac_us = self._shown_dc_us = -1
         self._second_us: int | None = None
         self._silence_s: int | None = None
-        self._heartbeat: int | None = None
+        self._controller_heartbeat: int | None = None
         self._energy_Wh = {"701.TotWhInj": 0.0, "701.TotWhAbs": 0.0}
         setpoints = ("704.WSet", "704.WSetEna", "704.WSetMod", "704.WSetPct")
         self._handlers = {
@@ -85,7 +85,7 @@ class SunSpecPcs(RegisterDevice):
         self.image.put("715.LocRemCtl", int(is_local))
 
     def tick(self, now_us: int) -> None:
-        """Run the one-second grid up to now_us. The first call starts the grid."""
+        """Run the steps of one second up to now_us. The first call starts the device's clock."""
         self._now_us = now_us
         if self._second_us is None:
             self._second_us = now_us + SECOND_US
@@ -156,8 +156,8 @@ class SunSpecPcs(RegisterDevice):
 
     def _heartbeat_written(self) -> None:
         heartbeat = self.image.get("715.ControllerHb")
-        if heartbeat != self._heartbeat:
-            self._heartbeat = heartbeat
+        if heartbeat != self._controller_heartbeat:
+            self._controller_heartbeat = heartbeat
             self._silence_s = 0
 
     def _operation_written(self) -> None:
@@ -170,9 +170,9 @@ class SunSpecPcs(RegisterDevice):
         self.image.put("715.AlarmReset", 0)  # no alarm latches; the register clears itself
 
     def _controller_lost(self) -> bool:
-        return self._silence_s is not None and 0 < self.controller_silent_s <= self._silence_s
+        return self._silence_s is not None and 0 < self.controller_silence_s_max <= self._silence_s
 
-    # The one-second grid
+    # Once a second
 
     def _each_second(self) -> None:
         if not self.heartbeat_stopped:
@@ -206,7 +206,7 @@ class SunSpecPcs(RegisterDevice):
     # Measurements
 
     def _measure(self, first: int, end: int) -> None:
-        """Update the measured blocks that a read of registers [first, last) needs."""
+        """Update the measured blocks that a read of registers [first, end) needs."""
         ac, dc = self._ac, self._dc
         if self._shown_ac_us != self._now_us and first < ac.after and end > ac.first:
             self._shown_ac_us = self._now_us
@@ -243,12 +243,12 @@ class SunSpecPcs(RegisterDevice):
         voltages_dV = [round(level_V * 10) for level_V in (voltage_V, max(racks_V), min(racks_V))]
         no_place = 0xFFFF, 0xFFFF  # string and module of the cell
         cells_mV = round(highest_V * 1000), *no_place, round(lowest_V * 1000), *no_place
-        mean_mV = round((lowest_V + highest_V) * 500)
+        middle_mV = round((lowest_V + highest_V) * 500)
         charge_A = math.fsum(rack.charge_limit_A for rack in closed)
         discharge_A = math.fsum(rack.discharge_limit_A for rack in closed)
         currents_dA = [round(level_A * 10) for level_A in (current_A, charge_A, discharge_A)]
         power = round(voltage_V * current_A / 10**self.scale)
-        pack(self.image.data, offset, *voltages_dV, *cells_mV, mean_mV, *currents_dA, power)
+        pack(self.image.data, offset, *voltages_dV, *cells_mV, middle_mV, *currents_dA, power)
 
     def _show_battery(self) -> None:
         image, racks = self.image, self.racks

@@ -160,7 +160,7 @@ class ChainMember:
     @property
     def heat_J(self) -> float:
         """Heat that the heaters have given, J."""
-        return self._air.heat_J
+        return self._air.heater_J
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
         """Take a schedule from second start_s of the run on, with this member's share of powers."""

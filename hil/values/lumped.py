@@ -23,7 +23,7 @@ class LumpedUnit:
     def __init__(self, config: CabinetConfig, racks: int, soc: float, degC: float) -> None:
         """racks: number on the DC bus of the unit; soc: 0 to 1; degC: of its modules."""
         self.racks, self.soc, self.degC = racks, soc, degC
-        self.rated_W, self.aims_degC = config.pcs_rated_W, config.air_degC + GRADIENT_K / 2
+        self.rated_W, self.module_air_degC = config.pcs_rated_W, config.air_degC + GRADIENT_K / 2
         self._sleeps = config.pcs_sleeps
         self._cells = config.modules * config.cells_per_module
         self._As = config.capacity_Ah * config.soh * 3600.0
@@ -55,7 +55,7 @@ class LumpedUnit:
         part = 1.0 - math.exp(-dt_s / cells.POLARISATION_S)
         self._slow_V += (current_A * self._slow_now_ohm - self._slow_V) * part
         heat_W = current_A * current_A * (ohm + self._slow_now_ohm)
-        cooled_W = (self.degC - self.aims_degC) * self._W_per_K * self.flow
+        cooled_W = (self.degC - self.module_air_degC) * self._W_per_K * self.flow
         self.air_W, self.losses_W = cooled_W * self.racks, lost_W
         self.degC += (heat_W - cooled_W) * dt_s / self._J_per_K
         self._bms_s += dt_s

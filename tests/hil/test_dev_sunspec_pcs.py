@@ -40,7 +40,7 @@ class Bench:
         cabinet = dev_standin.plant()
         self.plant = cabinet.pcs[0]
         self.pcs = SunSpecPcs(cabinet, 0, (0, 1, 2))
-        vars(self.pcs).update({"controller_silent_s": 5} | changes)
+        vars(self.pcs).update({"controller_silence_s_max": 5} | changes)
         self.now_us = 0
         self.pcs.tick(0)
         self.play(play)
@@ -208,7 +208,7 @@ def test_heartbeats_both_ways_start_and_stop():
     for operation in (START, STOP, EXIT_STANDBY, ENTER_STANDBY):
         bench.play(f"715.OpCtl={operation} 715.OpCtl?{operation}")
     assert bench.plant.runs == [True, False, True, False]
-    bench = Bench(f"715.OpCtl={START} +10 runs?1", controller_silent_s=3)
+    bench = Bench(f"715.OpCtl={START} +10 runs?1", controller_silence_s_max=3)
     for beat in range(1, 6):
         bench.play(f"715.ControllerHb={beat} +1")
     # the same value is no heartbeat
@@ -216,7 +216,7 @@ def test_heartbeats_both_ways_start_and_stop():
     bench.play(f"+1 runs?10 701.Alrm?{MANUFACTURER_ALARM}")
     bench.play("715.ControllerHb=6 +0.02 701.Alrm?0 runs?10")
     bench.play(f"715.OpCtl={START} runs?101 +3 runs?1010")
-    Bench("715.ControllerHb=1 +30 runs?0 701.Alrm?0", controller_silent_s=0)
+    Bench("715.ControllerHb=1 +30 runs?0 701.Alrm?0", controller_silence_s_max=0)
 
 
 def test_local_wrong_readback_alarm_and_reset():

@@ -88,7 +88,7 @@ class Course(NamedTuple):
         return any(act.is_inside for act in self.cause)
 
     @property
-    def is_stopped(self) -> bool:
+    def is_by_wiring_alone(self) -> bool:
         """True if the controller stays killed, so that only the wiring acts."""
         return self.does("controller_kill") and not self.does("controller_start")
 

@@ -57,5 +57,5 @@ _LINES = DATA["table"]["courses"].replace("\n    ", " ").strip().splitlines()
 EVERY = {
     course.label: course for course in map(_course, [line for line in _LINES if line[0] != "#"])
 }
-STOPPED = {label: course for label, course in EVERY.items() if course.is_stopped}
+STOPPED = {label: course for label, course in EVERY.items() if course.is_by_wiring_alone}
 COURSES = {label: course for label, course in EVERY.items() if label not in STOPPED}

@@ -41,6 +41,7 @@ COILS = {
     AUX_SHED: Coil({"A"}, "aux_load", False, "aux_load_ok"),
 }
 OTHERS = {ENABLE: {"S"}, POWER: {"S", "R"}, OPENED: {"Z", "I"}, CHARGE: {"ich"}, DISCHARGE: {"idc"}}
+STOPS = "S"  # letter of the effect that drops the converters' permit
 OPENS = {"Z", "I", "I0"}  # letters of the effects that open contactors
 # Effects that are on or off. Limits are not among them, since measured values also cause limits.
 DISCRETE = (ENABLE, POWER, OPENED, *COILS)

@@ -79,7 +79,7 @@ class Limits:
         if effect in effects.LIMITED:
             return seen_ms + self._setpoint_ms() + time_chain.DEAD_MS + PLANT_RAMP_MS
         zero_ms = seen_ms + self._write_ms("pcs_enable_ok") + time_chain.RELAY_MS
-        if effect == effects.ENABLE and "S" in asks:
+        if effect == effects.ENABLE and effects.STOPS in asks:
             return zero_ms
         zero_ms += time_chain.DEAD_MS
         zero_ms += self.config.cabinet["ramp_to_zero_ms"] if "R" in asks else 0
@@ -114,7 +114,7 @@ class Limits:
     def _coil_ms(self, stage_id: str, effect: str) -> int:
         """Latest time at which a coil changes. If it must wait, a periodic write changes it."""
         held_ms = self._held_ms(stage_id, effect)
-        stops = "S" in design.effects(stage_id)
+        stops = effects.STOPS in design.effects(stage_id)
         return held_ms + self._write_ms(effects.COILS[effect].output, bool(held_ms) or not stops)
 
     def _decision(self, stage_id: str) -> list[time_chain.Part]:

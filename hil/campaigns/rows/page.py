@@ -5,6 +5,7 @@ from typing import Any
 
 from controller.rows.records import BY_ID
 from hil.campaigns.rows import effects, verdict
+from hil.campaigns.rows.course import Course
 from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import BESIDE
@@ -18,7 +19,7 @@ def line(row: Row, limits: Limits) -> str:
     """The line that the terminal shows for a course."""
     since_ms, stage = row.result.since_ms, row.course.stage
     ending = "met" if row.is_met else "NOT MET: " + "; ".join(row.complaints)
-    if row.course.is_stopped:
+    if row.course.is_by_wiring_alone:
         times = ", ".join(f"{name} {_s(since_ms[name])}" for name in row.wanted[:3])
         return f"{row.course.label:11} {times}  {ending}"
     active = _of(row, row.result.stands_ms, limits.decision_ms(stage))
@@ -29,8 +30,8 @@ def line(row: Row, limits: Limits) -> str:
 def page(rows: list[Row], limits: Limits, not_done: dict[str, str] | None = None) -> str:
     """The Markdown page of all rows. not_done: {label: reason}, for real processes only."""
     rows = sorted(rows, key=lambda row: list(EVERY).index(row.course.label))
-    plain = [row for row in rows if not row.course.is_stopped]
-    wired = [_wired(row, limits) for row in rows if row.course.is_stopped]
+    plain = [row for row in rows if not row.course.is_by_wiring_alone]
+    wired = [_wired(row, limits) for row in rows if row.course.is_by_wiring_alone]
     return template.rendered(
         "rows.txt",
         is_real=not_done is not None,
@@ -41,15 +42,17 @@ def page(rows: list[Row], limits: Limits, not_done: dict[str, str] | None = None
         wired=wired,
         not_met=_bullets(rows, lambda row: row.complaints),
         under_current=_bullets(plain, lambda row: verdict.asked_for(row.result)),
-        beside=_bullets(rows, lambda row: [", ".join(BESIDE.get(row.course.label, ()))]),
+        beside=_bullets(rows, lambda row: BESIDE.get(row.course.label, ()), ", "),
         repeated=_bullets(rows, lambda row: row.repeated),
         not_done=[f"- {label}: {why}" for label, why in (not_done or {}).items()],
     )
 
 
-def _bullets(rows: list[Row], texts_of: Callable[[Row], Iterable[str]]) -> list[str]:
+def _bullets(
+    rows: list[Row], texts_of: Callable[[Row], Iterable[str]], separator: str = "; "
+) -> list[str]:
     """A line for each row that has a text."""
-    texts = [(row.course.label, "; ".join(texts_of(row))) for row in rows]
+    texts = [(row.course.label, separator.join(texts_of(row))) for row in rows]
     return [f"- {label}: {text}" for label, text in texts if text]
 
 
@@ -81,14 +84,14 @@ def _course(row: Row, limits: Limits, is_real: bool) -> dict[str, Any]:
         **row.result._asdict(),
     }
     if is_real:
-        fields |= {"held_back": row.machine, "repeated": row.repeated}
+        fields |= {"held_back": row.delays, "repeated": row.repeated}
         if not row.is_met:
             fields["timeline"] = row.timeline
     return fields
 
 
 def _limits(row: Row, limits: Limits) -> dict[str, Any]:
-    if row.course.is_stopped:
+    if row.course.is_by_wiring_alone:
         return limits.stopped_ms(row.wanted)
     stage = row.course.stage
     return {
@@ -100,13 +103,13 @@ def _limits(row: Row, limits: Limits) -> dict[str, Any]:
 
 def _cells(row: Row, limits: Limits) -> tuple[str, ...]:
     course, result = row.course, row.result
-    stops = "S" in course.asks
+    stops = effects.STOPS in course.asks
     permit = _of(row, result.permit_ms, limits.permit_ms(course.stage)) if stops else "-"
     also = sorted({name for name, _ in result.stood if name.partition(" ")[0] != course.stage})
     return (
         str(BY_ID[course.stage][m.S_ROW]),
         course.label,
-        (course.how + " *(inside)*" * course.is_inside).replace("bridge_chain", "bridged"),
+        _how(course),
         "a start" if course.starts else f"{course.power_kW:g}",
         _s(result.lag_ms),
         _of(row, result.stands_ms, limits.decision_ms(course.stage)),
@@ -117,6 +120,11 @@ def _cells(row: Row, limits: Limits) -> tuple[str, ...]:
         ", ".join(also) or "-",
         "yes" if row.is_met else "**no**",
     )
+
+
+def _how(course: Course) -> str:
+    note = " *(inside)*" if course.is_inside else ""
+    return course.how.replace("bridge_chain", "bridged") + note
 
 
 def _others(row: Row, limits: Limits) -> str:
@@ -154,7 +162,7 @@ def _wired(row: Row, limits: Limits) -> tuple[str, ...]:
 
 
 def _of(row: Row, time_ms: float | None, limit_ms: float) -> str:
-    """The measured and the allowed time, after the sensor shows the cause."""
+    """The measured and the allowed time, counted from when the sensor shows the cause."""
     return f"{_s(row.result.counted_ms(time_ms))} / {_s(limit_ms)}"
 
 

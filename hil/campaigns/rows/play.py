@@ -50,7 +50,7 @@ def work(
         rig = None if disarmed else starts.get(start.start_key(course))
         rig = rig or start.started(config, course, (course.stage,) if disarmed else (), seed)
         result = measured(rig, course, limits)
-        if not (disarmed or course.is_stopped):
+        if not (disarmed or course.is_by_wiring_alone):
             result = result._replace(freed=latch.freed(rig, course))
         must_come = wanted(course, rig.cabinet.devices)
         return verdict.judged(course, result, limits, must_come).plain()
@@ -65,7 +65,9 @@ def measured(rig: Any, course: Course, limits: Limits) -> Result:
     wait(rig, course.settle_s)
     watch = Watch(rig, course, wanted(course, rig.cabinet.devices))
     slowest_us = round(slowest_s(course, limits) * 1e6)
-    stopped_us = rig.now_us + round((course.ends_s + STAYS_S) * 1e6) if course.is_stopped else None
+    stopped_us = (
+        rig.now_us + round((course.ends_s + STAYS_S) * 1e6) if course.is_by_wiring_alone else None
+    )
     outside = [act for act in course.cause if not act.is_inside]
     ask(rig, course.power_kW, LAG_S_MAX + slowest_us / 1e6, outside)
     apply(rig, *[act for act in course.cause if act.is_inside])
@@ -73,7 +75,7 @@ def measured(rig: Any, course: Course, limits: Limits) -> Result:
         rig.step()
         watch.see()
     result = watch.result()
-    return result if course.is_stopped else result._replace(after=_probed(rig, course))
+    return result if course.is_by_wiring_alone else result._replace(after=_probed(rig, course))
 
 
 def slowest_s(course: Course, limits: Limits) -> float:
@@ -86,7 +88,7 @@ def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
     """Effects that must come, without those of a silenced module. If the controller stays
     stopped, these are the effects of the wiring.
     """
-    if course.is_stopped:
+    if course.is_by_wiring_alone:
         return LAPSED if course.stage == "44c" else WIRED
     dead_coils: set[str] = set()
     for act in course.cause:

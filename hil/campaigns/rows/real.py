@@ -148,7 +148,7 @@ class Campaign:
         repeated: list[str] = []
         while True:
             row = self._attempt(label)
-            stalled = stall(row.machine)
+            stalled = stall(row.delays)
             if row.is_met or not stalled or len(repeated) == REPEATS_MAX or self._interrupted:
                 return row._replace(repeated=tuple(repeated))
             complaints = "; ".join(row.complaints)
@@ -192,7 +192,8 @@ class Campaign:
 def duration_s(course: Course, limits: Limits) -> float:
     """The shortest duration of a course, to start the longest first."""
     started_s = start.start_duration_s(course) + course.settle_s + course.ends_s
-    return started_s if course.is_stopped else started_s + limits.decision_ms(course.stage) / 1000
+    decision_ms = 0 if course.is_by_wiring_alone else limits.decision_ms(course.stage)
+    return started_s + decision_ms / 1000
 
 
 def ended(label: str, content: dict[str, Any], limits: Limits) -> Row:
@@ -200,7 +201,7 @@ def ended(label: str, content: dict[str, Any], limits: Limits) -> Row:
     fields = content["course"]
     if fields is None:
         return ended_early(label, "the controller made no tick, or the case was interrupted")
-    seen = {name: content[name] for name in ("machine", "timeline")}
+    seen = {"delays": content["machine"], "timeline": content["timeline"]}
     return judged(REAL[label], Result(**fields), limits, content["wanted"], **seen)
 
 

@@ -19,7 +19,7 @@ OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 class Row(NamedTuple):
     """One course that has ended. wanted: the demanded effects. complaints: the deviations.
 
-    Only in real processes: machine (its delays), timeline (the observer's events), repeated (a
+    Only in real processes: delays (by the machine), timeline (the observer's events), repeated (a
     line per earlier attempt).
     """
 
@@ -27,7 +27,7 @@ class Row(NamedTuple):
     result: Result
     wanted: Sequence[str]
     complaints: list[str]
-    machine: Mapping[str, float] = {}
+    delays: Mapping[str, float] = {}
     timeline: Sequence[Any] = ()
     repeated: Sequence[str] = ()
 
@@ -56,7 +56,7 @@ def judged(
 
 def complaints(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
     """[line] for each deviation. Times count from when the sensor showed the cause."""
-    if course.is_stopped:
+    if course.is_by_wiring_alone:
         return _of_stopped(result, limits, wanted)
     decided_ms = result.counted_ms(result.stands_ms)
     if decided_ms is None:
@@ -91,7 +91,7 @@ def missing(course: Course, result: Result, limits: Limits, wanted: Sequence[str
     stage, lag_ms, since_ms = course.stage, result.lag_ms or 0, result.since_ms
     lines = []
     was_off = effects.ENABLE in result.at_first or (since_ms.get(effects.ENABLE) or 0) < 0
-    if "S" in course.asks and not was_off:
+    if effects.STOPS in course.asks and not was_off:
         lines += _late("permit byte", result.permit_ms, lag_ms + limits.permit_ms(stage))
     for name in wanted:
         lines += _late(name, since_ms[name], lag_ms + limits.effect_ms(course, name))

@@ -78,17 +78,17 @@ KINDS: dict[str, Callable] = {
     "telegraph": _telegraph,
 }
 SMOOTH = ("tone", "pair", "noise band")
-NUMBER = 30  # spectra of each kind
+SPECTRA_PER_KIND = 30
 STILL_W = 1000.0  # least movement for a ratio of the first 10 s
 # Highest allowed ratios: for the first seed, and for other seeds. Slower paths are not judged.
-SMOOTH_MAX, ANY_MAX, JUDGED_DELAY_ms = 1.05, 1.08, 100
+FIRST_SEED_MAX, OTHER_SEED_MAX, JUDGED_DELAY_ms = 1.05, 1.08, 100
 BEYOND, BEYOND_PART = ", beyond", 0.01  # part of the energy that is too fast for the meter
 # The load rises by 0.475 of LEVEL_W, and falls 10 s later, every 20 s. NERC measured the rise
 # within 250 ms (1.9 pu/s).
 RAMPS_ms = (250, *range(300, 701, 50))
-RAMP_HIGH, RAMP_PEAK, RAMP_TURN_S, RAMP_TURNS = 0.475, 0.975, 20, 4
-# {path delay: {poles of the filter: highest range in 5 s of a ramp, %}}, as with plain following.
-# ERCOT's text does not state the number of poles.
+RAMP_RISE, RAMP_PEAK, RAMP_TURN_S, RAMP_TURNS = 0.475, 0.975, 20, 4
+# {path delay, ms: {poles of the filter: highest allowed 5 s range of a ramp, % of its peak}}.
+# Plain following has the same ranges. ERCOT's text does not state the number of poles.
 RAMP_PCT_MAX = {60: {1: 12.6, 2: 13.1}, 100: {1: 21.0, 2: 21.7}}
 
 
@@ -108,7 +108,7 @@ def run(paths: tuple, seed: int, runner: Runner, seeds: int = 1) -> list:
         for path in paths
         for kind in KINDS
         for turn in range(seeds)
-        for number in range(NUMBER)
+        for number in range(SPECTRA_PER_KIND)
     ]
     todo += [Job("ramp", ms, path, seed) for path in paths for ms in RAMPS_ms]
     outcomes = runner.play(todo, played, name=lambda job: f"{job.kind} {job.number}, {job.path} ms")
@@ -120,7 +120,8 @@ def run(paths: tuple, seed: int, runner: Runner, seeds: int = 1) -> list:
         for (kind, path), group in groups.items()
         for row in (_ramp_rows(path, group) if kind == "ramp" else [_row(kind, path, group, seed)])
     ]
-    print(f"{NUMBER} spectra of a kind, {seeds} seeds from {seed} on; 5 s range of the grid / load")
+    spectra = f"{SPECTRA_PER_KIND} spectra of a kind, {seeds} seeds from {seed} on"
+    print(f"{spectra}; 5 s range of the grid / load")
     print(HEAD)
     for row in rows:
         print(_line(row), flush=True)
@@ -134,8 +135,9 @@ def played(job: Job) -> dict:
     load_W = ramp_W(job.number) if is_ramp else power_W(job.kind, job.number, job.seed)
     grid_W = followers.ours(load_W, path).grid_W
     begin = round(rules.FROM_S / TICK_S)
-    # An edge reaches the grid for one path delay. After it, the filter of 0.1 Hz undershoots.
-    shown = 3 - math.exp(-2 * math.pi * rules.LOW_Hz * path.delay_ms / 1000)
+    # The grid shows an edge until the battery answers, one path delay later. Then the filter of
+    # 0.1 Hz undershoots.
+    range_per_edge = 3 - math.exp(-2 * math.pi * rules.LOW_Hz * path.delay_ms / 1000)
     of_load_W, of_grid_W = rules.range_5s_W(load_W), rules.range_5s_W(grid_W)
     first_W = [
         rules.largest_range_W(rules.high_passed_W(power_W)[:begin], rules.RANGE_S)
@@ -147,7 +149,7 @@ def played(job: Job) -> dict:
         "ratio": of_grid_W / of_load_W,
         "first": first_W[0] / max(first_W[1], STILL_W),
         "line": rules.line_W(grid_W[begin:]) / rules.line_W(load_W[begin:]),
-        "bound": shown * rules.largest_range_W(load_W[begin:], rules.RANGE_S) / of_load_W,
+        "bound": range_per_edge * rules.largest_range_W(load_W[begin:], rules.RANGE_S) / of_load_W,
         "pct": 100 * of_grid_W / float(load_W.max()),
         "two_poles_pct": 100 * rules.ercot_range_W(grid_W[begin:], 2) / float(load_W.max()),
         "beyond": BEYOND * (job.kind in SMOOTH and _is_beyond(load_W, path)),
@@ -162,15 +164,11 @@ def _is_beyond(load_W: np.ndarray, path: Path) -> bool:
 
 
 def ramp_W(rise_ms: int) -> np.ndarray:
-    """A load that rises and falls within rise_ms, W."""
-    starts_s = [
-        RAMP_TURN_S * (turn + 0.25 + half) for turn in range(RAMP_TURNS) for half in (0, 0.5)
-    ]
-    times_s = np.array(
-        [0.0, *[corner_s for start in starts_s for corner_s in (start, start + rise_ms / 1000)]]
-    )
+    """Power of the ramp load in each tick, W. Each rise and each fall takes rise_ms."""
+    starts_s = RAMP_TURN_S * (np.arange(2 * RAMP_TURNS) / 2 + 0.25)
+    times_s = np.append(0.0, np.column_stack((starts_s, starts_s + rise_ms / 1000)))
     high = [0.0, *[0.0, 1.0, 1.0, 0.0] * RAMP_TURNS]
-    powers_W = LEVEL_W * (RAMP_PEAK - RAMP_HIGH + RAMP_HIGH * np.array(high))
+    powers_W = LEVEL_W * (RAMP_PEAK - RAMP_RISE + RAMP_RISE * np.array(high))
     return loads.means_W(times_s, powers_W, RAMP_TURN_S * RAMP_TURNS)
 
 
@@ -183,7 +181,7 @@ def _row(kind: str, path: str, outcomes: list, seed: int) -> dict:
         "highest": worst["ratio"],
         "above": [
             sum(outcome["ratio"] > most + 0.005 for outcome in outcomes)
-            for most in (1.0, SMOOTH_MAX)
+            for most in (1.0, FIRST_SEED_MAX)
         ],
         "first": max(outcome["first"] for outcome in outcomes),
         "bound": None if kind.removesuffix(BEYOND) in SMOOTH else worst["bound"],
@@ -194,7 +192,7 @@ def _row(kind: str, path: str, outcomes: list, seed: int) -> dict:
     }
     if kind in SMOOTH and PATHS[path].delay_ms <= JUDGED_DELAY_ms:
         for outcome in outcomes:
-            most = SMOOTH_MAX if outcome["seed"] == seed else ANY_MAX
+            most = FIRST_SEED_MAX if outcome["seed"] == seed else OTHER_SEED_MAX
             if outcome["ratio"] > most:
                 name = f"{kind} {outcome['number']} of seed {outcome['seed']}, {path} ms"
                 row["missed"].append(f"{name}: 5 s range {outcome['ratio']:.3f}, at most {most}")
@@ -229,10 +227,10 @@ def _line(row: dict) -> str:
         two = f"two poles {row['two_poles_pct']:.2f} %"
         return f"{about}  {row['pct']:.2f} % of the load's peak; {two}"
     bound = "-" if row["bound"] is None else f"{row['bound']:.2f}"
-    harmed, more = row["above"]
+    above_load, above_limit = row["above"]
     return (
-        f"{about}{row['highest']:9.3f}{row['first']:12.2f}{harmed:6} of {row['count']:<4}{more:4}"
-        f"{bound:>7}{row['line']:16.2f}{row['worst']:15}, {row['seed']}"
+        f"{about}{row['highest']:9.3f}{row['first']:12.2f}{above_load:6} of {row['count']:<4}"
+        f"{above_limit:4}{bound:>7}{row['line']:16.2f}{row['worst']:15}, {row['seed']}"
     )
 
 

@@ -224,7 +224,7 @@ def test_samples_of_a_fifth_of_a_second_are_taken_as_they_are(tmp_path, step_s, 
 
 
 def test_spectra_are_printed_with_their_seed(monkeypatch, capsys):
-    monkeypatch.setattr(spectra, "NUMBER", 1)
+    monkeypatch.setattr(spectra, "SPECTRA_PER_KIND", 1)
     monkeypatch.setattr(spectra, "KINDS", {"tone": spectra._tone})
     monkeypatch.setattr(spectra, "RAMPS_ms", (250,))
     monkeypatch.setattr(command, "_rows", lambda arguments, runner: [])

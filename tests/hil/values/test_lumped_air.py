@@ -35,10 +35,10 @@ def test_a_heater_warms_the_cells_by_its_energy_less_what_the_walls_lose():
         battery.step(0.0, 1.0)
         assert air.step(1.0, -25.0) == 9000
         lost_J += 30.0 * (air.climate.air_degC + 25.0)
-    assert air.heat_J == 9000 * 3 * HOUR_S
+    assert air.heater_J == 9000 * 3 * HOUR_S
     cells_J = 3 * 240 * 5600 * (battery.degC + 25.0)
     air_J = 18_000 * (air.climate.air_degC + 25.0)
-    given_J = air.heat_J + 300 * 3 * HOUR_S
+    given_J = air.heater_J + 300 * 3 * HOUR_S
     own_J = 0.1 * battery.losses_W * 3 * HOUR_S  # the converter that stands by
     assert cells_J + air_J + lost_J == pytest.approx(given_J + own_J, rel=0.01)
     assert -6.0 < battery.degC < 0.0
@@ -82,7 +82,7 @@ def test_power_falls_before_a_row_trips_in_hot_air(air_degC, charge_W):
 
     chain = ChainOnly(CONFIG, load_W, 0.5, air_degC, 5000)
     for unit in chain.units:
-        unit.aims_degC = air_degC
+        unit.module_air_degC = air_degC
     charged_degC = []
     for _ in range(6 * HOUR_S // 5):
         chain.step()
