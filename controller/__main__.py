@@ -151,7 +151,7 @@ def _add_known(commands: Any, name: str, is_whole: bool, **settings: object) -> 
         importlib.import_module(module)
         cli.add(commands, name, **settings)
     elif not is_whole:
-        raise Ended(NO_START, f"{name}: not on a box: install the package firebreak-office")
+        raise Ended(NO_START, f"{name}: install the package firebreak-office")
 
 
 def _help() -> str:

@@ -37,7 +37,8 @@ def _approve(arguments: Namespace) -> int:
     if arguments.name:
         return _send_approval(arguments)
     seen = newest(arguments)
-    sent(arguments, operator_client.reach)  # because a journal may outlive its controller
+    # Without a controller the command ends here, although its journal may still be there.
+    sent(arguments, operator_client.reach)
     if seen.inp[s.IMAGE_APPROVED_OK]:
         print(UNCHANGED)
         return DONE

@@ -47,10 +47,7 @@ def _change(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
     with cli.ends(WRONG_INPUT, KeyStoreError):
         if command == operator_commands.REVOKE_KEY and name in keys.names(arguments.state_dir):
-            try:  # the controller first, because its part needs no disk
-                return _send(arguments.run_dir, command, name, bytes(w.KEY_BYTES))
-            finally:
-                change(arguments.state_dir, name)
+            return _revoke(arguments)
         key = change(arguments.state_dir, name)
     if key is not None:
         try:
@@ -60,6 +57,16 @@ def _change(arguments: Namespace) -> int:
         number = admission.key_of(key, 0).fingerprint
         say(f"key of {name}, fingerprint {fingerprint(number)}; not shown again")
     return _send(arguments.run_dir, command, name, key or bytes(w.KEY_BYTES))
+
+
+def _revoke(arguments: Namespace) -> int:
+    """Remove the keys from the controller first, because this needs no disk, then from the disk."""
+    try:
+        return _send(
+            arguments.run_dir, operator_commands.REVOKE_KEY, arguments.name, bytes(w.KEY_BYTES)
+        )
+    finally:
+        keys.revoke(arguments.state_dir, arguments.name)
 
 
 for _action in _ACTIONS:
@@ -121,13 +128,13 @@ def _list(arguments: Namespace) -> int:
     utc_s = int(clock.utc_us()) // 1_000_000
     with cli.ends(NO_START, KeyStoreError):
         key_pairs, lines = keys.load(arguments.state_dir, keys.names(arguments.state_dir), utc_s, 0)
-    ended = _with_ended_old_key(arguments.run_dir)
+    new_alone = _without_valid_old_key(arguments.run_dir)
     facts = [
         {
             "source": name,
             "fingerprint": fingerprint(pair[0].fingerprint),
             "age_s": elapsed_s(pair[0].made_s, utc_s),
-            "old_key": _old_key_text(pair[1], (name, pair[0].fingerprint) in ended)
+            "old_key": _old_key_text(pair[1], (name, pair[0].fingerprint) in new_alone)
             if pair[1:]
             else None,
         }
@@ -153,13 +160,14 @@ def _old_key_text(key: admission.Key, is_ended: bool) -> str:
     """The stored old key in words. is_ended: the controller refuses the old key, because the source
     uses the new one.
     """
-    left = f"{span((key.until_ms or 0) // 1000)} left"
+    left_s = (key.until_ms or 0) // 1000
+    left = f"{span(left_s)} left"
     if is_ended:
         left = f"ended: the new key is in use (after a restart: {left})"
     return f"{fingerprint(key.fingerprint)}, {left}"
 
 
-def _with_ended_old_key(run_directory: str) -> set[tuple[str, int]]:
+def _without_valid_old_key(run_directory: str) -> set[tuple[str, int]]:
     """{(source, fingerprint of its newest key)} of sources whose old key is refused now."""
     with (
         contextlib.suppress(OSError),

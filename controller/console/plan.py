@@ -31,7 +31,7 @@ ONCE = "with --once: "
     cli.option(
         "--series",
         metavar="DIR",
-        help=f"{ONCE}load.csv, prices.csv, pv.csv, carbon.csv there count before the feeds",
+        help=f"{ONCE}load.csv, prices.csv, pv.csv, carbon.csv there take precedence over the feeds",
     ),
     cli.option("--at", metavar="TIME", help=f"{ONCE}as 14:05 (local) or 2026-11-26T13:00Z (now)"),
     cli.option(
@@ -61,7 +61,7 @@ def _plan(arguments: Namespace) -> int:
 def _of_planner(arguments: Namespace) -> Facts:
     for name in ("series", "at"):
         if getattr(arguments, name) is not None:
-            raise cli.Ended(WRONG_INPUT, f"--{name}: allowed is with --once --site FILE alone")
+            raise cli.Ended(WRONG_INPUT, f"--{name}: allowed only with --once --site FILE")
     facts = plan_seen.facts(arguments.run_dir, int(clock.utc_us()) / 1e6)
     if facts["plan"] is None:
         raise cli.Ended(NO_START, facts["trouble"])
@@ -72,7 +72,7 @@ def _planned_once(arguments: Namespace) -> Facts:
     from controller.console import plan_once
 
     if not (arguments.once and arguments.site):
-        raise cli.Ended(WRONG_INPUT, "--once and --site FILE: allowed are both together")
+        raise cli.Ended(WRONG_INPUT, "--once and --site FILE: give both or neither")
     start = arguments.at or int(clock.utc_us()) / 1e6
     with (
         cli.ends(WRONG_INPUT, SeriesError),

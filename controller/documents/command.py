@@ -75,13 +75,13 @@ def _checklist(arguments: Namespace) -> Any:
     return _late("documents.checklist.facts")(config)
 
 
-def _facts_of(keys: Iterable[str]) -> Table:
+def _fact_rows(keys: Iterable[str]) -> Table:
     return Table(FACT_HEADERS, [tuple(fact_table.words(key).values()) for key in keys])
 
 
 def _of_office() -> Any:
     if importlib.util.find_spec(OFFICE) is None:
-        raise Ended(NO_START, "siting: not on a box: install the package firebreak-office")
+        raise Ended(NO_START, "siting: install the package firebreak-office")
     return _late("siting.rule_page.blocks")()
 
 
@@ -93,7 +93,7 @@ OF_PROGRAM = {
     ),
     "facts": Document(
         "what the rows depend on: each fact with its source",
-        lambda: [Heading(1, "The facts behind the rows"), _facts_of(fact_table.FACTS)],
+        lambda: [Heading(1, "The facts behind the rows"), _fact_rows(fact_table.FACTS)],
     ),
     "faults": Document(
         "faults of each input and output: detection, time, safe state",
@@ -173,7 +173,7 @@ def with_cited(blocks: Sequence[Block]) -> Sequence[Block]:
     """The blocks, and then the entries of the fact table (such as A75) that these blocks cite."""
     cited = set(fact_table.keys(document.markdown(blocks)))
     keys = [key for key in fact_table.FACTS if key in cited]
-    return [*blocks, *(document.section("Facts cited", _facts_of(keys)) if keys else [])]
+    return [*blocks, *(document.section("Facts cited", _fact_rows(keys)) if keys else [])]
 
 
 def tables(blocks: Content) -> Facts:
@@ -191,9 +191,11 @@ def tables(blocks: Content) -> Facts:
 
 # {form: function that prints a document}
 FORMS: dict[str, Callable[[Document, Content], str]] = {
-    "md": lambda kind, content: document.markdown(with_cited(kind.blocks(content))),
-    "text": lambda kind, content: document.plain(kind.blocks(content)),
-    "html": lambda kind, content: html_page.page(with_cited(kind.blocks(content)), kind.style),
+    "md": lambda chosen, content: document.markdown(with_cited(chosen.blocks(content))),
+    "text": lambda chosen, content: document.plain(chosen.blocks(content)),
+    "html": lambda chosen, content: html_page.page(
+        with_cited(chosen.blocks(content)), chosen.style
+    ),
     "json": lambda _, content: cli.as_json(
         tables(content) if isinstance(content, list) else content
     ),
@@ -209,19 +211,21 @@ def _form(forms: tuple[str, ...]) -> Option:
     return cli.option("--format", choices=forms, default=forms[0], help=f"(%(default)s){suffix}")
 
 
-def facts_of(kind: Document, arguments: Namespace) -> Content:
+def facts_of(chosen: Document, arguments: Namespace) -> Content:
     """The facts of a document. A document that consists only of tables has blocks instead."""
-    return kind.facts(arguments) if kind.options else kind.facts()
+    return chosen.facts(arguments) if chosen.options else chosen.facts()
 
 
-def _printed(kind: Document, arguments: Namespace) -> int:
+def _print(chosen: Document, arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError):
-        content = facts_of(kind, arguments)
-        print(FORMS[arguments.format](kind, content))
-    return NOT_DONE if kind.is_open(content) else DONE
+        content = facts_of(chosen, arguments)
+        print(FORMS[arguments.format](chosen, content))
+    return NOT_DONE if chosen.is_open(content) else DONE
 
 
 cli.group("document", "NAME")
-for _name, _own in sorted(DOCUMENTS.items()):
-    _options = *_own.options, _form(_own.forms), cli.JSON_FORMAT
-    cli.command(f"document {_name}", *_options, help=_own.title)(functools.partial(_printed, _own))
+for _name, _document in sorted(DOCUMENTS.items()):
+    _options = *_document.options, _form(_document.forms), cli.JSON_FORMAT
+    cli.command(f"document {_name}", *_options, help=_document.title)(
+        functools.partial(_print, _document)
+    )

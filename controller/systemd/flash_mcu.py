@@ -76,7 +76,8 @@ class Mpremote:
         except subprocess.TimeoutExpired:
             raise FlashError(f"{self.port}: no board answers within {LIMIT_S:.0f} s") from None
         if done.returncode != 0:
-            raise FlashError(f"{self.port}: {_reason(done.stderr.strip() or done.stdout)}")
+            printed = done.stderr.strip() or done.stdout
+            raise FlashError(f"{self.port}: {_reason('mpremote', printed)}")
         return done.stdout
 
 
@@ -87,13 +88,13 @@ def _ran(command: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _reason(printed: str) -> str:
-    """The error of mpremote in one line."""
+def _reason(program: str, printed: str) -> str:
+    """The error that a program printed, in one line."""
     for part, line in COMPLAINTS.items():
         if part in printed:
             return line
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    return lines[-1] if lines else "mpremote failed and printed no reason"
+    return lines[-1] if lines else f"{program} failed and printed no reason"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -150,8 +151,8 @@ def flash(
         return
     clear(device, board.files)
     # main.py starts the other files, so it is copied after they are verified
-    started_last = {"main.py": files["main.py"]}
-    for part in ({name: files[name] for name in files if name != "main.py"}, started_last):
+    copied_last = {"main.py": files["main.py"]}
+    for part in ({name: files[name] for name in files if name != "main.py"}, copied_last):
         copy(device, part)
         verify(device, part)
     loaded = f"{len(files)} files, limit image {parameters.image_crc(image):08x}"
@@ -215,7 +216,7 @@ def _compile(compiler: str, path: Path, name: str, compiled: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FlashError(f"mpy-cross: {path.name}: {error}") from None
     if done.returncode != 0:
-        raise FlashError(f"mpy-cross: {_reason(done.stderr)}")
+        raise FlashError(f"mpy-cross: {_reason('the compiler', done.stderr)}")
 
 
 def clear(device: Mpremote, present: tuple[str, ...]) -> None:

@@ -135,7 +135,7 @@ def test_a_box_works_alone(words, box):
 
 
 def test_a_box_says_in_one_line_what_it_lacks(box):
-    line = "firebreak: siting: not on a box: install the package firebreak-office\n"
+    line = "firebreak: siting: install the package firebreak-office\n"
     done = wheels.outside(box, "-m", "controller", "siting", "plan.toml")
     assert (done.returncode, done.stdout, done.stderr) == (3, "", line)
 

@@ -45,13 +45,13 @@ def _is_near(host: str) -> bool:
         return False
 
 
-def fetched(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
-    """The answer of keys["url"]. SeriesError says why in one line."""
-    host = urlsplit(keys["url"]).hostname or ""
-    url = _filled(keys, zone, now_s)
+def fetched(settings: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
+    """The answer of settings["url"]. SeriesError says why in one line."""
+    host = urlsplit(settings["url"]).hostname or ""
+    url = _filled(settings, zone, now_s)
     cause: object
     try:
-        return _answer(url, _is_near(host), keys["timeout_s"])
+        return _answer(url, _is_near(host), settings["timeout_s"])
     except error.HTTPError as refused:
         refused.close()
         raise SeriesError(f"{host}: the server answers {refused.code}: needed is 200") from None
@@ -64,16 +64,18 @@ def fetched(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
     raise SeriesError(f"{host}: {reasons[0]}")
 
 
-def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
-    """The address with the key, the start of yesterday and the end of tomorrow, in UTC."""
+def _filled(settings: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
+    """The address with the key, and with the two midnights, in UTC, at which yesterday begins and
+    tomorrow ends.
+    """
     now = datetime.fromtimestamp(now_s, zone)
-    url = str(keys["url"])
+    url = str(settings["url"])
     for name, days in (("{start}", -1), ("{end}", 2)):
         time = local_days.day_begin(now, days).astimezone(UTC)
-        url = url.replace(name, quote(time.strftime(keys["time_form"])))
-    if keys["key_file"]:
+        url = url.replace(name, quote(time.strftime(settings["time_form"])))
+    if settings["key_file"]:
         try:
-            key = regular_file.read(keys["key_file"], KEY_BYTES_MAX, regular_file.link_opener)
+            key = regular_file.read(settings["key_file"], KEY_BYTES_MAX, regular_file.link_opener)
         except OSError as failed:
             raise SeriesError(f"key_file cannot be read: {failed.strerror}") from None
         url = url.replace("{key}", quote(key.strip(), safe=""))
@@ -81,7 +83,7 @@ def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
 
 
 class _Timed(request.AbstractHTTPHandler):
-    """A handler whose connections open their socket by `connect`, which ends them in time."""
+    """Its connections use `connect`, so the deadline closes them."""
 
     def __init__(self, connect: deadline.Connect):
         super().__init__()

@@ -170,9 +170,9 @@ def test_at_another_moment_no_file_is_too_old(capsys, series):
 
 
 def test_options_of_once_alone_are_refused_without_it(capsys, tmp_path):
-    refused(capsys, 2, "--series: allowed is with --once", "plan --series", tmp_path)
-    refused(capsys, 2, "allowed are both together", "plan --once")
-    refused(capsys, 2, "allowed are both together", "plan --site", SITE)
+    refused(capsys, 2, "--series: allowed only with --once", "plan --series", tmp_path)
+    refused(capsys, 2, "give both or neither", "plan --once")
+    refused(capsys, 2, "give both or neither", "plan --site", SITE)
     shutil.copy(SITE, tmp_path / "planner.toml")
     (tmp_path / "planner.toml").write_text("[site]\n")
     refused(capsys, 2, "planner.toml", "plan --once --site", tmp_path / "planner.toml")
