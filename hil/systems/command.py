@@ -7,8 +7,7 @@ from pathlib import Path
 
 from controller.forms.refusal import ConfigError, not_allowed
 from controller.system.worded import counted
-from hil.engine import arguments as of_values
-from hil.engine.arguments import output_file, whole
+from hil.engine.arguments import number, output_file, whole
 from hil.loads.trace import LoadError
 from hil.runner import options, report
 from hil.runner.cases import Runner
@@ -28,7 +27,7 @@ from hil.systems import (
     sizing,
     spec,
     verdict,
-    violations as of_limits,
+    violations,
     year as of_year,
 )
 from hil.systems.verdict import Document
@@ -64,14 +63,14 @@ OPTIONS: options.Options = {
         0,
     ),
     **{
-        option: options.value(of_values.number(1, 10_000_000), "SIZE", f"{text}, not the file's")
+        option: options.value(number(1, 10_000_000), "SIZE", f"{text}, not the file's")
         for option, text in resized.OPTIONS.items()
     },
     "--year": options.flag("a week of each season, weighted to a year, instead of the run"),
     "--sweep": options.flag("--year with other sizes of the battery (half an hour of CPU time)"),
-    "--self-check": options.flag("break each system on purpose: which promises can say no"),
+    "--self-check": options.flag("break each system on purpose, to show which promises can fail"),
     "--html": options.value(
-        output_file(), "FILE", "write a page to FILE; after --year with the run"
+        output_file(), "FILE", "write a page to FILE; with --year, make the run too"
     ),
 }
 
@@ -79,25 +78,25 @@ OPTIONS: options.Options = {
 def main(arguments: Namespace) -> int:
     """Run one system or all with their variants, and print. Returns 1 if a promise is not kept."""
     inputs = {key: var for key, var in vars(arguments).items() if var is not None}
-    jobs = _jobs(arguments)
+    runs = _runs(arguments)
     _check_files(inputs)
     _check_size(arguments)
-    longest = max([plays.chosen(*job, inputs) for job in jobs], key=lambda chosen: chosen.days)
+    longest = max([plays.chosen(*pair, inputs) for pair in runs], key=lambda chosen: chosen.days)
     print("".join([f"{line}\n" for line in series.remarks(longest, inputs)]), end="")
-    for job in jobs:  # wrong inputs are refused before the first job runs
-        chosen = plays.chosen(*job, inputs)
+    for pair in runs:  # wrong inputs are refused before the first run
+        chosen = plays.chosen(*pair, inputs)
         series.site_of(chosen, inputs)
         series.prices_of(chosen, inputs)
         _check_figures(chosen)
     if arguments.self_check:
-        return self_check.main(jobs, inputs, arguments)
+        return self_check.main(runs, inputs, arguments)
     years = {}
     if arguments.year or arguments.sweep:
-        years = of_year.played(jobs, inputs, arguments)
+        years = of_year.played(runs, inputs, arguments)
         if not arguments.html:
             report.write_json(arguments.json, list(years.values()))
             return report.MET if of_year.pays(years) else report.NOT_MET
-    done = _all(jobs, arguments, inputs, years)
+    done = _all(runs, arguments, inputs, years)
     documents = [document for document, _ in done]
     for document in documents:
         print("\n".join(lines(document)))
@@ -109,20 +108,20 @@ def main(arguments: Namespace) -> int:
     return report.MET if is_good else report.NOT_MET
 
 
-def _jobs(arguments: Namespace) -> list[plays.Job]:
-    """The system and the variant of each run."""
-    jobs = spec.runs(spec.NAMES if arguments.system == "all" else (arguments.system,))
-    selected = [job for job in jobs if arguments.variant in (None, job[1] or BASE)]
+def _runs(arguments: Namespace) -> list[plays.Job]:
+    """(system, variant) of each run."""
+    runs = spec.runs(spec.NAMES if arguments.system == "all" else (arguments.system,))
+    selected = [pair for pair in runs if arguments.variant in (None, pair[1] or BASE)]
     if not selected:
-        known = ", ".join(dict.fromkeys([variant or BASE for _, variant in jobs]))
+        known = ", ".join(dict.fromkeys([variant or BASE for _, variant in runs]))
         raise ConfigError(f"--variant {arguments.variant}: allowed are {known}")
     return selected
 
 
 def _check_figures(chosen: spec.Spec) -> None:
-    for number, figure in enumerate(chosen.figures, 1):
+    for place, figure in enumerate(chosen.figures, 1):
         if figure["name"] not in figures.FIGURES:
-            path, known = ("figure", str(number), "name"), figures.FIGURES
+            path, known = ("figure", str(place), "name"), figures.FIGURES
             not_allowed(chosen.name, path, figure["name"], ", ".join(known), known)
 
 
@@ -133,38 +132,38 @@ def _check_size(arguments: Namespace) -> None:
 
 
 def _all(
-    jobs: list[plays.Job], arguments: Namespace, inputs: spec.Inputs, years: dict[str, Document]
+    runs: list[plays.Job], arguments: Namespace, inputs: spec.Inputs, years: dict[str, Document]
 ) -> list[Done]:
-    """Run the jobs in parallel, the longest first. years: {name: document of `--year`}."""
-    ordered = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
+    """Play the runs in parallel, the longest first. years: {name: document of `--year`}."""
+    ordered = sorted(runs, key=lambda pair: -plays.chosen(pair[0], pair[1], inputs).days)
     with Runner(arguments) as runner:
         done = runner.play(
-            ordered, lambda job: _one(job, inputs, years), name=lambda job: _label(job, years)
+            ordered, lambda pair: _one(pair, inputs, years), name=lambda pair: _label(pair, years)
         )
-    for (document, _), code in zip(done, runner.evidence):
-        document["code"] = code
-    return [done[ordered.index(job)] for job in jobs]
+    for (document, _), evidence in zip(done, runner.evidence):
+        document["code"] = evidence
+    return [done[ordered.index(pair)] for pair in runs]
 
 
-def _label(job: plays.Job, years: dict[str, Document]) -> str:
-    """The name of a run among the kept results. Its year is part of its result."""
-    name, variant = job
+def _label(pair: plays.Job, years: dict[str, Document]) -> str:
+    """The name of the kept result of a run. The digest is that of the `--year` in the result."""
+    name, variant = pair
     year = years.get(name) if not variant else None
     digest = hashlib.sha256(json.dumps(year).encode()).hexdigest() if year else ""
     return " ".join([name, variant, digest]).strip()
 
 
-def documents_of(jobs: list[plays.Job]) -> list[Document]:
+def documents_of(runs: list[plays.Job]) -> list[Document]:
     """The documents of some runs of `hil run all`, played or still valid."""
     parser = ArgumentParser(prog="python -m hil")
     add(parser.add_subparsers(dest="program"))
     arguments = parser.parse_args(["run", "all"])
     inputs = {key: var for key, var in vars(arguments).items() if var is not None}
-    return [document for document, _ in _all(jobs, arguments, inputs, {})]
+    return [document for document, _ in _all(runs, arguments, inputs, {})]
 
 
 def _check_files(inputs: spec.Inputs) -> None:
-    """Refuse an option that describes a file without the file, and a file without its column."""
+    """Refuse a missing file, and a file or its column without the other."""
     for name in FILES:
         if name in inputs and not Path(inputs[name]).is_file():
             raise LoadError(f"--{name} {inputs[name]}: no such file")
@@ -175,10 +174,10 @@ def _check_files(inputs: spec.Inputs) -> None:
             raise LoadError(f"--{name} {inputs[name]}: it needs --{name}-column NAME, of its power")
 
 
-def _one(job: plays.Job, inputs: spec.Inputs, years: dict[str, Document]) -> Done:
-    result = plays.whole(plays.chosen(*job, inputs), inputs)
-    run_document = document(*job, result)
-    name, variant = job
+def _one(pair: plays.Job, inputs: spec.Inputs, years: dict[str, Document]) -> Done:
+    result = plays.whole(plays.chosen(*pair, inputs), inputs)
+    run_document = document(*pair, result)
+    name, variant = pair
     if not variant and name in years:
         run_document["year"] = years[name]
     return run_document, page.section(result, run_document)
@@ -201,7 +200,7 @@ def document(name: str, variant: str, result: run.Result) -> Document:
         "soc_begin": chosen.soc_permille / 1000,
         "soc_end": float(result.soc[-1]),
         "figures": [figure._asdict() for figure in [*figures.of(result), *shares.promise(share)]],
-        "violations": of_limits.of(result),
+        "violations": violations.of(result),
         "modes_s": result.modes_s,
         "not_known": NOT_KNOWN,
         "sizing": sizing.lines(result),
