@@ -13,7 +13,7 @@ from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import CHANNEL_B, NOT_DONE, REAL as IN_REAL, Campaign, STEP_ms
 from hil.campaigns.rows.start import REQUEST
-from hil.campaigns.rows.verdict import Row
+from hil.campaigns.rows.verdict import Outcome
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 from hil.runner import options, report
@@ -81,55 +81,60 @@ def _run(config: Config, arguments: argparse.Namespace, wanted: list[str]) -> in
     runner = Runner(arguments)
     try:
         with runner:
-            rows = _rows(runner, arguments, labels, limits)
+            outcomes = _outcomes(runner, arguments, labels, limits)
     except KeyboardInterrupt as error:
         text = f"interrupted: {len(runner.done)} of {len(labels)} cases run"
         print(report.verdict(text))
         return report.refuse("rows", error, report.INTERRUPTED) if str(error) else 130
-    report.write_json(arguments.json, page.document(rows, limits, arguments.seed, not_done))
-    report.write(arguments.md, page.page(rows, limits, not_done))
+    report.write_json(arguments.json, page.document(outcomes, limits, arguments.seed, not_done))
+    report.write(arguments.md, page.page(outcomes, limits, not_done))
     if arguments.measured:
-        measured.keep(rows)
+        measured.keep(outcomes)
     for label, why in (not_done or {}).items():
         print(f"{label:11} not done: {why}")
-    wrong = [row.course.label for row in rows if _is_wrong(row, limits, arguments.disarmed)]
+    wrong = [
+        outcome.course.label
+        for outcome in outcomes
+        if _is_wrong(outcome, limits, arguments.disarmed)
+    ]
     text = "found not met" if arguments.disarmed else "met"
     left = f"; {len(not_done)} not done" if not_done else ""
-    print(report.verdict(report.counted(len(rows), wrong, text) + left))
+    print(report.verdict(report.counted(len(outcomes), wrong, text) + left))
     return report.NOT_MET if wrong else report.MET
 
 
-def _rows(
+def _outcomes(
     runner: Runner, arguments: argparse.Namespace, labels: list[str], limits: Limits
-) -> list[Row]:
-    """Rows in the order of the labels. Each line is printed when its course ends."""
+) -> list[Outcome]:
+    """Outcomes in the order of the labels. Each line is printed when its course ends."""
     courses = IN_REAL if arguments.real else EVERY
 
-    def line(outcome: dict[str, Any]) -> str:
-        return page.line(Row.of(outcome, courses), limits)
+    def line(fields: dict[str, Any]) -> str:
+        return page.line(Outcome.of(fields, courses), limits)
 
     if arguments.real:
         campaign = Campaign(limits, arguments.seed)
-        outcomes = runner.play(
+        played = runner.play(
             campaign.ordered(labels),
-            lambda label: campaign.row(label).plain(),
+            lambda label: campaign.outcome(label).plain(),
             line,
             engine=campaign.on_threads,
         )
     else:
         realtime.freeze_collector()
         shared = () if arguments.dask else labels
-        row = play.work(limits, shared, arguments.disarmed, arguments.seed)
-        outcomes = runner.play(play.ordered(labels), row, line)
-    rows = [Row.of(outcome, courses) for outcome in outcomes]
-    return sorted(rows, key=lambda row: labels.index(row.course.label))
+        work = play.work(limits, shared, arguments.disarmed, arguments.seed)
+        played = runner.play(play.ordered(labels), work, line)
+    outcomes = [Outcome.of(fields, courses) for fields in played]
+    return sorted(outcomes, key=lambda outcome: labels.index(outcome.course.label))
 
 
-def _is_wrong(row: Row, limits: Limits, disarmed: bool) -> bool:
+def _is_wrong(outcome: Outcome, limits: Limits, disarmed: bool) -> bool:
     """True for "not met". If disarmed: true for "met", or if all effects came without the stage."""
     if not disarmed:
-        return not row.is_met
-    return row.is_met or verdict.comes_anyway(row.course, row.result, limits, row.wanted)
+        return not outcome.is_met
+    course, result = outcome.course, outcome.result
+    return outcome.is_met or verdict.comes_anyway(course, result, limits, outcome.wanted)
 
 
 def _labels(text: str) -> list[str]:

@@ -8,13 +8,13 @@ from controller.documents.hazard_log import MEASURED, numbers
 from controller.rows.records import BY_ID
 from hil.campaigns.rows import effects
 from hil.campaigns.rows.courses import EVERY
-from hil.campaigns.rows.verdict import Row
+from hil.campaigns.rows.verdict import Outcome
 from hil.campaigns.rows.watch import Result
 
 
-def figures(row: Row) -> dict[str, Any]:
+def figures(outcome: Outcome) -> dict[str, Any]:
     """Figures of a course, timed from when the sensor showed the cause. off: see `_off`."""
-    result, stage = row.result, row.course.stage
+    result, stage = outcome.result, outcome.course.stage
     name, off_ms = _off(result)
     return {
         "stage": stage,
@@ -22,7 +22,7 @@ def figures(row: Row) -> dict[str, Any]:
         "active_ms": _since(result, result.stands_ms),
         "off_ms": _since(result, off_ms),
         "off": name,
-        "met": row.is_met,
+        "met": outcome.is_met,
     }
 
 
@@ -41,9 +41,9 @@ def _since(result: Result, time_ms: float | None) -> int | None:
     return None if after_ms is None else max(0, round(after_ms))
 
 
-def keep(rows: Iterable[Row]) -> None:
+def keep(outcomes: Iterable[Outcome]) -> None:
     """Update the figures of these courses in the file. Each has a line, in the order of EVERY."""
     kept = json.loads(MEASURED.read_text(encoding="ascii"))
-    kept |= {row.course.label: figures(row) for row in rows}
+    kept |= {outcome.course.label: figures(outcome) for outcome in outcomes}
     lines = [f"{json.dumps(label)}: {json.dumps(kept[label])}" for label in EVERY if label in kept]
     MEASURED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="ascii")

@@ -34,7 +34,7 @@ def ordered(labels: Sequence[str]) -> list[str]:
 def work(
     limits: Limits, labels: Sequence[str], disarmed: bool = False, seed: int = 1
 ) -> Callable[[str], dict[str, Any]]:
-    """A function that plays the course of a label in its own process and returns its plain Row.
+    """A function that plays the course of a label in its own process and returns its plain Outcome.
 
     labels: courses that share their starts; any other course starts by itself.
     disarmed: in each course only its own stage is not armed.
@@ -45,7 +45,7 @@ def work(
         key = start.start_key(course)
         starts[key] = starts.get(key) or start.started(config, course, (), seed)
 
-    def row(label: str) -> dict[str, Any]:
+    def outcome(label: str) -> dict[str, Any]:
         course = EVERY[label]
         rig = None if disarmed else starts.get(start.start_key(course))
         rig = rig or start.started(config, course, (course.stage,) if disarmed else (), seed)
@@ -55,7 +55,7 @@ def work(
         must_come = wanted(course, rig.cabinet.devices)
         return verdict.judged(course, result, limits, must_come).plain()
 
-    return row
+    return outcome
 
 
 def measured(rig: Any, course: Course, limits: Limits) -> Result:

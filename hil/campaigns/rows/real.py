@@ -25,7 +25,7 @@ from hil.campaigns.rows import play, start
 from hil.campaigns.rows.course import Course
 from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.verdict import Row, judged
+from hil.campaigns.rows.verdict import Outcome, judged
 from hil.campaigns.rows.watch import Result
 from hil.engine import wired_cabinet
 from hil.engine.rig import Rig, RigError
@@ -143,15 +143,15 @@ class Campaign:
         """The labels, with the longest course first."""
         return sorted(labels, key=lambda label: -duration_s(REAL[label], self._limits))
 
-    def row(self, label: str) -> Row:
-        """The Row of a course, after repetitions. Raises RigError if its rig did not start."""
+    def outcome(self, label: str) -> Outcome:
+        """The Outcome of a course, after repetitions. Raises RigError if its rig did not start."""
         repeated: list[str] = []
         while True:
-            row = self._attempt(label)
-            stalled = stall(row.delays)
-            if row.is_met or not stalled or len(repeated) == REPEATS_MAX or self._interrupted:
-                return row._replace(repeated=tuple(repeated))
-            complaints = "; ".join(row.complaints)
+            outcome = self._attempt(label)
+            stalled = stall(outcome.delays)
+            if outcome.is_met or not stalled or len(repeated) == REPEATS_MAX or self._interrupted:
+                return outcome._replace(repeated=tuple(repeated))
+            complaints = "; ".join(outcome.complaints)
             repeated.append(f"repeated because the machine stalled: {stalled}; seen: {complaints}")
             print(f"{label:11} {repeated[-1]}", flush=True)
 
@@ -170,7 +170,7 @@ class Campaign:
                     rig.send(FINISH)
             pool.shutdown()
 
-    def _attempt(self, label: str) -> Row:
+    def _attempt(self, label: str) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="firebreak-rows-") as directory:
             rig = CourseRig(self._limits.config, REAL[label], self._seed, directory)
             try:
@@ -196,8 +196,8 @@ def duration_s(course: Course, limits: Limits) -> float:
     return started_s + decision_ms / 1000
 
 
-def ended(label: str, content: dict[str, Any], limits: Limits) -> Row:
-    """The Row from the recording of the plant process."""
+def ended(label: str, content: dict[str, Any], limits: Limits) -> Outcome:
+    """The Outcome from the recording of the plant process."""
     fields = content["course"]
     if fields is None:
         return ended_early(label, "the controller made no tick, or the case was interrupted")
@@ -205,10 +205,10 @@ def ended(label: str, content: dict[str, Any], limits: Limits) -> Row:
     return judged(REAL[label], Result(**fields), limits, content["wanted"], **seen)
 
 
-def ended_early(label: str, why: str) -> Row:
-    """Row of a course that ended without a result."""
+def ended_early(label: str, why: str) -> Outcome:
+    """Outcome of a course that ended without a result."""
     wanted = play.wanted(REAL[label], {})
-    return Row(REAL[label], Result(label, since_ms=dict.fromkeys(wanted)), wanted, [why])
+    return Outcome(REAL[label], Result(label, since_ms=dict.fromkeys(wanted)), wanted, [why])
 
 
 def stall(machine: Mapping[str, float]) -> str:

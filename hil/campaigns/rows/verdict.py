@@ -16,7 +16,7 @@ HOLDS_OPEN = effects.OPENS | {"N"}
 OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 
 
-class Row(NamedTuple):
+class Outcome(NamedTuple):
     """One course that has ended. wanted: the demanded effects. complaints: the deviations.
 
     Only in real processes: delays (by the machine), timeline (the observer's events), repeated (a
@@ -37,21 +37,21 @@ class Row(NamedTuple):
         return not self.complaints
 
     def plain(self) -> dict[str, Any]:
-        """The Row as JSON can write it."""
+        """The Outcome as JSON can write it."""
         return {**self._asdict(), "course": self.course.label, "result": self.result._asdict()}
 
     @classmethod
-    def of(cls, fields: dict[str, Any], courses: Mapping[str, Course]) -> "Row":
-        """Make the Row again from the data that `plain` returned. courses: {label: Course}."""
+    def of(cls, fields: dict[str, Any], courses: Mapping[str, Course]) -> "Outcome":
+        """Make the Outcome again from the data that `plain` returned. courses: {label: Course}."""
         course, result = courses[fields["course"]], Result(**fields["result"])
         return cls(**fields | {"course": course, "result": result})
 
 
 def judged(
     course: Course, result: Result, limits: Limits, wanted: Sequence[str], **seen: Any
-) -> Row:
-    """The Row of a Result. seen: more fields of the Row."""
-    return Row(course, result, wanted, complaints(course, result, limits, wanted), **seen)
+) -> Outcome:
+    """The Outcome of a Result. seen: more fields of the Outcome."""
+    return Outcome(course, result, wanted, complaints(course, result, limits, wanted), **seen)
 
 
 def complaints(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:

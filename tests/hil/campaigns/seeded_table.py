@@ -85,7 +85,7 @@ def main(labels):
     detected = 0
     row_of = play.work(limits.Limits(configuration.load(EXAMPLE)), labels)
     for found in forks.values(play.ordered(labels), row_of, forks.cores()):
-        row = verdict.Row.of(found, courses.EVERY)
+        row = verdict.Outcome.of(found, courses.EVERY)
         detected += not row.is_met
         label, words = row.course.label, "; ".join(row.complaints)
         print(label, ERRORS[label][0], words, sep="\t", flush=True)

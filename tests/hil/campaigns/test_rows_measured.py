@@ -88,7 +88,7 @@ def test_every_action_exists_and_comes_in_order():
 
 def played(labels, work):
     found = forks.values(labels, work, forks.cores())
-    return [verdict.Row.of(each, EVERY) for each in found]
+    return [verdict.Outcome.of(each, EVERY) for each in found]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_figures_for_the_hazard_log(monkeypatch, tmp_path):
     {"horn": -90.0}  "active"  40 | {"power zero": -60.0}  "power zero"  0
     {"horn": None}  "active"  40 | {"power zero": None}  "power zero"  None""")
 def test_which_effect_a_figure_is_of(since, off, off_ms):
-    row = verdict.Row(COURSES["29"], GOOD._replace(stands_ms=40.0, since_ms=since), (), [])
+    row = verdict.Outcome(COURSES["29"], GOOD._replace(stands_ms=40.0, since_ms=since), (), [])
     found = measured.figures(row)
     assert (found["off"], found["off_ms"]) == (off, off_ms)
 

@@ -239,7 +239,7 @@ def campaign_of(monkeypatch):
 def test_a_course_is_repeated_for_a_stall_alone_and_twice_at_most(
     campaign_of, capsys, found, repeats, is_met
 ):
-    row = campaign_of(*found).row("29")
+    row = campaign_of(*found).outcome("29")
     words = (
         "repeated because the machine stalled: the plant process for 80 ms, the loop in 1 ticks; "
     )
