@@ -37,7 +37,7 @@ def _approve(arguments: Namespace) -> int:
     if arguments.name:
         return _send_approval(arguments)
     seen = newest(arguments)
-    # Without a controller the command ends here, although its journal may still be there.
+    # The command ends here if the journal has outlived its controller.
     sent(arguments, operator_client.reach)
     if seen.inp[s.IMAGE_APPROVED_OK]:
         print(UNCHANGED)

@@ -60,7 +60,7 @@ def _change(arguments: Namespace) -> int:
 
 
 def _revoke(arguments: Namespace) -> int:
-    """Remove the keys from the controller first, because this needs no disk, then from the disk."""
+    """Remove the keys, in the controller first, because this needs no disk."""
     try:
         return _send(
             arguments.run_dir, operator_commands.REVOKE_KEY, arguments.name, bytes(w.KEY_BYTES)

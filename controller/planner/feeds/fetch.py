@@ -65,9 +65,7 @@ def fetched(settings: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
 
 
 def _filled(settings: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
-    """The address with the key, and with the two midnights, in UTC, at which yesterday begins and
-    tomorrow ends.
-    """
+    """The address with the key and, in UTC, the midnights that begin yesterday and end tomorrow."""
     now = datetime.fromtimestamp(now_s, zone)
     url = str(settings["url"])
     for name, days in (("{start}", -1), ("{end}", 2)):

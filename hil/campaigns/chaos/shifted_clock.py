@@ -1,7 +1,7 @@
 """`shifted_clock FILE record run ...`: `firebreak record run` with a wall clock that can step.
 
-FILE holds one i64: the microseconds that the program adds to the host's wall clock. The program
-adds them itself, because a time namespace of Linux cannot shift CLOCK_REALTIME.
+FILE holds one i64: the microseconds that the program adds to the host's wall clock. A time
+namespace cannot shift CLOCK_REALTIME.
 """
 
 import mmap

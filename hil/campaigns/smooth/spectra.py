@@ -87,8 +87,8 @@ BEYOND, BEYOND_PART = ", beyond", 0.01  # part of the energy that is too fast fo
 # within 250 ms (1.9 pu/s).
 RAMPS_ms = (250, *range(300, 701, 50))
 RAMP_RISE, RAMP_PEAK, RAMP_TURN_S, RAMP_TURNS = 0.475, 0.975, 20, 4
-# {path delay, ms: {poles of the filter: highest allowed 5 s range of a ramp, % of its peak}}.
-# Plain following has the same ranges. ERCOT's text does not state the number of poles.
+# {path delay, ms: {poles of the filter: highest allowed 5 s range of a ramp, % of its peak}}, as
+# plain following leaves it. ERCOT's text does not state the number of poles.
 RAMP_PCT_MAX = {60: {1: 12.6, 2: 13.1}, 100: {1: 21.0, 2: 21.7}}
 
 
