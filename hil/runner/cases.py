@@ -190,10 +190,8 @@ class Runner:
         if self._kept.is_stored and self._has_bar:
             valid = f"{len(cases) - len(left)} of {len(cases)} results are still valid"
             print(f"{self._arguments.program}: {valid}, {len(left)} to play", file=sys.stderr)
-        noted = executed.noted(work)
-        for place, outcome in self._drawn(
-            engine(list(left.values()), noted, self._workers), len(cases)
-        ):
+        ended = engine(list(left.values()), executed.noted(work), self._workers)
+        for place, outcome in self._drawn(ended, len(cases)):
             label = names_left[place]
             if isinstance(outcome, Failure):
                 failures[label] = outcome
