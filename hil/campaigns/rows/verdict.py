@@ -155,10 +155,10 @@ def _late(name: str, time_ms: float | None, limit_ms: float) -> list[str]:
 
 def _early(name: str, result: Result, held_ms: float) -> list[str]:
     """[line] if an effect that must wait comes too early."""
-    came_ms, stands_ms = result.since_ms[name], result.stands_ms
-    if not held_ms or came_ms is None or stands_ms is None:
+    came_ms, active_ms = result.since_ms[name], result.stands_ms
+    if not held_ms or came_ms is None or active_ms is None:
         return []
-    waited_ms = came_ms - stands_ms
+    waited_ms = came_ms - active_ms
     after = f"{name} {_g(waited_ms)} after its stage"
     return [f"{after}, too early: it waits {held_ms} ms"] if waited_ms < held_ms else []
 

@@ -49,7 +49,7 @@ class Watch:
         self._acts = self._own_acts()
         self.witness = effects.Witness(rig.plant, course.stage, rig.now_us)
         self._seen_us: int | None = None if course.seen else self.caused_us
-        self._stands_us: int | None = None
+        self._active_us: int | None = None
         self._done_us: int | None = None
         self._allowed: set[str] = set()
         self._trips, self._events = len(rig.trips.trips), len(rig.observer.timeline)
@@ -66,7 +66,7 @@ class Watch:
     def see(self) -> None:
         """Look at the rig; call this after each step."""
         rig = self._rig
-        if self._course.seen and self._stands_us is None:
+        if self._course.seen and self._active_us is None:
             if not self._course.seen(rig.plant):
                 self._seen_us = None
             elif self._seen_us is None:
@@ -80,8 +80,8 @@ class Watch:
     def _note(self, stage_id: str, at_us: int) -> None:
         self._allowed.update(effects.demanded(stage_id))
         is_own = stage_id == self._course.stage and at_us >= self.caused_us
-        if is_own and self._stands_us is None:
-            self._stands_us = at_us
+        if is_own and self._active_us is None:
+            self._active_us = at_us
 
     def _allow(self) -> None:
         """Allow effects that need no stage of this course.
@@ -114,7 +114,7 @@ class Watch:
 
     def complete(self) -> bool:
         """True once HOLD_S have passed since the last expected effect."""
-        since_us = [self._stands_us, *[self.witness.since_us[name] for name in self._wanted]]
+        since_us = [self._active_us, *[self.witness.since_us[name] for name in self._wanted]]
         if None in since_us:
             self._done_us = None
             return False
@@ -131,7 +131,7 @@ class Watch:
         return Result(
             self._course.label,
             lag_ms=self._ms(self._seen_us),
-            stands_ms=self._ms(self._stands_us),
+            stands_ms=self._ms(self._active_us),
             permit_ms=self._ms(min(permits_us, default=None)),
             since_ms={name: self._ms(self.witness.since_us[name]) for name in self._wanted},
             at_first=sorted(self.witness.at_first),
