@@ -10,14 +10,15 @@ are assumed. The battery of the simulator gives at most RATED_W and loses 1 - EF
 """
 
 import functools
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from controller.audit import judge, rules
 from controller.audit.samples import GRID, LOAD, Piece
-from hil.campaigns.smooth import followers, loads, simulator, spectra
+from hil.campaigns.smooth import followers, loads, notices, simulator, spectra
 from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import EFFICIENCY, RATED_W, TICK_S
 from hil.site.racks import DEFAULTS, Capacitor, Smoothing
@@ -30,6 +31,7 @@ FROM_S = 10.0  # judged from here on: tracking and filters have begun
 BELIEVED_MS_MIN = 20
 RACKS, FEED = "racks", "feed"
 ALONE = "alone"  # without battery and capacitor
+OFF_ms = 0, 100, 200  # errors of a notice's time
 
 
 class Racks(NamedTuple):
@@ -56,6 +58,7 @@ class Case(NamedTuple):
     source: loads.Source | None
     paths: tuple[str, ...]
     racks: Racks
+    has_notices: bool = False  # its steps are announced, instead of capacitors
 
     @property
     def name(self) -> str:
@@ -108,6 +111,8 @@ def played(case: Case) -> dict:
 
 def ways_of(gpus_W: np.ndarray, case: Case) -> dict[str, Way]:
     """{name: way to calm the load}."""
+    if case.has_notices:
+        return _ways_by_notices(gpus_W, case.paths)
     smooth_W, feed_W = racks_W(gpus_W, case.racks)
     ways = {ALONE: Way(gpus_W, gpus_W), "racks": Way(feed_W, feed_W)}
     for name in case.paths:
@@ -118,6 +123,23 @@ def ways_of(gpus_W: np.ndarray, case: Case) -> dict[str, Way]:
         believed_ms = max(BELIEVED_MS_MIN, path.delay_ms - covered_ms)
         metered_W = smooth_W if is_inside else feed_W
         ways[f"{name} ms + c"] = _tracked(metered_W, feed_W, path, believed_ms, case.racks)
+    return ways
+
+
+def _ways_by_notices(load_W: np.ndarray, paths: Sequence[str]) -> dict[str, Way]:
+    """Load tracking without notices, and with a notice of each step. A notice is on time, or by so
+    much early and late in turn.
+    """
+    ways, steps = {ALONE: Way(load_W, load_W)}, notices.steps_of(load_W)
+    for name in paths:
+        path = PATHS[name]
+        ways[f"{name} ms"] = Way(load_W, followers.ours(load_W, path).grid_W)
+        for off_ms in OFF_ms:
+            turns = zip(steps, itertools.cycle((off_ms, -off_ms)))
+            announced = [step._replace(time_ms=step.time_ms + shift_ms) for step, shift_ms in turns]
+            follower = notices.Noticed(simulator.seen_W(load_W, path), path, announced)
+            grid_W = simulator.run(follower, load_W, path).grid_W
+            ways[f"{name} ms, {off_ms} ms off"] = Way(load_W, grid_W)
     return ways
 
 

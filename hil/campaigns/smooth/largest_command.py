@@ -22,6 +22,7 @@ OPTIONS = {
     "--floor": options.value(number(0, 100), "PERCENT", "power smoothing of the GPUs: floor", 0.0),
     "--ramp": options.value(number(0, 1e6), "PERCENT", "its change per s (no limit)", 0.0),
     "--range": options.value(number(0, 100), "PERCENT", "a 5 s range that the site states"),
+    "--notices": options.flag("all built-in loads, each step announced, instead of capacitors"),
     "--table": options.flag("the table of controller/audit/README.md as well"),
     "--hysteresis": options.value(number(0, 1e6), "S", "its time at the floor (2)", 2.0),
 }
@@ -29,18 +30,21 @@ OPTIONS = {
 
 def cases(arguments: Namespace) -> list[largest.Case]:
     """NERC's ramp, the built-in job, and measured loads. LoadError."""
-    sources = [None, loads.Source("", largest.BUILT_IN[1]), *loads.measured(arguments.loads)]
+    built_in = loads.BUILT_IN if arguments.notices else largest.BUILT_IN[1:]
+    made = [None, *[loads.Source("", name) for name in built_in]]
+    sources = [*made, *loads.measured(arguments.loads)]
     settings = arguments.capacitor, arguments.floor, arguments.ramp, arguments.hysteresis
     racks = largest.Racks(*settings, arguments.meter, arguments.range)
     return loads.chosen(
-        [largest.Case(source, arguments.delays, racks) for source in sources], arguments.only
+        [largest.Case(source, arguments.delays, racks, arguments.notices) for source in sources],
+        arguments.only,
     )
 
 
 def run(arguments: Namespace) -> int:
     """Play all and print one table for each load."""
     todo = cases(arguments)
-    print("\n".join(tables.head(todo[0].racks)), flush=True)
+    print("\n".join(tables.head(todo[0])), flush=True)
     with Runner(arguments) as runner:
         rows = runner.play(todo, largest.played, tables.of_load, lambda case: f"load {case.name}")
     worst = tables.worst(rows)

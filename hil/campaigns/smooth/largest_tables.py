@@ -6,7 +6,8 @@ from typing import Any
 
 from controller.audit import report
 from controller.audit.rules import Rule
-from hil.campaigns.smooth.largest import ALONE, BUILT_IN, Racks, chosen_rules
+from hil.campaigns.smooth.largest import ALONE, BUILT_IN, Case, chosen_rules
+from hil.campaigns.smooth.notices import STEP_PART
 from hil.runner import report as tables
 
 WHOLE_MW, ANY_MW = 100, 1e5
@@ -14,19 +15,32 @@ SMALLER = "<"
 Found = dict[str, Any]  # figures of a load, or of the worst load
 
 
-def head(racks: Racks) -> list[str]:
+def head(case: Case) -> list[str]:
     """The lines above the tables."""
+    first = (
+        "largest    site in MW, by the load's peak, that passes each rule, from 10 s on; "
+        "(?): nobody here has read the rule in its document"
+    )
+    mode = "mode       load tracking alone, without chain and kernel"
+    if case.has_notices:
+        part = f"{100 * STEP_PART:g} % of the peak"
+        return [
+            first,
+            f"notices    a path delay: none; off: each step of at least {part} is announced, by so "
+            "much early and late in turn; the first one is only watched",
+            mode,
+        ]
+    racks = case.racks
     smoothing = f"floor {racks.floor_pct:g} %, {racks.ramp_pct_per_s:g} % per s"
     stated = "" if racks.range_pct is None else f"; the site states {racks.range_pct:g} % in 5 s"
     return [
-        "largest    site in MW, by the load's peak, that passes each rule, from 10 s on; "
-        "(?): nobody here has read the rule in its document",
+        first,
         f"racks      racks, + c: capacitor of {racks.J_per_kW:g} J per kW, load meter at the "
         f"{racks.meter}; power smoothing "
         + (f"{smoothing}, {racks.hysteresis_s:g} s" if racks.floor_pct else "off"),
         f"columns    alone: no battery; racks: no battery; a path delay: load tracking{stated}; "
         f"{SMALLER}: smaller than alone",
-        "mode       load tracking alone, without chain and kernel",
+        mode,
     ]
 
 

@@ -5,6 +5,8 @@ the step without a notice. A new source is only watched; a source that was right
 battery. Steps further off their time than the product allows are printed, but not judged.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +27,17 @@ NEW, ONCE = "new", "right once"  # kinds of sources
 SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250
 MEANS_S = 2.0
 VALID_MS = 1000
+STEP_PART, STEP_S = 0.1, 0.3  # least size of a step, of the load's peak, and its longest time
 # Limits of the 5 s range, % of the step. A wrong notice may cost one pulse. NEAR_pct: tolerance for
 # a new source.
 ONE_PULSE_pct, NEAR_pct = 110.0, 1.0
+
+
+class Step(NamedTuple):
+    """A step of the load; time_ms: of its middle."""
+
+    time_ms: float
+    step_W: int
 
 
 class Job(NamedTuple):
@@ -40,22 +50,46 @@ class Job(NamedTuple):
 
 
 class Noticed(followers.Ours):
-    """The control function with a source that announces one step."""
+    """The control function with a source that announces steps, one at a time."""
 
-    def __init__(self, seen_W: np.ndarray, path: Path, at_ms: float | None, source: str) -> None:
+    def __init__(
+        self, seen_W: np.ndarray, path: Path, steps: Sequence[Step], source: str = NEW
+    ) -> None:
+        """steps: in the order of their times."""
         track = followers.function(path)
         track.announced = Announced(TICK_MS, path.sample_ms, 1, 1000)
         if source == ONCE:
             track.announced.words[A_CREDIT_W_MS] = 0
         super().__init__(seen_W, path, track)
-        self._at_ms = at_ms
+        self._steps = list(reversed(steps))
 
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> int:
         """See Ours."""
-        if self._at_ms is not None:
-            left_ms = max(0, round((self._at_ms - tick * TICK_MS) / TICK_MS) * TICK_MS)
-            self._found.notices = (Notice(0, STEP_W, left_ms, left_ms + VALID_MS),)
+        now_ms, steps = tick * TICK_MS, self._steps
+        while steps and steps[-1].time_ms < now_ms - VALID_MS / 2:
+            steps.pop()
+        self._found.notices = ()
+        if steps:
+            left_ms = max(0, round((steps[-1].time_ms - now_ms) / TICK_MS) * TICK_MS)
+            self._found.notices = (Notice(0, steps[-1].step_W, left_ms, left_ms + VALID_MS),)
         return super().request_W(tick, soc, setpoint_W)
+
+
+def steps_of(load_W: np.ndarray) -> list[Step]:
+    """The steps of a load that a scheduler could announce: movements in one direction of at least
+    STEP_PART of the peak and at most STEP_S.
+    """
+    least_W = STEP_PART * float(np.abs(load_W).max())
+    moved_W = np.diff(load_W)
+    signs = np.sign(moved_W) * (np.abs(moved_W) * STEP_S >= least_W * simulator.TICK_S)
+    edges = np.flatnonzero(np.diff(signs, prepend=0, append=0))
+    steps = []
+    for first, end in pairwise(edges.tolist()):
+        height_W = float(moved_W[first:end].sum())
+        is_short = (end - first) * simulator.TICK_S <= STEP_S
+        if signs[first] and is_short and abs(height_W) >= least_W:
+            steps.append(Step((first + end + 1) / 2 * TICK_MS, round(height_W)))
+    return steps
 
 
 def run(paths: tuple, runner: Runner) -> list:
@@ -130,15 +164,13 @@ def played(job: Job) -> dict:
 
 def _figures(job: Job, path: Path, phase_ms: int) -> tuple[float, float, float]:
     load_W = step_W(job.edge_ms, phase_ms)
-    at_ms: float | None = 1000 * BEFORE_S + phase_ms + job.edge_ms / 2
+    late_ms = job.notice if isinstance(job.notice, int) else 0
+    steps = [Step(1000 * BEFORE_S + phase_ms + job.edge_ms / 2 - late_ms, STEP_W)]
     if job.notice == UNANNOUNCED:
-        at_ms = None
+        steps = []
     elif job.notice == WRONG:
         load_W = np.full(len(load_W), LEVEL_W)
-    else:
-        assert isinstance(job.notice, int) and at_ms is not None
-        at_ms -= job.notice
-    follower = Noticed(simulator.seen_W(load_W, path), path, at_ms, job.source)
+    follower = Noticed(simulator.seen_W(load_W, path), path, steps, job.source)
     off_W = simulator.run(follower, load_W, path).grid_W - LEVEL_W
     return (
         100 * largest_change_W(off_W) / STEP_W,

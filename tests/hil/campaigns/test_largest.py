@@ -9,7 +9,7 @@ from in_process import refused, written
 
 from controller.__main__ import main as firebreak
 from controller.audit import report
-from hil.campaigns.smooth import largest as course, largest_tables as tables
+from hil.campaigns.smooth import largest as course, largest_tables as tables, loads, notices, rules
 from hil.campaigns.smooth.largest import FEED, RACKS, Case, Racks, Way
 from tests.repository import ROOT
 
@@ -147,6 +147,28 @@ def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, c
     assert row["load"] == "NERC's ramp" and len(row["ways"]["55 ms"]) == 16
     line = refused(capsys, "smooth largest --only nothing")
     assert "allowed are parts of NERC's ramp, training" in line
+
+
+def test_the_steps_of_a_load_are_its_short_and_large_edges():
+    """50 % up in 0.1 s, 20 % down in one tick, 60 % down in 0.6 s, 5 % up in one tick."""
+    corners_s = 0, 1, 1.1, 2, 2.02, 3, 3.6, 4, 4.02, 5
+    powers_W = 50_000, 50_000, 100_000, 100_000, 80_000, 80_000, 20_000, 20_000, 25_000, 25_000
+    load_W = loads.means_W(np.array(corners_s), np.array(powers_W, float), 5)
+    first, second = notices.steps_of(load_W)
+    assert first.time_ms == pytest.approx(1050, abs=5) and first.step_W == 50_000
+    assert second.time_ms == pytest.approx(2010, abs=5) and second.step_W == -20_000
+
+
+def test_notices_on_time_help_and_wrong_ones_are_not_believed(monkeypatch):
+    """A square of 12 s is foreseen by notices alone; the first step is only watched."""
+    times_s, level_W = np.arange(0, 120, 6.0), np.tile([100_000.0, 250_000.0], 10)
+    edges_s = np.stack([times_s, times_s + 5.98], axis=1).ravel()
+    load_W = loads.means_W(edges_s, np.repeat(level_W, 2), 119)
+    ways = course.ways_of(load_W, Case(None, ("100f",), PLAIN, True))
+    assert [*ways] == ["alone", "100f ms", *[f"100f ms, {off} ms off" for off in (0, 100, 200)]]
+    ranges_W = {name: rules.range_5s_W(way.grid_W) for name, way in ways.items()}
+    assert ranges_W["100f ms, 0 ms off"] < 0.5 * ranges_W["100f ms"]
+    assert ranges_W["100f ms, 200 ms off"] == pytest.approx(ranges_W["100f ms"], rel=0.01)
 
 
 def on_page():
