@@ -16,13 +16,12 @@ from controller.core.base.answers import WIDE_W
 
 PERMILLE = 1000
 MINUTE_MS = 60_000
-# The least power of N units is the total at which each of them gives its own least power. Unit
-# N + 1 is taken into use above BACK_PERMILLE of the least power of N + 1 units, and is left out
-# again below that least power.
+# The least power of N units is the sum of their own least powers. Unit N + 1 comes into use above
+# BACK_PERMILLE of the least power of N + 1 units, and leaves at that least power.
 BACK_PERMILLE = 1500
 STAY_PERMILLE = 1250  # a unit in use is replaced only by one whose weight is over 25 % higher
 
-S_LEFT_MS, S_PEAK_W, S_CARRIES_W, S_MASK = range(4)
+S_LEFT_MS, S_PEAK_W, S_NEXT_UNIT_W, S_MASK = range(4)
 
 
 class InUse:
@@ -54,7 +53,7 @@ class InUse:
         state, power_W = self.state, abs(total_W)
         state[S_LEFT_MS] -= elapsed_ms
         state[S_PEAK_W] = max(state[S_PEAK_W], power_W)
-        if state[S_LEFT_MS] <= 0 or power_W > state[S_CARRIES_W]:
+        if state[S_LEFT_MS] <= 0 or power_W > state[S_NEXT_UNIT_W]:
             self._choose(weights, room_W)
         mask = state[S_MASK]
         return [weight if mask >> unit & 1 else 0 for unit, weight in enumerate(weights)]
@@ -62,29 +61,31 @@ class InUse:
     def _choose(self, weights: list[int], room_W: Sequence[int]) -> None:
         """Choose the fewest units that carry the largest power of the last minute."""
         state, rated_W = self.state, self._rated_W
-        count = state[S_MASK].bit_count()
-        chosen = carried_W = together_W = 0
-        carries_W = WIDE_W
-        for number, unit in enumerate(self._order(weights, room_W)):
-            together_W += rated_W[unit]
-            least_W = together_W * self._least_permille // PERMILLE
+        previous_count = state[S_MASK].bit_count()
+        chosen_mask = carried_W = rated_sum_W = 0
+        next_unit_W = WIDE_W
+        for chosen_count, unit in enumerate(self._order(weights, room_W)):
+            rated_sum_W += rated_W[unit]
+            least_W = rated_sum_W * self._least_permille // PERMILLE
             back_W = min(carried_W, least_W * BACK_PERMILLE // PERMILLE)
-            enough_W = back_W if number >= count else min(carried_W, least_W)
-            if number and state[S_PEAK_W] <= enough_W:
-                carries_W = back_W
+            enough_W = back_W if chosen_count >= previous_count else min(carried_W, least_W)
+            if chosen_count and state[S_PEAK_W] <= enough_W:
+                next_unit_W = back_W
                 break
-            chosen |= 1 << unit
+            chosen_mask |= 1 << unit
             carried_W += min(room_W[unit], rated_W[unit])
-        state[:] = array("i", [MINUTE_MS, 0, carries_W, chosen])
+        state[:] = array("i", [MINUTE_MS, 0, next_unit_W, chosen_mask])
 
     def _order(self, weights: list[int], room_W: Sequence[int]) -> list[int]:
-        """The units, the first to use first."""
+        """The units in their order of use: as stated, or by weight per kW."""
         mask, order = self.state[S_MASK], []
         for unit, weight in enumerate(weights):
-            usable = min(1, room_W[unit]) * weight
+            usable_weight = min(1, room_W[unit]) * weight
             if self._turns:
-                order.append((int(not usable), self._turns[unit], unit))
+                order.append((int(not usable_weight), self._turns[unit], unit))
             else:
                 stay_permille = STAY_PERMILLE if mask >> unit & 1 else PERMILLE
-                order.append((-usable * stay_permille // (self._rated_W[unit] // 1000), 0, unit))
+                order.append(
+                    (-usable_weight * stay_permille // (self._rated_W[unit] // 1000), 0, unit)
+                )
         return [unit for *_, unit in sorted(order)]

@@ -2,8 +2,8 @@
 
 The period is the lag of the highest local maximum of the autocorrelation of the load's changes. The
 autocorrelation uses a time grid of about 100 ms, and a memory of 512 steps (51 s). On this grid
-movement above 5 Hz looks slow (aliasing). A parabola through the maximum then refines the period to
-a wrong phase:
+movement above 5 Hz looks slow (aliasing). Then the period that a parabola through the maximum gives
+has a wrong phase:
 
     tone of 9.8 Hz on the grid: 0.24 Hz, period 4.17 s; 4.17 s are 40.7 periods of the tone
 
@@ -108,10 +108,10 @@ class Repetition:
         return within(samples.newest_W() + moved_W, self.words[R_LOW_W], self.words[R_HIGH_W])
 
     def _find(self) -> None:
-        """Find the highest local maximum. A meter as slow as the time grid cannot refine it."""
-        state, lags = self.words, self.correlation
-        state[R_NEXT], state[R_LAG] = 0, _highest_peak(lags.tolist())
-        if not state[R_LAG] or 10 * lags[state[R_LAG]] <= LIKENESS_TENTHS * lags[0]:
+        """Find the highest local maximum. It counts at once if no sample is finer than the grid."""
+        state, correlation = self.words, self.correlation
+        state[R_NEXT], state[R_LAG] = 0, _highest_peak(correlation.tolist())
+        if not state[R_LAG] or 10 * correlation[state[R_LAG]] <= LIKENESS_TENTHS * correlation[0]:
             state[R_LAG] = state[R_PERIOD] = 0
         elif self._step == 1:
             self._refine()
@@ -123,13 +123,13 @@ class Repetition:
         period = (lag * FRACTION + _vertex(*self.correlation[lag - 1 : lag + 2])) * step
         reach = step // (2 * fine)
         if reach and lag * step <= self._fine_lag:
-            first, places = lag * step - (reach + 1) * fine, 2 * reach + 3
-            unlike = self._all_unlike(first, places)
-            least = unlike[(_rounded(period) - first) // fine]
-            best = min(range(1, places - 1), key=unlike.__getitem__)
-            near = unlike[best - 1 : best + 2]
-            if near[1] == min(least, *near):
-                period = (first + best * fine) * FRACTION + _vertex(*near) * fine
+            first_lag, lag_count = lag * step - (reach + 1) * fine, 2 * reach + 3
+            differences = self._all_unlike(first_lag, lag_count)
+            vertex_difference = differences[(_rounded(period) - first_lag) // fine]
+            best_index = min(range(1, lag_count - 1), key=differences.__getitem__)
+            best_three = differences[best_index - 1 : best_index + 2]
+            if best_three[1] == min(vertex_difference, *best_three):
+                period = (first_lag + best_index * fine) * FRACTION + _vertex(*best_three) * fine
         state[R_LAG], state[R_NEXT] = 0, period
 
     def _choose(self) -> None:
@@ -142,29 +142,29 @@ class Repetition:
         if is_other and self._unlike(before) <= self._unlike(period):
             period = before
         state[R_PERIOD] = period
-        seen = 2 * period // FRACTION + 2
-        state[R_LOW_W], state[R_HIGH_W] = self._samples.range_W(seen)
+        sample_count = 2 * period // FRACTION + 2
+        state[R_LOW_W], state[R_HIGH_W] = self._samples.range_W(sample_count)
 
     def _unlike(self, period_256: int) -> int:
         """Squared difference of the load of the last 2 s and the load one period before."""
         newer = self._samples.every(self._fine, self._count)
         older = self._samples.every(self._fine, self._count, _rounded(period_256))
-        away = list(map(sub, newer, older))
-        return sum(map(mul, away, away))
+        differences_W = list(map(sub, newer, older))
+        return sum(map(mul, differences_W, differences_W))
 
-    def _all_unlike(self, lag: int, places: int) -> list[int]:
-        """`_unlike` for `places` lags, from `lag` samples on. The sum of newer^2 is left out,
-        because it is the same for all lags.
+    def _all_unlike(self, first_lag: int, lag_count: int) -> list[int]:
+        """`_unlike` for `lag_count` lags, from `first_lag` samples on. The sum of newer^2 is left
+        out, because it is the same for all lags.
         """
         sampled, fine, count = self._samples.every, self._fine, self._count
         newer, older = (
             sampled(fine, count).tolist(),
-            sampled(fine, count + places - 1, lag).tolist(),
+            sampled(fine, count + lag_count - 1, first_lag).tolist(),
         )
         squares = list(accumulate(map(mul, older, older), initial=0))
         return [
-            end - begin - 2 * sum(map(mul, newer, older[place:]))
-            for place, (begin, end) in enumerate(zip(squares, squares[count:]))
+            end_sum - begin_sum - 2 * sum(map(mul, newer, older[index:]))
+            for index, (begin_sum, end_sum) in enumerate(zip(squares, squares[count:]))
         ]
 
 
