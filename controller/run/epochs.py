@@ -19,8 +19,8 @@ class Epochs:
         self._numbers: dict[str, int] = {}  # of the first record that has the epoch
 
     def take(self, names: Sequence[str], epoch: int) -> bool:
-        """Take an epoch under the first name. names: of all keys of the source; epochs of its
-        earlier keys are removed. Returns True if a record must be stored.
+        """Take an epoch under names[0]. names: one for each present key of the source; the epochs
+        of its other keys are removed. Returns True if a record must be stored.
         """
         if epoch <= self.highest.get(names[0], 0):
             return False

@@ -50,7 +50,7 @@ class RecordFeed:
         self._armed = self._armed_number = self._since_record_ms = 0
         self._peak = core.functions["peak_shaving"].out
         self._wear: dict[str, Wear] = {}
-        self._stored: tuple | None = None
+        self._submitted: tuple | None = None
         record = loaded.record or Record()
         # an unreadable store may be another cabinet's
         own_record = Record() if loaded.state == UNREADABLE else record
@@ -60,8 +60,8 @@ class RecordFeed:
             record.locked_out, lambda name: image.put("locked_out", packed_name(name))
         )
         self.approval = Approval(config, record, image)
-        is_alone = config.hma["restart_alone"] and self.approval.is_given
-        self.run_request = RunRequest(_rest(loaded.state, record, is_alone))
+        may_restart_alone = config.hma["restart_alone"] and self.approval.is_given
+        self.run_request = RunRequest(_standby_reason(loaded.state, record, may_restart_alone))
         self.reset = Reset(core, image, self.submit)
         self._values: tuple[StoredValue, ...] = (
             self.locked_out,
@@ -79,8 +79,8 @@ class RecordFeed:
         _boot(core.kernel, loaded, record, self._instances, armed, config.tick_ms)
 
     def go_on(self, wear: Mapping[str, Wear], loaded: Loaded) -> None:
-        """Take over how much of each device's budget of writes the last run has spent. If the store
-        is unreadable, the whole budget counts as spent.
+        """Begin with what the last run has spent of each device's budget of writes. If the store is
+        unreadable, the whole budget counts as spent.
         """
         written = loaded.record.written if loaded.record else {}
         self._wear = {name: budget for name, budget in wear.items() if budget.most}
@@ -110,11 +110,11 @@ class RecordFeed:
         others += (*self.signs.items(), self.run_request.is_ending)
         now = (armed, latched, out[s.RESETS_LEFT], trips, *others)
         is_new = any([value.is_new for value in self._values])
-        if now == self._stored and not is_new and self._since_record_ms < KEEP_MS:
+        if now == self._submitted and not is_new and self._since_record_ms < KEEP_MS:
             return
-        self._stored, self._since_record_ms = now, 0
+        self._submitted, self._since_record_ms = now, 0
         number = self.submit()
-        self.reset.cleared.number = number  # the last record with the reset in it
+        self.reset.cleared.number = number  # a pending reset waits for the newest record
         if armed and not self._armed:
             self._armed_number = number
         self._armed = armed
@@ -172,9 +172,9 @@ class RecordFeed:
         return {self._instances[index]: number for number, index in enumerate(latched, 1)}
 
 
-def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:
-    """Why the cabinet is in standby after this start. is_alone: after a restart it may energise
-    without a person.
+def _standby_reason(state: str, record: Record, may_restart_alone: bool) -> tuple[int, str]:
+    """Why the cabinet is in standby after this start. may_restart_alone: it may energise after a
+    restart without a person.
     """
     if record.rest != AWAKE:
         return record.rest
@@ -183,7 +183,7 @@ def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:
     # the store may lack a stop or a lock-out that the disk did not take
     if state not in (CLEAN, KILLED):
         return standby.UNKNOWN, ""
-    return AWAKE if is_alone else (standby.RESTART, "")
+    return AWAKE if may_restart_alone else (standby.RESTART, "")
 
 
 def _boot(
@@ -194,8 +194,8 @@ def _boot(
     armed: Sequence[int],
     tick_ms: int,
 ) -> None:
-    """Take over the last run's latches and tokens. A latch of a row that is not armed here needs
-    the key. The count of trips skips the trips that may not have been stored, so that no cause
+    """Take over the last run's latches and tokens. If the row of a latch is not armed now, stage
+    44d asks for the key. The count of trips includes trips that may be unstored, so that no cause
     mask comes twice.
     """
     stored, state = record.latches, loaded.state

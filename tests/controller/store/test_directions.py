@@ -22,7 +22,7 @@ from controller.dispatch import epoch_file
 from controller.hints import keys
 from controller.recorder import proof_watch
 from controller.run import operator_client, operator_commands as oc, sign_request
-from controller.run.record_feed import _rest
+from controller.run.record_feed import _standby_reason
 from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests, two_copies
 from controller.store.stored_record import AWAKE, Record, StoreError
 from controller.system import cli, utc
@@ -205,7 +205,7 @@ def _starts(folder, run, was):
         assert two_copies.mark_failed(str(run), True)
     loaded = two_copies.of_run(two_copies.Store(str(folder)).load(), str(run))
     record = loaded.record or Record()
-    return _rest(loaded.state, record, True)
+    return _standby_reason(loaded.state, record, True)
 
 
 def _saved(folder, before, after):
