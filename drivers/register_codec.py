@@ -50,8 +50,8 @@ class Codec:
     def read(self, data: bytes) -> tuple[int | None, bool]:
         """(value, True if it is good); (None, True) if there is no value. Bits: number of ones."""
         raw = sum(data) if self._register.type == BIT else self._raw(ordered(self._register, data))
-        is_none = raw is None or raw in self._register.invalid
-        if raw is None or is_none and not (self.states and self.states.less_safe is not None):
+        is_invalid = raw in self._register.invalid
+        if raw is None or is_invalid and not (self.states and self.states.less_safe is not None):
             return None, True
         if self._register.mask:
             raw = (int(raw) & self._register.mask) >> self._shift
@@ -98,8 +98,8 @@ class Codec:
 class ScaleFactor:
     """A register with a power of ten for some codecs.
 
-    It counts after it has come twice, because after a change the factor and the values beside it
-    may be of different times.
+    A factor counts once it has come twice, because the values beside a changed factor may still
+    belong to the previous one.
     """
 
     def __init__(self, codecs: list[Codec]):
@@ -107,7 +107,7 @@ class ScaleFactor:
         self.exponent: int | None = None
 
     def holds(self, data: bytes) -> bool:
-        """True if the register has the same value as the last time, and it is a valid exponent."""
+        """Rescale the codecs. True if the exponent is valid and the same as the last time."""
         exponent = int.from_bytes(data, "big", signed=True)
         is_same, is_factor = exponent == self.exponent, exponent in EXPONENTS
         self.exponent = exponent

@@ -1,17 +1,16 @@
 """Counts the answers of one unit of a bus, and lets its reads pause while it is silent."""
 
-SILENT_AFTER = 3  # time-outs in a row
-BAD_AFTER = 10  # bad replies in a row: 1 case in 1000 if noise spoils every second reply
+SILENT_AFTER = 3  # silences in a row
+BAD_AFTER = 10  # bad replies in a row; chance 1 in 1000 if noise spoils every second reply
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 
 
 class UnitStatistics:
-    """Counters of one unit.
+    """Counters of one unit, and answered_by: the unit id in the last answer of another unit.
 
-    silent: time-outs in a row, the last one at silent_us. Reads wait until retry_us. other_unit:
-    answers with another unit id, the last one with answered_by. stray_frames (of the unit BUS):
-    valid frames that answer no request, such as a late reply, a frame of another master, or an
-    echo.
+    timeout: requests without any byte. silent: requests in a row with less than half a reply, the
+    last at silent_us. Reads wait until retry_us. stray_frames (of the unit BUS): valid frames that
+    answer no request, such as a late reply.
     """
 
     COUNTERS = (
@@ -48,7 +47,7 @@ class UnitStatistics:
             self.retry_us = max(self.retry_us, now_us + BACK_OFF_US)
 
     def note_silence(self, now_us: int) -> None:
-        """Count a time-out. After SILENT_AFTER in a row, reads pause, each time twice as long."""
+        """Count a silence. After SILENT_AFTER in a row, reads pause, each time twice as long."""
         self.silent += 1
         self.silent_us = now_us
         if self.silent >= SILENT_AFTER:
