@@ -2,7 +2,7 @@
 
 share       opModImpLimW of a control, with its duration; the newest control is the first
 fallback    opModImpLimW of the default control, which holds without a valid control
-answers     status: received (waits for a heartbeat), started, superseded, completed; none before
+answers     status: at first none, received (waits for a heartbeat), started, superseded, completed
 charge      stateOfChargeStatus, in hundredths of a percent
 discharge   statWAvail, for availabilityDuration seconds
 

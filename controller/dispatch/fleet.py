@@ -14,7 +14,7 @@ load_permille = 250
 
 import os
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.core.policies.meter_statistics import TURN_S, WAIT_S_MAX
 from controller.forms.field import choice, integer, matching, number, text
@@ -98,9 +98,9 @@ def load(path: str, reads_keys: bool = True) -> Fleet:
     need. ConfigError, KeyStoreError: one line.
     """
     tables = tables_of(path, "the tables [fleet], [broker] and [cabinet.NAME]", BYTES_MAX)
-    for kind in tables:
-        if kind not in TABLES:
-            unknown(path, (kind,), TABLES)
+    for table in tables:
+        if table not in TABLES:
+            unknown(path, (table,), TABLES)
     fleet = read(path, ("fleet",), tables.get("fleet", {}), FLEET)
     broker = read(path, ("broker",), tables.get("broker", {}), BROKER)
     rows = read_each(path, ("cabinet",), tables.get("cabinet", {}), CABINET)
@@ -121,7 +121,7 @@ def load(path: str, reads_keys: bool = True) -> Fleet:
     )
 
 
-def _cabinet(fleet: Fleet, reads_key: bool, name: str, row: dict[str, Any]) -> Cabinet:
+def _cabinet(fleet: Fleet, reads_key: bool, name: str, row: Values) -> Cabinet:
     key, key_path = b"", fleet.beside(row["key"])
     if reads_key:
         with key_file.explained(key_path):
@@ -129,7 +129,7 @@ def _cabinet(fleet: Fleet, reads_key: bool, name: str, row: dict[str, Any]) -> C
     return Cabinet(name, key, row["fallback_W"], row["load_permille"])
 
 
-def _check(path: str, fleet: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+def _check(path: str, fleet: Values, rows: dict[str, Values]) -> None:
     """Refuse a fleet whose sums do not keep the connection. Raises ConfigError."""
     if not rows:
         refuse(path, ("cabinet",), "is missing", "at least one [cabinet.NAME]")

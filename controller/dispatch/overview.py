@@ -27,7 +27,7 @@ from controller.system.paths import printable
 from safety import matrix
 
 NAME_MAX = 64  # characters of a name
-ODD_MAX = 20  # kinds of messages that do not count
+ODD_MAX = 20  # different faults that `odd` counts
 LABEL_ROW = 800  # label of row 1 is R801
 NOT_LENT = "the dispatcher does not hear it, or was started without it"
 
@@ -40,15 +40,16 @@ class CabinetView:
     def __init__(self, cabinet: Cabinet):
         self.cabinet = cabinet
         self.report, self.heard_us = dict.fromkeys(FORM), NEVER_US
-        self.is_fresh = self.is_offline = False
+        self.was_heard_live = self.is_offline = False
         self.shared: Facts = {}
         self.shared_us = NEVER_US
 
     def hear(self, report: Facts, is_retained: bool, now_us: int) -> None:
         """Take a report."""
         self.report, self.heard_us = report, now_us
-        self.is_fresh = self.is_fresh or not is_retained
-        self.is_offline = self.is_offline and (is_retained or report["state"] is None)
+        self.was_heard_live = self.was_heard_live or not is_retained
+        proves_online = not is_retained and report["state"] is not None
+        self.is_offline = self.is_offline and not proves_online
 
     def hear_online(self, is_online: bool) -> None:
         """Take a message of its topic `online`."""
@@ -64,7 +65,7 @@ class CabinetView:
         return self.heard_us > NEVER_US
 
     def dispatcher_facts(self, now_us: int) -> Facts:
-        """The facts that the dispatcher publishes about the cabinet. {} while it is silent."""
+        """The facts that the dispatcher publishes about the cabinet. {} while they are too old."""
         return self.shared if is_live("", self.shared_us, now_us) else {}
 
     def silence(self, now_us: int) -> str:
@@ -74,7 +75,9 @@ class CabinetView:
             return "no controller"  # then `online` says offline too
         if self.is_offline:
             return "offline"
-        is_doubted = not self.is_fresh and not self.dispatcher_facts(now_us).get("is_live", True)
+        is_doubted = not self.was_heard_live and not self.dispatcher_facts(now_us).get(
+            "is_live", True
+        )
         if is_live(state, self.heard_us, now_us) and not is_doubted:
             return ""
         return "silent" if self.is_heard else "not heard"
@@ -143,12 +146,12 @@ class Overview:
         return all(e.shared and (e.is_heard or e.is_offline) for e in cabinets)
 
     def dispatcher(self, now_us: int) -> Facts:
-        """Facts of the dispatcher. silent_s: None unless a message came that was not retained."""
+        """Facts of the dispatcher. silent_s: None unless it fell silent."""
         alive, state = is_live("", self._state_us, now_us), self.state
-        was_heard = self._state_us > NEVER_US and not alive
+        is_silent = self._state_us > NEVER_US and not alive
         return {
             "is_live": alive,
-            "silent_s": (now_us - self._state_us) // 1_000_000 if was_heard else None,
+            "silent_s": (now_us - self._state_us) // 1_000_000 if is_silent else None,
             "last_utc_us": state.get("utc_us"),
             "epoch": state.get("epoch"),
             "connection_W": state.get("connection_W"),
@@ -161,8 +164,11 @@ class Overview:
 
     def _cabinet(self, seen: CabinetView, now_us: int) -> Facts:
         silence, cabinet, report = seen.silence(now_us), seen.cabinet, seen.report
-        shared, is_shared = seen.dispatcher_facts(now_us), is_live("", self._state_us, now_us)
-        is_unheard = is_shared and not (silence or shared.get("is_live"))
+        shared, is_dispatcher_live = (
+            seen.dispatcher_facts(now_us),
+            is_live("", self._state_us, now_us),
+        )
+        is_unheard = is_dispatcher_live and not (silence or shared.get("is_live"))
         permille = cabinet.load_permille if self.fleet.is_common else None
         load_W: Any = import_without_battery_W(taken(report), permille)
         battery_W = report["battery_W"]
@@ -189,8 +195,8 @@ class Overview:
 
 
 def _share(seen: CabinetView, shared: Facts, now_us: int) -> Facts:
-    """The share in force and its remaining time. They come from the dispatcher, which knows them
-    from signed answers; otherwise from the report; otherwise the fallback is in force.
+    """The share in force and its remaining time. While the dispatcher is heard, its facts count,
+    which come from signed answers; otherwise the report counts. Without a share the fallback holds.
     """
     fallback_W, own_share = seen.cabinet.fallback_W, seen.report["share"]
     reported = (
@@ -198,25 +204,29 @@ def _share(seen: CabinetView, shared: Facts, now_us: int) -> Facts:
         if own_share
         else None
     )
-    share, word = reported, "cabinet" if own_share else None
+    share, origin = reported, "cabinet" if own_share else None
     if shared:
         share_W, left_s = shared["share_W"], shared["left_s"]
-        share = word = None
+        share = origin = None
         if None not in (share_W, left_s):
-            share, word = _aged(share_W, left_s, now_us - seen.shared_us, fallback_W), "dispatcher"
+            share, origin = (
+                _aged(share_W, left_s, now_us - seen.shared_us, fallback_W),
+                "dispatcher",
+            )
     share_W, left_s = share or (fallback_W, 0)
     return {
         "share_W": share_W,
         "left_s": left_s,
-        "share_from": word,
+        "share_from": origin,
         "reported_share_W": reported and reported[0],
     }
 
 
 def _aged(value_W: int, valid_s: int, age_us: int, fallback_W: int) -> tuple[int, int]:
-    """A share and its remaining time. A fallback has no end."""
+    """The share after age_us and its remaining time. valid_s 0: it has no end."""
     left_s = max(0, valid_s * 1_000_000 - age_us) // 1_000_000
-    return (value_W if left_s or not valid_s else fallback_W), left_s
+    has_ended = valid_s and not left_s
+    return (fallback_W if has_ended else value_W), left_s
 
 
 def danger_level(alarm: Facts | None) -> int:

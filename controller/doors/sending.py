@@ -11,7 +11,7 @@ from controller.core.base import hint_codes as h
 from controller.doors.quota import Recent
 from controller.doors.settings import Source
 from controller.forms.field import integer, number, passing
-from controller.forms.reading import read
+from controller.forms.reading import Values, read
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import client, key_file, no_answer
 from controller.hints.words import fields
@@ -45,7 +45,7 @@ class Sender:
     def __init__(self, run_directory: str, source: Source):
         self._run_directory, self.source = run_directory, source
         self._lock = asyncio.Lock()
-        self._sent_us = Recent()
+        self._quota = Recent()
 
     async def hint(self, message: object) -> Answer:
         """Send a hint in the form HINT; returns the answer. ConfigError (one line): it is wrong."""
@@ -60,12 +60,12 @@ class Sender:
         return await self._asked(hint, round(values["start_in_s"] * 1000))
 
     def count_one(self, factor: int = 1) -> bool:
-        """Count one message. False if `factor` times the quota of this minute is used up."""
-        return self._sent_us.take(factor * self.source.hints_per_min_max)
+        """Count one message. False: `factor` times the quota of a minute is used up."""
+        return self._quota.take(factor * self.source.hints_per_min_max)
 
     def has_room(self, count: int) -> bool:
         """True if the quota of this minute allows this many messages."""
-        return self._sent_us.has_room(self.source.hints_per_min_max, count)
+        return self._quota.has_room(self.source.hints_per_min_max, count)
 
     async def _asked(self, hint: Hint, ahead_ms: int) -> Answer:
         async with self._lock:
@@ -84,7 +84,7 @@ class Sender:
         return refused(no_answer.code_of(None)) if outcome is None else fields(outcome[1])
 
 
-def read_hint(message: object) -> Answer:
+def read_hint(message: object) -> Values:
     """The fields of a hint in the form HINT. Raises ConfigError."""
     message = json_text.whole(message)
     if not isinstance(message, dict):
@@ -94,7 +94,7 @@ def read_hint(message: object) -> Answer:
 
 
 def may(role: str, kind: int) -> bool:
-    """True if a source that may send as `role` may send this kind of hint."""
+    """True if a source with this role may send this kind of hint."""
     needed = {h.REQUEST: "request", h.EXACT: "request", h.GRID_CAP: "grid_cap"}.get(kind, "cap")
     return h.ROLES.index(role) >= h.ROLES.index(needed)
 

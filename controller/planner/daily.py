@@ -15,7 +15,7 @@ class Daily:
 
     def __init__(self, site: Site, habit: Habit | None = None):
         """habit: None if it is chosen each day from the last days."""
-        # site: present battery; usual: battery of the last two days, for habit and caps (able.py)
+        # `site` has the present battery, `usual` the battery of the last two days (able.py).
         self.site = self.usual = site
         self._given, self._day = habit, date.min
         self.habit, self.caps_W = planning.ENERGY_ONLY, list[float]()
@@ -34,7 +34,7 @@ class Daily:
     def planned(self, known: Known) -> Planned:
         """The schedule from now on."""
         self.begin(known)
-        # A cap below a peak that the month has paid since the choice would save nothing.
+        # A peak billed this month may exceed a cap by now: a cap below it saves nothing.
         most_W = planning.CAP_PART * self.site.import_W
         caps_W = [min(max(pair), most_W) for pair in zip(self.caps_W, known.peaks_W, strict=True)]
         return planning.planned(self.site, known, caps_W, self.habit)

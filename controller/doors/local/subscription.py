@@ -35,8 +35,8 @@ class Subscription:
         Without a controller the complete state is {trouble}.
         """
         self._due_s = clock.uptime_s() + self._period_s
-        state, before = await self._feed.fresh() or {"trouble": self._feed.trouble}, self._last
-        self._last = state
+        state = await self._feed.fresh() or {"trouble": self._feed.trouble}
+        before, self._last = self._last, state
         if before is None:
             return {"state": state}
         changed = self._feed.patch(before, state)
