@@ -12,8 +12,8 @@ from controller.system.paths import plain
 
 
 class Ledger:
-    """The ledger. It is parsed only after a change, because a page reads it each second, and each
-    record takes 70 us.
+    """The ledger, parsed only after a change: a page reads it each second, and each record takes
+    70 us.
     """
 
     def __init__(self, state_directory: str):
@@ -50,10 +50,11 @@ def facts(
     except OSError as error:
         wrong = [plain(error, proof_tests.FILE)]
         nothing: Facts = {"rows": [], "signs": [], "replacing": [], "join": None}
-        return {**nothing, "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
+        return nothing | {"summary": "proof tests unknown", "wrong": wrong, "clock": clock}
     rows = proof_state.rows(planned, content.records, (moment, clock))
     summary = "proof-test ledger damaged" if content.breaks else proof_state.summary(rows)
-    if clock == utc.UNKNOWN and summary and not (content.breaks or proof_state.wrong(rows)):
+    has_problem = content.breaks or proof_state.wrong(rows)
+    if clock == utc.UNKNOWN and summary and not has_problem:
         summary += ", clock unknown"
     replacing = replacements.open_of(content.records)
     if replacing:
