@@ -23,15 +23,15 @@ class MirroredBms(SimulatedBms):
     def __init__(self, rack: Rack, node: int, profile: Any) -> None:
         """profile: the tables of a checked profile."""
         super().__init__(rack)
-        self._profile, self._sent = profile, profile.sent
+        self._profile, self._commands = profile, profile.sent
         self._offset = node * profile.settings["node_stride"]
         self.command_ids = tuple(
-            row["id"] + (self._offset if row["addressed"] else 0) for row in self._sent.values()
+            row["id"] + (self._offset if row["addressed"] else 0) for row in self._commands.values()
         )
         self._due_us: dict[str, int] = {}
         self._counts: dict[int, int] = {}
         self._kept: dict[str, Frames] = {}
-        self._has_close = any(row["data_close"] for row in self._sent.values())
+        self._has_close = any(row["data_close"] for row in self._commands.values())
         if not self.command_ids:
             rack.command_close(True)
 
@@ -39,12 +39,12 @@ class MirroredBms(SimulatedBms):
         """Take a command. If the profile has no close command, the first command closes."""
         if self.deaf or can_id not in self.command_ids:
             return
-        row = list(self._sent.values())[self.command_ids.index(can_id)]
+        row = list(self._commands.values())[self.command_ids.index(can_id)]
         if row["data_close"]:
             payloads = bytes.fromhex(row["data_close"]), bytes.fromhex(row["data"]), data
             close, open_, received = [int.from_bytes(payload, "little") for payload in payloads]
             deciding_bits = close ^ open_
-            self.rack.command_close(not deciding_bits & (close ^ received))
+            self.rack.command_close(received & deciding_bits == close & deciding_bits)
         elif self._heard_us is None and not self._has_close:
             self.rack.command_close(True)
         self._heard_us = now_us
@@ -111,7 +111,7 @@ class MirroredBms(SimulatedBms):
                     _put(data, row | {"start": start}, raw)
 
     def _fault(self, row: Table) -> int:
-        """The raw value of a fault row: the first `trip` bit is set while the rack has a fault."""
+        """Raw value of a fault row. A `trip` row reports a fault while the rack has any."""
         ones = (1 << row["length"]) - 1
         form = row["form"]
         trips = self._profile.fault_bits["trip"].values()
@@ -119,7 +119,9 @@ class MirroredBms(SimulatedBms):
         if form in ("pairs", "any pair"):
             quiet_pairs = 0xAAAA_AAAA & ones
             return quiet_pairs & ~0b11 | (WARNING if is_on else QUIET)
-        return (ones & ~1 if is_on else ones) if form == "zeros" else int(bool(is_on))
+        if form == "zeros":
+            return ones & ~1 if is_on else ones
+        return 1 if is_on else 0
 
 
 def _raw(row: Table, value: float) -> int:
@@ -127,7 +129,7 @@ def _raw(row: Table, value: float) -> int:
     for raw, meaning in row["values"].items():
         if meaning == int(value):
             return int(raw)
-    if row["values"]:  # a raw value that stands for no state
+    if row["values"]:  # a raw value without a meaning
         return 1 if "1" not in row["values"] else 2
     raw, bits = round((value - row["offset"]) / row["scale"]), row["length"]
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if row["signed"] else (0, (1 << bits) - 1)

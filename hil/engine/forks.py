@@ -4,6 +4,7 @@ A job cannot change the parent. Only the parent's main thread forks. A pool woul
 thread, and the child would keep for ever the locks that other threads held at that moment.
 """
 
+import itertools
 import os
 import pickle
 import resource
@@ -134,12 +135,10 @@ def _filled(
     quiet: bool,
 ) -> bool:
     """Fork until all workers have a job or no job is left; False if nothing runs."""
-    for job in jobs if len(running) < workers else ():
+    for job in itertools.islice(jobs, workers - len(running)):
         child = Child(job, work, quiet)
         running[child.fd] = child
         selector.register(child.fd, selectors.EVENT_READ)
-        if len(running) == workers:
-            break
     return bool(running)
 
 

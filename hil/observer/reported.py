@@ -4,7 +4,7 @@ import struct
 
 CELLS, PACK = 1, 2  # messages of a native BMS
 TEMPERATURES = 8  # first of the messages that carry temperatures, four in each
-ABSENT = 0xFFF
+TEMPERATURE_MASK = ABSENT = 0xFFF
 READ_HOLDING = 3
 _CURRENT = struct.Struct("<2xh4x").unpack
 
@@ -23,7 +23,7 @@ def of_rack(frames: dict[int, bytes]) -> dict[str, float]:
     payloads = [
         int.from_bytes(frames[frame], "little") for frame in frames if frame >= TEMPERATURES
     ]
-    raw = [payload >> bit & ABSENT for payload in payloads for bit in (0, 12, 24, 36)]
+    raw = [payload >> bit & TEMPERATURE_MASK for payload in payloads for bit in (0, 12, 24, 36)]
     fitted = [reading for reading in raw if reading != ABSENT]
     if fitted:
         values["degC_max"] = max(fitted) / 10 - 60
@@ -40,7 +40,7 @@ class Power:
         self._offset: int | None = None  # place of the register in the reply to the last request
 
     def see(self, is_reply: int, data: bytes) -> None:
-        """Take a chunk from the bus, which counts only if request and reply are complete chunks."""
+        """Take a chunk from the bus. A chunk counts only if it is a whole request or reply."""
         if len(data) < 8 or data[0] != self._unit or data[1] != READ_HOLDING:
             return
         if not is_reply:
