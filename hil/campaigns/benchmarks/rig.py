@@ -83,13 +83,13 @@ def real_time(
 
 
 def memory_figures(samples: list[Sample]) -> Figures:
-    """Figures of the memory. Growth is counted after SETTLED_S."""
+    """Figures of the memory after SETTLED_S; [] after a short run."""
     settled = [row for row in samples if row[0] >= SETTLED_S]
     if len(settled) < 2 * EDGE_SAMPLES:
         return []
     first, last = settled[:EDGE_SAMPLES], settled[-EDGE_SAMPLES:]
-    own_kB = _middle(last, 2)
-    growth_kB = own_kB - _middle(first, 2)
+    own_kB = _median(last, 2)
+    growth_kB = own_kB - _median(first, 2)
     over = f"over {settled[-1][0] / 60:.0f} minutes"
     resident_kB = max(row[1] for row in settled)
     quantity = "memory of the controller,"
@@ -103,11 +103,12 @@ def memory_figures(samples: list[Sample]) -> Figures:
 
 def growth(first: list[Sample], last: list[Sample]) -> float:
     """Growth from the median of the first samples to that of the last ones, kB an hour."""
-    growth_kB, lasted_s = (_middle(last, column) - _middle(first, column) for column in (2, 0))
+    growth_kB = _median(last, 2) - _median(first, 2)
+    lasted_s = _median(last, 0) - _median(first, 0)
     return round(3600 * growth_kB / lasted_s, 1)
 
 
-def _middle(rows: list[Sample], column: int) -> float:
+def _median(rows: list[Sample], column: int) -> float:
     return percentile([row[column] for row in rows], 500)
 
 
@@ -115,15 +116,17 @@ def virtual_figures(config: Config, seed: int) -> Figures:
     """Speed in virtual time of a run and of all scenarios, and speed of a replay."""
     realtime.freeze_collector()
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
-        path = os.path.join(folder, "journal")
-        _watch(config, None, VIRTUAL_S, seed, path)
-        replayed = replay.figures_of(path)
+        journal_path = os.path.join(folder, "journal")
+        _run_virtual(config, None, VIRTUAL_S, seed, journal_path)
+        replayed = replay.figures_of(journal_path)
     condition = f"virtual time, {config.racks} racks, byte-accurate at {config.tick_ms} ms"
     scenarios = [scenario.load(name) for name in scenario.names()]
     whole_s = math.fsum(chosen.duration_s for chosen in scenarios)
-    plain = [_watch(config, None, VIRTUAL_S, seed) for _ in range(VIRTUAL_ROUNDS)]
+    plain = [_run_virtual(config, None, VIRTUAL_S, seed) for _ in range(VIRTUAL_ROUNDS)]
     faulty = [
-        _total([_watch(config, chosen, chosen.duration_s, chosen.seed) for chosen in scenarios])
+        _total(
+            [_run_virtual(config, chosen, chosen.duration_s, chosen.seed) for chosen in scenarios]
+        )
         for _ in range(VIRTUAL_ROUNDS)
     ]
     return [
@@ -148,7 +151,7 @@ def path_figures(config: Config, seed: int) -> Figures:
     return figures
 
 
-def _watch(
+def _run_virtual(
     config: Config,
     chosen: scenario.Scenario | None,
     seconds: float,
@@ -169,7 +172,7 @@ def _total(pairs: Sequence[Spent]) -> Spent:
 
 
 def _speeds(quantity: str, lasted_s: float, taken: Iterable[Spent]) -> Figures:
-    """Figures of the quickest round: by the clock, as the budget means it, and by CPU time."""
+    """Figures of the quickest round: by wall time, which has a budget, and by CPU time."""
     wall_s, cpu_s = (min(times_s) for times_s in zip(*taken))
     return [
         figure(quantity, round(lasted_s / wall_s, 1), "x", budget="virtual_speed"),

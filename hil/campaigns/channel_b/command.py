@@ -202,10 +202,10 @@ def _instructions(lab: Lab) -> Outcome:
     counts, again = _count_instructions(lab), _count_instructions(lab)
     if counts != again:
         raise TrialError(f"two runs counted differently: {counts} and {again}")
-    steps = {"combinations": sc.RELAY_BIT}
+    step_counts = {"combinations": sc.RELAY_BIT}
     return f"{COUNTED_STEPS} steps each, a second run counted the same", [
         figure(
-            f"{label}, Cortex-M3, greatest of {steps.get(state, COUNTED_STEPS)}",
+            f"{label}, Cortex-M3, greatest of {step_counts.get(state, COUNTED_STEPS)}",
             counts[state, name],
             "instructions",
             budget=budget,
@@ -215,7 +215,7 @@ def _instructions(lab: Lab) -> Outcome:
 
 
 def _count_instructions(lab: Lab) -> dict[tuple[str, str], int]:
-    """{(state, part of the work): instructions of its longest run}."""
+    """{(state, part of the work): most instructions in a step}."""
     with lab.emulator(mem.MODE_COUNT, COUNTED_STEPS) as board:
         board.start()
         printed = board.printed()

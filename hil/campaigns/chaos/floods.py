@@ -1,6 +1,6 @@
 """Makes floods of CAN frames, hints, commands and files from a seed, one turn after the other.
 
-A turn is one step of a course.Background thread.
+A thread (course.Background) takes the turns.
 """
 
 import contextlib
@@ -107,7 +107,8 @@ def senseless_commands(run_directory: str, seed: int) -> Turns:
 def senseless_command(rng: Random) -> bytes:
     """A datagram that the controller must not obey: its number, then a command."""
     command = rng.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
-    causes = [rng.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
+    first_outs, masks = (0, 100), (1, 2**30)
+    causes = [rng.randrange(*numbers) for numbers in (first_outs, masks) * 2]
     return rng.randbytes(operator_commands.NONCE.size) + rng.choice(
         (
             operator_commands.REQUEST.pack(operator_commands.MAGIC, command, *causes),
@@ -144,7 +145,7 @@ def bad_hints(run_directory: str, keys: Mapping[str, bytes], seed: int) -> Turns
     """The bad hints of hint_attack, with genuine hints between them."""
     # A turn takes a second, so that the genuine hints stay below their quota.
     attack = Attack(run_directory, keys, 400, seed)
-    before: Counter[str] = Counter()
+    before = Counter[str]()
     accepted = attack.statistics()["accepted"]
     while True:
         attack.run()
@@ -159,11 +160,11 @@ def bad_hints(run_directory: str, keys: Mapping[str, bytes], seed: int) -> Turns
 
 
 def gateway(path: str, seed: int) -> Turns:
-    """More connections than the gateway accepts. Each sends random bytes and reads nothing."""
+    """More connections than the gateway accepts: each sends random bytes (`sent`), reads nothing."""
     rng, connections = Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
     try:
         while True:
-            counts: Counter[str] = Counter()
+            counts = Counter[str]()
             for place, connection in enumerate(connections):
                 try:
                     counts["sent"] += connection.send(senseless_bytes(rng))
@@ -198,11 +199,12 @@ def senseless_bytes(rng: Random) -> bytes:
         "sequence": rng.randrange(1 << 32),
         "sent_ms": rng.randrange(1 << 32),
     }
+    hint_text = json.dumps(hint).encode()
     return rng.choice(
         (
             json.dumps({"hello": SOURCE}).encode() + b"\n",
-            json.dumps(hint).encode() + b"\n",
-            json.dumps(hint).encode()[: rng.randrange(1, 40)],
+            hint_text + b"\n",
+            hint_text[: rng.randrange(1, 40)],
             b"[" * 5000 + b"\n",
             rng.randbytes(rng.randrange(1, 4000)),
         )
@@ -214,7 +216,7 @@ def inodes(directory: str) -> Turns:
     paths: list[str] = []
     try:
         while True:
-            counts: Counter[str] = Counter()
+            counts = Counter[str]()
             with contextlib.suppress(OSError):  # ENOSPC: no inode is left, as intended
                 while True:
                     path = os.path.join(directory, f"filling.{len(paths)}")
@@ -233,7 +235,7 @@ def filling(directory: str) -> Turns:
     with open(path, "wb", buffering=0) as file:
         try:
             while True:
-                counts: Counter[str] = Counter()
+                counts = Counter[str]()
                 with contextlib.suppress(OSError):  # ENOSPC: full, as intended
                     while True:
                         counts["sent"] += file.write(bytes(1 << 16))

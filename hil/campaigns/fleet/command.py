@@ -13,13 +13,14 @@ from hil.runner import options
 JOBS_HOURS, JOBS_COUNT = 3, 3
 SHORT_PERMILLE_MAX = 15.0
 PODS = 4, 8, 16
-OTHERS = 3  # so many courses are played with fixed parts and with a liar too
+OTHERS = 3  # courses that are also played with fixed parts and with a liar
 COLUMNS = "  {:<48}{:>12}{:>8}{:>9}{:>12}{:>13}{:>10}{:>16}{:>11}{:>7}"
 
 
 class Fleet(Trial):
-    """This trial is met if the limits in force never sum to more than the connection. Without a
-    liar the import must also stay within the connection while the pods can carry the rest.
+    """Met if the limits in force never sum to more than the connection, and jobs lack at most 1.5 %
+    of their load. Without a liar the import must stay within the connection too, while the pods can
+    carry the rest.
     """
 
     summary = "a dispatcher shares one connection among cabinets that fail"
@@ -62,70 +63,70 @@ class Fleet(Trial):
 
     def judge(self, outcomes: list[Any]) -> Judged:
         """See Trial."""
-        of_jobs = [outcome for outcome in outcomes if outcome.get("is_of_jobs")]
-        of_pods = [outcome for outcome in outcomes if not outcome.get("is_of_jobs")]
+        job_runs = [outcome for outcome in outcomes if outcome.get("is_of_jobs")]
+        pod_runs = [outcome for outcome in outcomes if not outcome.get("is_of_jobs")]
         lines = [
-            f"  {of_job['name']}: {of_job['short_permille'] / 10:.2f} % of the load short, fixed "
-            f"eighths {of_job['fixed_permille'] / 10:.0f} %, above the connection "
-            f"{of_job['above_W']} W"
-            for of_job in of_jobs
+            f"  {job_run['name']}: {job_run['short_permille'] / 10:.2f} % of the load short, fixed "
+            f"eighths {job_run['fixed_permille'] / 10:.0f} %, above the connection "
+            f"{job_run['above_W']} W"
+            for job_run in job_runs
         ]
-        lines += _rows(of_pods)
-        for of_pod in of_pods:
-            lines += [f"  {line}" for line in of_pod.get("lines", ())]
-        if of_jobs:
-            lines.append(_saving(of_jobs, of_pods))
-        honest = [of_pod for of_pod in of_pods if of_pod["kind"] in pods.HONEST]
-        over_s = sum(of_pod["seconds_over"] for of_pod in honest)
-        rising_s = sum(of_pod["seconds_of_rises"] for of_pod in honest)
+        lines += _rows(pod_runs)
+        for pod_run in pod_runs:
+            lines += [f"  {line}" for line in pod_run.get("lines", ())]
+        if job_runs:
+            lines.append(_saving(job_runs, pod_runs))
+        honest = [pod_run for pod_run in pod_runs if pod_run["kind"] in pods.HONEST]
+        over_s = sum(pod_run["seconds_over"] for pod_run in honest)
+        rising_s = sum(pod_run["seconds_of_rises"] for pod_run in honest)
         is_met = (
             over_s == 0
-            and all(of_pod["shares_over_W"] <= 0 for of_pod in of_pods)
+            and all(pod_run["shares_over_W"] <= 0 for pod_run in pod_runs)
             and all(
-                of_job["short_permille"] <= SHORT_PERMILLE_MAX and of_job["above_W"] <= 0
-                for of_job in of_jobs
+                job_run["short_permille"] <= SHORT_PERMILLE_MAX and job_run["above_W"] <= 0
+                for job_run in job_runs
             )
         )
         verdict = (
             f"{over_s} s above the connection that the remaining pods could have carried, and "
             f"{rising_s} s in which the load had just risen"
         )
-        return Judged({"jobs": of_jobs, "courses": of_pods}, lines, verdict, is_met)
+        return Judged({"jobs": job_runs, "courses": pod_runs}, lines, verdict, is_met)
 
 
-def _rows(of_pods: list[Any]) -> list[str]:
+def _rows(pod_runs: list[Any]) -> list[str]:
     """The table of the courses."""
     head = "highest MW", "s over", "kW over", "s of rises", "kW of rises", "s beyond"
     return [
         COLUMNS.format("course", *head, "shares over kW", "given kWh", "trips"),
         *[
             COLUMNS.format(
-                of_pod["name"],
-                f"{of_pod['highest_W'] / 1e6:.3f}",
-                of_pod["seconds_over"],
-                f"{of_pod['most_over_W'] / 1000:.0f}",
-                of_pod["seconds_of_rises"],
-                f"{of_pod['most_of_rises_W'] / 1000:.0f}",
-                of_pod["seconds_beyond"],
-                f"{of_pod['shares_over_W'] / 1000:,.0f}",
-                f"{of_pod['given_kWh']:,}",
-                len(of_pod["trips"]),
+                pod_run["name"],
+                f"{pod_run['highest_W'] / 1e6:.3f}",
+                pod_run["seconds_over"],
+                f"{pod_run['most_over_W'] / 1000:.0f}",
+                pod_run["seconds_of_rises"],
+                f"{pod_run['most_of_rises_W'] / 1000:.0f}",
+                pod_run["seconds_beyond"],
+                f"{pod_run['shares_over_W'] / 1000:,.0f}",
+                f"{pod_run['given_kWh']:,}",
+                len(pod_run["trips"]),
             )
-            for of_pod in of_pods
+            for pod_run in pod_runs
         ],
     ]
 
 
-def _saving(of_jobs: list[Any], of_pods: list[Any]) -> str:
+def _saving(job_runs: list[Any], pod_runs: list[Any]) -> str:
     """A line: the energy that a dispatcher saves in the same courses."""
 
     def total(courses: list[Any], key: str) -> float:
         return math.fsum(course[key] for course in courses)
 
-    fixed = [of_pod for of_pod in of_pods if of_pod["kind"] == pods.FIXED]
-    led = [of_pod for of_pod in of_pods if of_pod["kind"] == pods.LED][: len(fixed)]
+    fixed = [pod_run for pod_run in pod_runs if pod_run["kind"] == pods.FIXED]
+    led = [pod_run for pod_run in pod_runs if pod_run["kind"] == pods.LED][: len(fixed)]
     short, fixed_short = [
-        total(of_jobs, key) / len(of_jobs) / 10 for key in ("short_permille", "fixed_permille")
+        total(job_runs, key) / len(job_runs) / 10 for key in ("short_permille", "fixed_permille")
     ]
     return (
         f"saving     energy, not money; in brackets with fixed parts: jobs lack {short:.1f} % "

@@ -41,11 +41,11 @@ def _beside_tone(signal: Callable, draw: Generator, t_s: np.ndarray) -> np.ndarr
 
 def _noise_band(draw: Generator, t_s: np.ndarray) -> np.ndarray:
     low_Hz, high_Hz = sorted((_frequency(draw), _frequency(draw)))
-    at_Hz = np.fft.rfftfreq(len(t_s), t_s[1] - t_s[0])
-    parts = np.fft.rfft(draw.standard_normal(len(t_s)))
-    first = int(np.searchsorted(at_Hz, low_Hz))  # so that a narrow band has at least one line
-    is_in = (at_Hz >= low_Hz) & (at_Hz <= max(high_Hz, 1.05 * low_Hz, at_Hz[first]))
-    noise = np.fft.irfft(parts * is_in, len(t_s))
+    line_Hz = np.fft.rfftfreq(len(t_s), t_s[1] - t_s[0])
+    spectrum = np.fft.rfft(draw.standard_normal(len(t_s)))
+    first_line = int(np.searchsorted(line_Hz, low_Hz))  # a narrow band keeps this line
+    is_in = (line_Hz >= low_Hz) & (line_Hz <= max(high_Hz, 1.05 * low_Hz, line_Hz[first_line]))
+    noise = np.fft.irfft(spectrum * is_in, len(t_s))
     return noise / np.abs(noise).max()
 
 
@@ -79,7 +79,7 @@ KINDS: dict[str, Callable] = {
 }
 SMOOTH = ("tone", "pair", "noise band")
 SPECTRA_PER_KIND = 30
-STILL_W = 1000.0  # least movement for a ratio of the first 10 s
+STILL_W = 1000.0  # least range of the load that `first` divides by
 # Highest allowed ratios: for the first seed, and for other seeds. Slower paths are not judged.
 FIRST_SEED_MAX, OTHER_SEED_MAX, JUDGED_DELAY_ms = 1.05, 1.08, 100
 BEYOND, BEYOND_PART = ", beyond", 0.01  # part of the energy that is too fast for the meter
@@ -87,8 +87,8 @@ BEYOND, BEYOND_PART = ", beyond", 0.01  # part of the energy that is too fast fo
 # within 250 ms (1.9 pu/s).
 RAMPS_ms = (250, *range(300, 701, 50))
 RAMP_RISE, RAMP_PEAK, RAMP_TURN_S, RAMP_TURNS = 0.475, 0.975, 20, 4
-# {path delay, ms: {poles of the filter: highest allowed 5 s range of a ramp, % of its peak}}, as
-# plain following leaves it. ERCOT's text does not state the number of poles.
+# {path delay, ms: {poles of the filter: highest allowed 5 s range of a ramp, % of its peak}}. Plain
+# following leaves these ranges. ERCOT's text does not state the number of poles.
 RAMP_PCT_MAX = {60: {1: 12.6, 2: 13.1}, 100: {1: 21.0, 2: 21.7}}
 
 
