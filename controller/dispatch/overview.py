@@ -75,9 +75,8 @@ class CabinetView:
             return "no controller"  # then `online` says offline too
         if self.is_offline:
             return "offline"
-        is_doubted = not self.was_heard_live and not self.dispatcher_facts(now_us).get(
-            "is_live", True
-        )
+        dispatcher_hears = self.dispatcher_facts(now_us).get("is_live", True)
+        is_doubted = not (self.was_heard_live or dispatcher_hears)
         if is_live(state, self.heard_us, now_us) and not is_doubted:
             return ""
         return "silent" if self.is_heard else "not heard"
@@ -164,10 +163,8 @@ class Overview:
 
     def _cabinet(self, seen: CabinetView, now_us: int) -> Facts:
         silence, cabinet, report = seen.silence(now_us), seen.cabinet, seen.report
-        shared, is_dispatcher_live = (
-            seen.dispatcher_facts(now_us),
-            is_live("", self._state_us, now_us),
-        )
+        shared = seen.dispatcher_facts(now_us)
+        is_dispatcher_live = is_live("", self._state_us, now_us)
         is_unheard = is_dispatcher_live and not (silence or shared.get("is_live"))
         permille = cabinet.load_permille if self.fleet.is_common else None
         load_W: Any = import_without_battery_W(taken(report), permille)

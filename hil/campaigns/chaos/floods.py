@@ -160,7 +160,7 @@ def bad_hints(run_directory: str, keys: Mapping[str, bytes], seed: int) -> Turns
 
 
 def gateway(path: str, seed: int) -> Turns:
-    """More connections than the gateway accepts: each sends random bytes (`sent`), reads nothing."""
+    """More connections than the gateway accepts. Each sends random bytes and reads nothing."""
     rng, connections = Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
     try:
         while True:
