@@ -34,7 +34,7 @@ class Daily:
     def planned(self, known: Known) -> Planned:
         """The schedule from now on."""
         self.begin(known)
-        # A peak billed this month may exceed a cap by now: a cap below it saves nothing.
+        # The month may have billed a higher peak by now. A cap below that peak saves nothing.
         most_W = planning.CAP_PART * self.site.import_W
         caps_W = [min(max(pair), most_W) for pair in zip(self.caps_W, known.peaks_W, strict=True)]
         return planning.planned(self.site, known, caps_W, self.habit)

@@ -1,6 +1,6 @@
-"""Makes floods of CAN frames, hints, commands and files from a seed, one turn after the other.
+"""Makes floods of CAN frames, hints, commands and files from a seed, in turns.
 
-A thread (course.Background) takes the turns.
+A thread (course.Background) takes the turns. `sent` counts messages, files or bytes.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ def _line(can_id: int, data: bytes) -> bytes:
 
 
 def unknown_frames(rng: Random) -> Frames:
-    """Frames of unused standard ids, which are above the ids of every BMS."""
+    """Frames of unused standard ids above those of every BMS."""
     while True:
         yield rng.randrange(0x400, 0x800), rng.randbytes(8)
 
