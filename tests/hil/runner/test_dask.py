@@ -95,7 +95,7 @@ def test_a_failed_case_and_a_killed_worker_cost_their_case_alone(cluster):
     ended = play(cluster(), ["a", "failed", "b", "killed", "c"])
     assert [ended[case][0] for case in "abc"] == ["a", "b", "c"]
     assert ended["failed"] == Failure("builtins.ValueError: on this worker")
-    assert ended["killed"].words == "its process was killed"
+    assert ended["killed"].reason == "its process was killed"
 
 
 @pytest.mark.whole
@@ -106,7 +106,7 @@ def test_results_stay_when_the_scheduler_goes(cluster):
     for place, outcome in on_dask(running.address, ["a", "waits"], work, 1):
         ended[place] = outcome
         running.end(0)
-    assert ended[0][0] == "a" and ended[1].words == "the scheduler has gone"
+    assert ended[0][0] == "a" and ended[1].reason == "the scheduler has gone"
 
 
 @pytest.mark.whole
@@ -119,7 +119,7 @@ def test_a_worker_with_another_file_of_the_program_plays_nothing(cluster, tmp_pa
         file.write("# another\n")
     ended = play(cluster(tmp_path / "tree"), ["a"])
     other = f"the worker on {os.uname().nodename} has other files of the program"
-    assert ended["a"].words == other
+    assert ended["a"].reason == other
 
 
 @pytest.mark.whole

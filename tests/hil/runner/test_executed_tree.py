@@ -48,8 +48,8 @@ def play(tree, *arguments):
     return json.loads(run.stdout) if not arguments else run.stdout.decode().strip()
 
 
-def raising(text, names):
-    """The text, in which each of these functions raises."""
+def beginning(text, names, statement):
+    """The text, in which each of these functions begins with this statement."""
     lines = text.splitlines(keepends=True)
     places = {}
     for start, _, name in code._spans(ast.parse(text)):
@@ -61,7 +61,7 @@ def raising(text, names):
             if first.lineno == node.lineno:  # a form in one line, such as that of a protocol
                 continue
             indent = " " * first.col_offset
-            lines[first.lineno - 1] = f"{indent}raise RuntimeError\n" + lines[first.lineno - 1]
+            lines[first.lineno - 1] = f"{indent}{statement}\n" + lines[first.lineno - 1]
     return "".join(lines)
 
 
@@ -80,7 +80,7 @@ def test_every_function_that_the_evidence_does_not_name_may_raise(tree):
         names = units if text is None else set(text.split()) | evidence._run_at_import(module)
         executed += [(path, name) for name in names & units]
         spared, broken = spared + len(names), broken + len(units - names)
-        path.write_text(raising(source, units - names))
+        path.write_text(beginning(source, units - names, "raise RuntimeError"))
     print(f"{spared} functions stay, {broken} raise")
     assert broken > spared > 500
     assert play(tree, "evidence.json") == "True"
@@ -89,6 +89,6 @@ def test_every_function_that_the_evidence_does_not_name_may_raise(tree):
     print(f"seed {SEED}")
     for path, name in chosen:
         source = path.read_text()
-        path.write_text(raising(source, [name]))
+        path.write_text(beginning(source, [name], "pass"))  # it may run while modules are imported
         assert play(tree, "evidence.json") == "False", f"{path}: {name}"
         path.write_text(source)
