@@ -5,6 +5,7 @@ from argparse import Namespace
 from hil.campaigns.smooth import largest, largest_tables as tables, loads
 from hil.campaigns.smooth.paths import paths
 from hil.engine.arguments import number
+from hil.engine.refusals import InputError
 from hil.runner import options, report
 from hil.runner.cases import Runner
 
@@ -28,8 +29,20 @@ OPTIONS = {
 }
 
 
+BESIDE_NOTICES = *loads.OPTIONS, "--delays", "--notices"
+
+
+def _refuse_what_has_no_effect(arguments: Namespace) -> None:
+    for option, form in OPTIONS.items():
+        setting = getattr(arguments, option.removeprefix("--"))
+        if option not in BESIDE_NOTICES and setting not in (None, False, form.get("default")):
+            raise InputError(f"{option} cannot stand beside --notices, which plays no capacitor")
+
+
 def cases(arguments: Namespace) -> list[largest.Case]:
-    """NERC's ramp, the built-in job, and measured loads. LoadError."""
+    """NERC's ramp, the built-in job, and measured loads. LoadError, InputError."""
+    if arguments.notices:
+        _refuse_what_has_no_effect(arguments)
     built_in = loads.BUILT_IN if arguments.notices else largest.BUILT_IN[1:]
     made = [None, *[loads.Source("", name) for name in built_in]]
     sources = [*made, *loads.measured(arguments.loads)]

@@ -26,8 +26,8 @@ def head(case: Case) -> list[str]:
         part = f"{100 * STEP_PART:g} % of the peak"
         return [
             first,
-            f"notices    a path delay: none; off: each step of at least {part} is announced, by so "
-            "much early and late in turn; the first one is only watched",
+            f"notices    a column with `off` announces each step of at least {part}, so much too "
+            "early and too late in turn; the first one is only watched",
             mode,
         ]
     racks = case.racks

@@ -171,6 +171,12 @@ def test_notices_on_time_help_and_wrong_ones_are_not_believed(monkeypatch):
     assert ranges_W["100f ms, 200 ms off"] == pytest.approx(ranges_W["100f ms"], rel=0.01)
 
 
+@pytest.mark.parametrize("option", ("--capacitor 10", "--meter feed", "--range 5", "--table"))
+def test_an_option_without_effect_beside_notices_is_refused(capsys, option):
+    line = refused(capsys, f"smooth largest --notices {option}")
+    assert f"{option.split()[0]} cannot stand beside --notices" in line
+
+
 def on_page():
     """{rule: cells} of the operators' table."""
     text = (ROOT / "controller/audit/README.md").read_text(encoding="utf-8")
